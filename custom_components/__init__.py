@@ -1,0 +1,1 @@
+"""The component of this repository, as Home Assistant finds it."""

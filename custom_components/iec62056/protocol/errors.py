@@ -1,0 +1,223 @@
+"""One tree of exceptions: each names what happened and what the person can do next.
+
+Here: what can go wrong between a person and a meter. `key` is the stable name (Home Assistant translates it),
+`placeholders` fill it, `str()` is the English sentence for the command line and the log.
+Never here: passwords, raw bytes, tracebacks.
+"""
+
+from typing import ClassVar
+
+
+class MeterError(Exception):
+    """Anything that keeps a reading from being made."""
+
+    key: ClassVar[str] = "unknown"
+    text: ClassVar[str] = "The meter could not be read."
+    advice: ClassVar[str] = "Try again; if it stays, send the diagnostics with a report."
+
+    def __init__(self, **placeholders: str) -> None:
+        """Keep the placeholders of the sentence."""
+        self.placeholders = placeholders
+        super().__init__(self.text.format(**placeholders))
+
+    def __str__(self) -> str:
+        return f"{self.text.format(**self.placeholders)} {self.advice}"
+
+
+class LineError(MeterError):
+    """The port itself: nothing was said to a meter, or the way to it broke."""
+
+
+class BadUrl(LineError):
+    """The port's name cannot be understood."""
+
+    key = "bad_url"
+    text = "'{port}' is not a port or an address of a bridge."
+    advice = "Use a device such as /dev/ttyUSB0, or socket://host:port, rfc2217://host:port."
+
+
+class PortMissing(LineError):
+    """The device is not there."""
+
+    key = "port_missing"
+    text = "The port {port} does not exist."
+    advice = "Plug the probe in, or choose another port."
+
+
+class PortBusy(LineError):
+    """Another program holds the device."""
+
+    key = "port_busy"
+    text = "The port {port} is in use by another program."
+    advice = "Stop the other reader of this meter, then try again."
+
+
+class NoPermission(LineError):
+    """The device may not be opened."""
+
+    key = "no_permission"
+    text = "There is no permission to open {port}."
+    advice = (
+        "Add the user to the group that owns the device, or pass the device into the container."
+    )
+
+
+class ConnectionRefused(LineError):
+    """The bridge's host answers, the port does not."""
+
+    key = "connection_refused"
+    text = "{port} refused the connection."
+    advice = "Check the bridge's port number, and that no other client is connected to it."
+
+
+class ConnectionTimedOut(LineError):
+    """The bridge's host does not answer."""
+
+    key = "connection_timed_out"
+    text = "{port} did not answer in time."
+    advice = "Check the bridge's address, its power and its network."
+
+
+class ConnectionLost(LineError):
+    """The way to the meter broke in the middle."""
+
+    key = "connection_lost"
+    text = "The connection to {port} broke."
+    advice = (
+        "It is opened again at the next reading; check the cable or the bridge if it happens often."
+    )
+
+
+class BridgeNotReady(LineError):
+    """The bridge is known but not there yet."""
+
+    key = "bridge_not_ready"
+    text = "The bridge behind {port} is not there yet."
+    advice = "It is tried again; an ESPHome node may be asleep or still starting."
+
+
+class BridgeRefusedSettings(LineError):
+    """An RFC 2217 server or a proxy did not take the line's settings."""
+
+    key = "bridge_refused_settings"
+    text = "The bridge {port} does not set its line to {wanted}."
+    advice = "Use its raw TCP port with a fixed speed, or a bridge that can switch."
+
+
+class LineBusy(LineError):
+    """The line stays noisy after a session that was broken off."""
+
+    key = "line_busy"
+    text = "The line {port} does not become silent."
+    advice = "A meter may still be sending: wait a minute and try again."
+
+
+class NoAnswer(MeterError):
+    """Not one character came."""
+
+    key = "no_answer"
+    text = "The meter did not answer: not a single character came."
+    advice = "Turn and shift the probe on the meter, and check that it is the optical port."
+
+
+class OnlyEcho(MeterError):
+    """Only our own characters came back."""
+
+    key = "only_echo"
+    text = "Only the probe's own light came back, no answer of the meter."
+    advice = "The probe works: shift it on the meter's port until the meter answers too."
+
+
+class WrongParity(MeterError):
+    """Characters came, but damaged."""
+
+    key = "wrong_parity"
+    text = "{percent} % of the characters arrived damaged."
+    advice = (
+        "Move the probe, keep sunlight away, or check the speed and parity the bridge is set to."
+    )
+
+
+class NoIdentification(MeterError):
+    """Readable characters, but not what a meter says first."""
+
+    key = "no_identification"
+    text = "Characters came, but no identification of a meter."
+    advice = "Another device may be on the line, or the line runs at another speed."
+
+
+class SeveralMeters(MeterError):
+    """More than one meter answered at once."""
+
+    key = "several_meters"
+    text = "Several meters answered at once."
+    advice = "Enter the number of the meter to read."
+
+
+class OtherProtocol(MeterError):
+    """A meter that speaks something else."""
+
+    key = "other_protocol"
+    text = "This meter speaks {protocol}, not IEC 62056-21."
+    advice = "Home Assistant reads it with: {integration}."
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.advice}".format(**self.placeholders)
+
+
+class NoData(MeterError):
+    """An identification, then nothing."""
+
+    key = "no_data"
+    text = "The meter {meter} gave its name, but no data followed."
+    advice = (
+        "Try staying at the first speed, or a longer switch delay, under the advanced settings."
+    )
+
+
+class Incomplete(MeterError):
+    """The data stopped before their end."""
+
+    key = "incomplete"
+    text = "The data of the meter stopped in the middle."
+    advice = "The reading is tried again; move the probe if it happens often."
+
+
+class CheckWrong(MeterError):
+    """The check character does not fit the data."""
+
+    key = "check_wrong"
+    text = "The data arrived, but their check character was wrong."
+    advice = "The reading is tried again; move the probe if it happens often."
+
+
+class MeterRefused(MeterError):
+    """The meter answered with an error message (Std 6.3.7)."""
+
+    key = "meter_refused"
+    text = "The meter refused: {message}."
+    advice = "The register may need a password, or this meter does not have it."
+
+
+class MeterBreak(MeterError):
+    """The meter ended the session itself (Std 6.3.10)."""
+
+    key = "meter_break"
+    text = "The meter ended the session."
+    advice = "It is busy or locked for a while; it is tried again at the next reading."
+
+
+class TelegramError(MeterError):
+    """A stored telegram without anything a meter would send."""
+
+    key = "no_telegram"
+    text = "No data of a meter were found in {name}."
+    advice = "Give a file with what the meter sent, as text, bytes or hexadecimal."
+
+
+class BadField(MeterError, ValueError):
+    """A field that must not be sent: it could end its message and begin another (Std 6.3.14)."""
+
+    key = "bad_field"
+    text = "The {field} cannot be sent: {why}."
+    advice = "Use printable characters without brackets, slash and exclamation mark."

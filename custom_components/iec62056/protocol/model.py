@@ -1,0 +1,266 @@
+"""The types that every mode of the protocol speaks in.
+
+Here: frozen values, and the small facts that follow from one value alone.
+Never here: input or output, parsing of telegrams, anything of Home Assistant.
+Terms are those of IEC 62056-21:2002 (cited "Std" with the clause).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple, Self
+
+from . import values
+
+SIGN_ON_SPEED = 300
+
+# Std 6.3.14 item 13: the fifth character of the identification, by the mode it belongs to.
+MODE_B_SPEEDS = {"A": 600, "B": 1200, "C": 2400, "D": 4800, "E": 9600, "F": 19200}
+MODE_C_SPEEDS = {"0": 300, "1": 600, "2": 1200, "3": 2400, "4": 4800, "5": 9600, "6": 19200}
+
+
+class Medium(IntEnum):
+    """Value group A of an OBIS code."""
+
+    ABSTRACT = 0
+    ELECTRICITY = 1
+    HEAT_COST = 4
+    COOLING = 5
+    HEAT = 6
+    GAS = 7
+    COLD_WATER = 8
+    HOT_WATER = 9
+
+
+class Mode(StrEnum):
+    """Protocol mode, Std 6.4."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+
+
+class CheckKind(StrEnum):
+    """How a meter computes the check of a block; XOR is the standard's (Std 6.2)."""
+
+    NONE = "none"
+    XOR = "xor"
+    SUM = "sum"
+    CRC16 = "crc16"
+
+
+class Verdict(StrEnum):
+    """What the check of one block said."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    ABSENT = "absent"
+
+
+class ParitySeen(StrEnum):
+    """What bit 7 of the received characters carried."""
+
+    UNKNOWN = "unknown"
+    EVEN = "even"
+    STRIPPED = "stripped"
+    OTHER = "other"
+
+
+class Stage(StrEnum):
+    """Where a conversation is; the keys of the progress texts."""
+
+    OPENING = "opening"
+    WAKING = "waking"
+    SIGN_ON = "sign_on"
+    LISTENING = "listening"
+    READING = "reading"
+
+
+class Value(NamedTuple):
+    """One bracket of a data set: the text as sent, and the unit as sent (None where there is none)."""
+
+    text: str
+    unit: str | None = None
+
+    @property
+    def number(self) -> Decimal | None:
+        """The text as an exact number, None where it is not one."""
+        return values.number(self.text)
+
+
+class DataSet(NamedTuple):
+    """One data set as sent (Std 6.6): address, which may be missing, and its values in order."""
+
+    address: str | None
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Obis:
+    """An OBIS code in canonical form: A-B:C.D.E*F, and the COSEM attribute where the meter names one.
+
+    F is 255 for the current value; any other F is a stored value of a billing period, and another register.
+    """
+
+    a: int
+    b: int
+    c: int
+    d: int
+    e: int
+    f: int = 255
+    attribute: int | None = None
+
+    def __str__(self) -> str:
+        code = f"{self.a}-{self.b}:{self.c}.{self.d}.{self.e}"
+        if self.f != 255:
+            code += f"*{self.f}"
+        return code if self.attribute is None else f"{code},{self.attribute}"
+
+    @property
+    def current(self) -> bool:
+        """Whether this is a present value, not one stored at the end of a billing period."""
+        return self.f == 255
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One register of a reading: the address as sent, its OBIS code where it has one, its values."""
+
+    address: str
+    obis: Obis | None
+    values: tuple[Value, ...]
+
+    @property
+    def key(self) -> str:
+        """The stable name of the register: the canonical OBIS code, else the address as sent."""
+        return self.address if self.obis is None else str(self.obis)
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """An identification message (Std 6.3.2): what the tariff device says of itself at sign-on."""
+
+    raw: str
+    flag: str
+    speed_character: str
+    extensions: tuple[str, ...]
+    model: str
+
+    @property
+    def reaction_time(self) -> float:
+        """Shortest reaction time in seconds: 20 ms where the third letter is lower case (Std 6.3.14 item 12)."""
+        return 0.02 if self.flag[2:3].islower() else 0.2
+
+    @property
+    def mode(self) -> Mode:
+        """The mode the speed character stands for when the meter was asked (Std 6.3.14 item 13)."""
+        if self.speed_character in MODE_B_SPEEDS:
+            return Mode.B
+        return Mode.C if self.speed_character in MODE_C_SPEEDS else Mode.A
+
+    @property
+    def speed(self) -> int:
+        """The highest speed the meter offers, in baud."""
+        offered = MODE_B_SPEEDS | MODE_C_SPEEDS
+        return offered.get(self.speed_character, SIGN_ON_SPEED)
+
+    @property
+    def offers_mode_e(self) -> bool:
+        """Whether the enhanced identification names HDLC (Std 6.4.5.1)."""
+        return "2" in self.extensions
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What one reading tells of the link. Times in seconds, speed in baud."""
+
+    check: Verdict = Verdict.ABSENT
+    check_kind: CheckKind = CheckKind.NONE
+    parity: ParitySeen = ParitySeen.UNKNOWN
+    parity_errors: int = 0
+    characters: int = 0
+    retries: int = 0
+    echo: bool = False
+    duration: float = 0.0
+    speed: int = SIGN_ON_SPEED
+    mode: Mode | None = None
+    complete: bool = True
+    late_switches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that one session brought. `received` is when the first data character arrived (UTC)."""
+
+    identification: Identification | None
+    registers: tuple[Register, ...]
+    received: datetime
+    health: Health
+    unparsed: tuple[str, ...] = ()
+    raw: bytes = b""
+
+    def first(self, key: str) -> Register | None:
+        """The register of that key; the first one sent wins where a meter repeats an address."""
+        return next((register for register in self.registers if register.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LineProfile:
+    """How to reach one meter: what was given, and what worked. Stored with the meter; speeds in baud, times in s.
+
+    `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
+    """
+
+    address: str = ""
+    mode: Mode | None = None
+    request: str = "?"
+    sign_on_speed: int = SIGN_ON_SPEED
+    stay: bool = False
+    wake_up: bool = False
+    listen_speed: int | None = None
+    switch_delay: float = 0.0
+    check_kind: CheckKind | None = None
+    check_candidate: CheckKind | None = None
+    medium: Medium | None = None
+    learned: tuple[str, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, fit for JSON."""
+        plain: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            plain[item.name] = list(value) if isinstance(value, tuple) else value
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The profile that `as_dict` wrote; names of a newer version are passed over."""
+        known = {item.name for item in fields(cls)}
+        kept = {name: value for name, value in data.items() if name in known}
+        for name, kind in (
+            ("mode", Mode),
+            ("check_kind", CheckKind),
+            ("check_candidate", CheckKind),
+            ("medium", Medium),
+        ):
+            if kept.get(name) is not None:
+                kept[name] = kind(kept[name])
+        kept["learned"] = tuple(kept.get("learned", ()))
+        return cls(**kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a conversation, for whoever watches: stage, bytes and data sets so far, speed in baud."""
+
+    stage: Stage
+    characters: int = 0
+    registers: int = 0
+    speed: int = SIGN_ON_SPEED
+
+
+type ProgressCallback = Callable[[Progress], None]
