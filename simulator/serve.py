@@ -1,0 +1,269 @@
+"""Where a simulated meter can be reached: a pseudo terminal, raw TCP, RFC 2217.
+
+Here: the only input, output and timers of the simulator.
+Never here: the meaning of characters, or how long they take.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+import os
+from pathlib import Path
+import termios
+import tty
+from typing import override
+
+from . import rfc2217
+from .log import Event, Kind, Log
+from .meter import Meter
+from .wire import Echo, Link, Wire
+
+POLL = (
+    0.002  # seconds between two looks at the speed of a pseudo terminal while the client is active
+)
+UNSENT_LIMIT = 65536  # octets a client may leave unread before the rest is lost
+SPEEDS = {
+    getattr(termios, f"B{speed}"): speed
+    for speed in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+}
+
+
+class Transport(StrEnum):
+    """The ways to a meter."""
+
+    PTY = "pty"
+    TCP = "tcp"
+    RFC2217 = "rfc2217"
+
+
+class _Pump:
+    """Runs a wire in real time between its due moments and what a client does."""
+
+    def __init__(self, wire: Wire, speed: int) -> None:
+        self.wire = wire
+        self.speed = speed
+        self.loop = asyncio.get_running_loop()
+        self.output: Callable[[bytes], None] | None = None
+        self.poll: Callable[[], int] | None = None
+        self._looked = self.loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        wire.begin(self._looked)
+
+    def received(self, octets: bytes) -> None:
+        now = self._look()
+        self.wire.client_writes(octets, now)
+        self._settle(now)
+
+    def switched(self, speed: int) -> None:
+        now = self.loop.time()
+        if speed != self.speed:
+            self.speed = speed
+            self.wire.client_switches(speed, now, now)
+            self._settle(now)
+
+    def run(self) -> None:
+        now = self._look()
+        self.wire.advance(now)
+        self._settle(now)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.output = self.poll = None
+
+    def _look(self) -> float:
+        """The time, after a change of speed that has happened since the last look."""
+        now = self.loop.time()
+        if self.poll is not None and (speed := self.poll()) != self.speed:
+            self.speed = speed
+            self.wire.client_switches(speed, self._looked, now)
+        self._looked = now
+        return now
+
+    def _settle(self, now: float) -> None:
+        if (octets := self.wire.take()) and self.output is not None:
+            self.output(octets)
+        due = self.wire.due
+        if self.poll is not None and self.wire.client_active(now):
+            due = min(due, now + POLL)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if due == float("inf") else self.loop.call_at(due, self.run)
+
+
+class Served:
+    """A meter that can be reached at `url`."""
+
+    def __init__(self, url: str, meters: tuple[Meter, ...], log: Log) -> None:
+        self.url = url
+        self.meters = meters
+        self.log = log
+        self._happened = asyncio.Event()
+        log.listeners.append(self._note)
+
+    @property
+    def meter(self) -> Meter:
+        """The only meter, or the first one."""
+        return self.meters[0]
+
+    async def happened(self, kind: Kind, count: int = 1) -> list[Event]:
+        """Wait until the log holds that many events of this kind."""
+        while len(events := self.log.of(kind)) < count:
+            self._happened.clear()
+            await self._happened.wait()
+        return events
+
+    def _note(self, event: Event) -> None:
+        self._happened.set()
+
+
+@asynccontextmanager
+async def serve(
+    *meters: Meter,
+    transport: Transport | str = Transport.PTY,
+    address: tuple[str, int] = ("127.0.0.1", 0),
+    path: Path | None = None,
+    speed: int = 300,
+    link: Link = Link.EIGHT,
+    echo: Echo = Echo.NONE,
+    speed_up: float = 1.0,
+    seed: int = 0,
+    log: Log | None = None,
+) -> AsyncIterator[Served]:
+    """Serve meters on one line until the context ends.
+
+    `address` is where TCP and RFC 2217 listen (port 0: a free one), `path` a link to make to the pseudo terminal,
+    `speed` what a raw TCP bridge is fixed to and the others begin with, `link` whether the client sees parity bits (an RFC 2217 client sets
+    that itself). `speed_up` shortens the meters' characters, reactions and push intervals; their patience and the
+    client's own characters stay as long as they are.
+    """
+    log = log or Log()
+    wire = Wire(meters, log, speed=speed, link=link, echo=echo, speed_up=speed_up, seed=seed)
+    async with AsyncExitStack() as stack:
+        pump = _Pump(wire, speed)
+        stack.callback(pump.close)
+        kind = Transport(transport)
+        if kind is Transport.PTY:
+            url = _open_pty(pump, stack, path)
+        else:
+            url = await _open_tcp(pump, stack, kind, address)
+        pump.run()
+        yield Served(url, meters, log)
+
+
+def _open_pty(pump: _Pump, stack: AsyncExitStack, path: Path | None) -> str:
+    master, slave = os.openpty()
+    stack.callback(os.close, master)
+    # Held open, so that the master outlives each client; it also tells the client's speed.
+    stack.callback(os.close, slave)
+    tty.setraw(slave)
+    attributes = termios.tcgetattr(slave)
+    attributes[4] = attributes[5] = getattr(termios, f"B{pump.speed}")
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
+    os.set_blocking(master, False)
+    name = os.ttyname(slave)
+
+    def read() -> None:
+        with suppress(BlockingIOError):
+            pump.received(os.read(master, 4096))
+
+    def write(octets: bytes) -> None:
+        # A full buffer is a client that does not read: a UART would overrun as well.
+        with suppress(BlockingIOError):
+            os.write(master, octets)
+
+    pump.output = write
+    pump.poll = lambda: _terminal_speed(slave)
+    pump.loop.add_reader(master, read)
+    stack.callback(pump.loop.remove_reader, master)
+    if path is None:
+        return name
+    if path.is_symlink():
+        path.unlink()
+    path.symlink_to(name)
+    stack.callback(path.unlink, missing_ok=True)
+    return str(path)
+
+
+def _terminal_speed(terminal: int) -> int:
+    """The speed a client has set; 0, at which nothing is heard, for one that has no name."""
+    return SPEEDS.get(termios.tcgetattr(terminal)[5], 0)
+
+
+async def _open_tcp(
+    pump: _Pump,
+    stack: AsyncExitStack,
+    kind: Transport,
+    address: tuple[str, int],
+) -> str:
+    bridge = _Bridge(pump, kind)
+    server = await pump.loop.create_server(lambda: _Client(bridge), *address)
+    stack.push_async_callback(server.wait_closed)
+    stack.callback(bridge.drop)
+    stack.callback(server.close)
+    host, port = server.sockets[0].getsockname()[:2]
+    scheme = "socket" if kind is Transport.TCP else "rfc2217"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@dataclass(slots=True)
+class _Bridge:
+    """A serial port server: one client at a time, the next one is turned away as ser2net does."""
+
+    pump: _Pump
+    kind: Transport
+    client: asyncio.Transport | None = None
+
+    def drop(self) -> None:
+        if self.client is not None:
+            self.client.abort()
+
+
+class _Client(asyncio.Protocol):
+    """A connection to a bridge."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        self._bridge = bridge
+        self._transport: asyncio.Transport | None = None
+        self._telnet: rfc2217.Server | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        bridge, pump = self._bridge, self._bridge.pump
+        if not isinstance(transport, asyncio.Transport) or bridge.client is not None:
+            transport.close()
+            return
+        self._transport = bridge.client = transport
+        pump.wire.log.note(pump.loop.time(), Kind.CONNECTED)
+        pump.output = self._write
+        if bridge.kind is Transport.RFC2217:
+            self._telnet = rfc2217.Server(
+                transport.write, pump.received, pump.switched, self._seven_bits, pump.speed
+            )
+            pump.output = lambda octets: self._write(rfc2217.escape(octets))
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._telnet is not None:
+            self._telnet.feed(data)
+        elif self._transport is not None:
+            self._bridge.pump.received(data)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            pump = self._bridge.pump
+            pump.wire.log.note(pump.loop.time(), Kind.DISCONNECTED)
+            pump.output = None
+            self._bridge.client = None
+
+    def _seven_bits(self, seven: bool) -> None:
+        self._bridge.pump.wire.link = Link.SEVEN if seven else Link.EIGHT
+
+    def _write(self, octets: bytes) -> None:
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() < UNSENT_LIMIT:
+            self._transport.write(octets)
