@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple, Self
+from functools import total_ordering
+from typing import Any, NamedTuple, Self, override
 
 from . import values
 
@@ -99,11 +100,13 @@ class DataSet(NamedTuple):
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Obis:
     """An OBIS code in canonical form: A-B:C.D.E*F, and the COSEM attribute where the meter names one.
 
     F is 255 for the current value; any other F is a stored value of a billing period, and another register.
+    Codes are ordered by their groups; a code without an attribute comes before the same code with one.
     """
 
     a: int
@@ -114,6 +117,14 @@ class Obis:
     f: int = 255
     attribute: int | None = None
 
+    def __lt__(self, other: Self) -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[int, ...]:
+        attribute = -1 if self.attribute is None else self.attribute
+        return self.a, self.b, self.c, self.d, self.e, self.f, attribute
+
+    @override
     def __str__(self) -> str:
         code = f"{self.a}-{self.b}:{self.c}.{self.d}.{self.e}"
         if self.f != 255:
@@ -213,6 +224,7 @@ class LineProfile:
     """How to reach one meter: what was given, and what worked. Stored with the meter; speeds in baud, times in s.
 
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
+    `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
     """
 
     address: str = ""
@@ -220,6 +232,7 @@ class LineProfile:
     request: str = "?"
     sign_on_speed: int = SIGN_ON_SPEED
     stay: bool = False
+    speed: int | None = None
     wake_up: bool = False
     listen_speed: int | None = None
     switch_delay: float = 0.0

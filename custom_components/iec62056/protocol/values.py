@@ -1,0 +1,217 @@
+"""What the text between two brackets means: a number, a time, bits, coded text, a glued unit.
+
+Here: pure functions of one text. Each is total: what is not of the wanted kind gives None, nothing raises.
+Never here: which register a text belongs to (obis.py), the grammar of lines (ascii/datasets.py), floats.
+"""
+
+from dataclasses import dataclass
+import datetime as dt
+from decimal import Decimal
+from enum import Enum, StrEnum
+import re
+
+# Std 6.6: a value has at most 32 characters. What is longer and looks like digits is a code, not a quantity.
+_MAX_NUMBER = 32
+_NUMBER = re.compile(r" *[+-]?[0-9]++(?:[.,][0-9]++)? *").fullmatch
+
+
+def number(text: str) -> Decimal | None:
+    """The text as an exact number with the decimals as sent, None where it is not one.
+
+    Leading zeros, a sign, outer blanks and a decimal comma (Kamstrup 382) are numbers; dashes for a missing
+    phase (`---.-`), hexadecimal digits, times and lists are not.
+    """
+    if len(text) > _MAX_NUMBER or _NUMBER(text) is None:
+        return None
+    return Decimal(text.replace(",", "."))
+
+
+# Spellings met in the field, on displays and in telegrams; reactive units come in every mixture of case.
+_REACTIVE = ("var", "Var", "VAr", "VAR")
+_UNITS = frozenset(
+    (
+        *(prefix + unit for unit in ("Wh", "W", "VA", "VAh") for prefix in ("", "k", "M", "G")),
+        *(
+            prefix + unit + end
+            for unit in _REACTIVE
+            for prefix in ("", "k", "M")
+            for end in ("", "h")
+        ),
+        *("V", "mV", "kV", "A", "mA", "kA", "Hz", "kHz", "kJ", "MJ", "GJ", "m3", "m3ph", "m3/h"),
+        *("l", "l/h", "C", "h", "hour", "min", "s", "sec", "secs", "m", "deg", "Deg", "%"),
+        *("imp/kWh", "Imp/kWh", "imp/kvarh", "Imp/kvarh"),
+    )
+)
+UNIT_ENDS = frozenset(unit[-1] for unit in _UNITS)
+_MAX_GLUED = 48
+_GLUED = re.compile(r"( *+[+-]?[0-9]++([.,][0-9]++)?+)( *+)([A-Za-z%][A-Za-z0-9/]*+) *+").fullmatch
+
+
+def split_unit(text: str) -> tuple[str, str | None]:
+    """Number and unit of a value sent without `*`: `001.322kW`, `0000000 kWh` (MT382, MT171, MCS301).
+
+    A text that is not a number followed by a known unit comes back whole, with None. A unit of one letter needs
+    decimals or a blank before it: `12A` may be hexadecimal, `210331173917W` is a time of P1.
+    """
+    if len(text) > _MAX_GLUED or (found := _GLUED(text)) is None:
+        return text, None
+    digits, decimals, gap, unit = found.groups()
+    if unit not in _UNITS or (len(unit) == 1 and unit != "%" and not decimals and not gap):
+        return text, None
+    return digits, unit
+
+
+_HEX = re.compile(r"[0-9A-Fa-f]{1,64}").fullmatch
+
+
+def bits(text: str) -> int | None:
+    """A status or error register (F.F, C.5.0, 96.5.x) as a number of its bits, None where it is not hexadecimal."""
+    text = text.strip()
+    return int(text, 16) if _HEX(text) else None
+
+
+_CODED = re.compile(r"(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e]){8,}+").fullmatch
+
+
+def decode_text(text: str) -> str | None:
+    """Text that was sent as two hexadecimal digits per character (P1 serial numbers and messages), else None.
+
+    Only where every character is printable. Short ones are left alone: a plain serial number such as 63355730
+    would read as "c5W0". Meant for codes that carry octet strings: 96.1.x, 96.13.x, 42.0.0.
+    """
+    return bytes.fromhex(text).decode("ascii").strip() if _CODED(text) else None
+
+
+class Season(StrEnum):
+    """What a time is counted in, where the meter says so."""
+
+    WINTER = "winter"
+    SUMMER = "summer"
+    UTC = "utc"
+
+
+class TimeKind(Enum):
+    """What a bare number is in a register that holds a time."""
+
+    TIME = "time"
+    """Six digits are hhmmss (0.9.1)."""
+    DATE = "date"
+    """Six digits are YYMMDD, more are a date with its time (0.9.2, 0.1.2, the second bracket of a maximum)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterTime:
+    """A moment of the meter's own clock; the half it did not send is None."""
+
+    date: dt.date | None
+    time: dt.time | None
+    season: Season | None = None
+
+    def utc(self, zone: dt.tzinfo) -> dt.datetime | None:
+        """The moment in UTC, for a meter whose clock is set to `zone`; None where date or time is missing.
+
+        A season the meter sent always counts, also where the zone changes: it decides in the hour that comes twice,
+        and makes 02:30 of a clock that stays on winter time right. Without it the hour that comes twice is taken
+        as its first passing, and one that never was gives None.
+        """
+        if self.date is None or self.time is None:
+            return None
+        local = dt.datetime.combine(self.date, self.time)
+        if self.season is Season.UTC:
+            return local.replace(tzinfo=dt.UTC)
+        if self.season is None:
+            moment = local.replace(tzinfo=zone).astimezone(dt.UTC)
+            return moment if moment.astimezone(zone).replace(tzinfo=None) == local else None
+        # Zones disagree about which half of the year is "standard" (Dublin); ahead of the other is summer everywhere.
+        january, july = (
+            dt.datetime(local.year, month, 1, 12, tzinfo=zone).utcoffset() or dt.timedelta(0)
+            for month in (1, 7)
+        )
+        offset = max(january, july) if self.season is Season.SUMMER else min(january, july)
+        return (local - offset).replace(tzinfo=dt.UTC)
+
+
+_DATE = r"(?P<year>(?:\d\d)?\d\d)-(?P<month>\d\d)-(?P<day>\d\d)"
+_TIME = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
+_SHORT = r"(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)"
+_LONG = r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
+_CLOCK = r"(?P<hour>\d\d)(?P<minute>\d\d)"
+_SECOND = r"(?P<second>\d\d)"
+_SEASON = r"(?P<season>[012])?"
+
+
+def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(source, re.ASCII) for source in sources)
+
+
+# What can be nothing but a date, wherever it stands: Norax and E650 (blank), Turkish makes (comma), UH50 (&), P1.
+_BY_FORM = _patterns(rf"{_DATE}(?:[ T,&]{_TIME})?", rf"{_SHORT}{_CLOCK}{_SECOND}(?P<season>[SW])")
+# The order decides 12 digits: YYMMDDhhmmss (DSMR 2.2) before YYYYMMDDhhmm (ZPA), whose 20YY is no month as a rule.
+_BY_KIND = {
+    TimeKind.TIME: _patterns(_TIME, rf"{_SEASON}{_CLOCK}{_SECOND}"),
+    TimeKind.DATE: _patterns(
+        rf"{_SEASON}{_SHORT}(?:{_CLOCK}{_SECOND}?)?", rf"{_LONG}(?:{_CLOCK})?"
+    ),
+}
+_SEASONS = {
+    "0": Season.WINTER,
+    "1": Season.SUMMER,
+    "2": Season.UTC,
+    "W": Season.WINTER,
+    "S": Season.SUMMER,
+}
+_COSEM = re.compile(r"[0-9A-Fa-f]{24}").fullmatch
+
+
+def timestamp(text: str, kind: TimeKind | None = None) -> MeterTime | None:
+    """The text as a moment of the meter's clock, None where it is none.
+
+    Without `kind` only forms that can be nothing else count: a date with its hyphens, or P1's YYMMDDhhmmss with S
+    or W. With it a bare number counts too, with the season digit of German meters in front (0 normal, 1 summer,
+    2 UTC), and a COSEM date-time of twelve octets in hexadecimal. Dates that are none (00-00-00, 99-99-99),
+    days without a year, and the year 2000, in which unset clocks begin, give None.
+    """
+    text = text.strip()
+    for pattern in _BY_FORM if kind is None else (*_BY_FORM, *_BY_KIND[kind]):
+        if (found := pattern.fullmatch(text)) and (moment := _moment(found.groupdict())):
+            return moment
+    return _cosem(bytes.fromhex(text)) if kind is TimeKind.DATE and _COSEM(text) else None
+
+
+# Unset clocks begin in 2000; the end keeps every moment of every zone within what a datetime can hold.
+_YEARS = range(2001, 2100)
+
+
+def _moment(parts: dict[str, str | None]) -> MeterTime | None:
+    """Put the named parts of a pattern together."""
+    values = {name: int(text) for name, text in parts.items() if text and name != "season"}
+    date = time = None
+    try:
+        if (year := values.get("year")) is not None:
+            date = dt.date(year if year > 99 else year + 2000, values["month"], values["day"])
+            if date.year not in _YEARS:
+                return None
+        if "hour" in values:
+            time = dt.time(values["hour"], values["minute"], values.get("second", 0))
+    except ValueError:
+        return None
+    return MeterTime(date, time, _SEASONS.get(parts.get("season") or ""))
+
+
+def _cosem(octets: bytes) -> MeterTime | None:
+    """A COSEM date-time: year (2), month, day, weekday, hour, minute, second, 1/100, deviation (2), clock status.
+
+    The deviation is left aside: meters disagree about its sign (MCS301 sends +60 for Central European winter time).
+    """
+    second = 0 if octets[7] == 0xFF else octets[7]
+    try:
+        date = dt.date(octets[0] << 8 | octets[1], octets[2], octets[3])
+        time = dt.time(octets[5], octets[6], second)
+    except ValueError:
+        return None
+    if date.year not in _YEARS:
+        return None
+    deviation, status = octets[9:11], octets[11]
+    if deviation == b"\x80\x00" or status == 0xFF:
+        return MeterTime(date, time)
+    return MeterTime(date, time, Season.SUMMER if status & 0x80 else Season.WINTER)
