@@ -1,0 +1,85 @@
+"""Translations: every text there in every language, with the same placeholders."""
+
+import json
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from custom_components.iec62056.catalogue import translation_keys
+
+COMPONENT = Path(__file__).parent.parent / "custom_components" / "iec62056"
+LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
+# Sensors that are no register.
+OTHERS = {"last_reading": frozenset[str]()}
+
+type Texts = dict[tuple[str, ...], frozenset[str]]
+
+
+def _load(path: Path) -> dict[str, object]:
+    loaded = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def _placeholders(text: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+
+def _texts(tree: object, path: tuple[str, ...] = ()) -> Texts:
+    if isinstance(tree, dict):
+        found: Texts = {}
+        for key, branch in tree.items():
+            found |= _texts(branch, (*path, key))
+        return found
+    assert isinstance(tree, str)
+    assert tree.strip() == tree != "", path
+    return {path: _placeholders(tree)}
+
+
+def _names(path: Path) -> dict[str, str]:
+    return {
+        key[2]: text
+        for key, text in _flat(_load(path)).items()
+        if key[:2] == ("entity", "sensor") and key[3:] == ("name",)
+    }
+
+
+def _flat(tree: object, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    if isinstance(tree, str):
+        return {path: tree}
+    assert isinstance(tree, dict)
+    return {
+        key: text
+        for name, branch in tree.items()
+        for key, text in _flat(branch, (*path, name)).items()
+    }
+
+
+def test_english_and_german_are_there() -> None:
+    assert {path.stem for path in LANGUAGES} >= {"en", "de"}
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_every_name_of_the_catalogue(path: Path) -> None:
+    names = {key: _placeholders(name) for key, name in _names(path).items()}
+    assert names == translation_keys() | OTHERS
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_no_name_twice(path: Path) -> None:
+    names = _names(path)
+    assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_same_texts_as_english(path: Path) -> None:
+    english = _texts(_load(COMPONENT / "translations" / "en.json"))
+    assert _texts(_load(path)) == english
+
+
+def test_icons_belong_to_sensors() -> None:
+    icons = _load(COMPONENT / "icons.json")["entity"]
+    assert isinstance(icons, dict)
+    assert set(icons["sensor"]) <= set(translation_keys() | OTHERS)
+    assert all(icon["default"].startswith("mdi:") for icon in icons["sensor"].values())
