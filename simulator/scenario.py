@@ -113,7 +113,8 @@ class Household:
             volt_amperes = abs(watts) / factor
             apparent += volt_amperes
             sets += [
-                f"{first}.7.0({abs(watts) / 1000:06.3f}*kW)",
+                f"{first}.7.0({max(watts, 0) / 1000:06.3f}*kW)",
+                f"{first + 1}.7.0({max(-watts, 0) / 1000:06.3f}*kW)",
                 f"{first + 2}.7.0({sqrt(volt_amperes**2 - watts**2) / 1000:06.3f}*kvar)",
                 f"{first + 10}.7.0({volt_amperes / volts:06.2f}*A)",
                 f"{first + 11}.7.0({volts:.1f}*V)",
