@@ -1,0 +1,109 @@
+"""A running Home Assistant, spoken to from outside as its own frontend does: REST and WebSocket.
+
+Here: onboarding, config flows, states, statistics and energy preferences.
+Never here: processes, files, or anything about meters.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any, Self
+
+import aiohttp
+
+type Json = dict[str, Any]
+
+
+class HomeError(Exception):
+    """Home Assistant said no."""
+
+
+class Home:
+    """One session with one Home Assistant, as its owner."""
+
+    def __init__(self, address: str, session: aiohttp.ClientSession) -> None:
+        """Speak to the Home Assistant at this address, such as http://127.0.0.1:8123."""
+        self.address = address
+        self._session = session
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._numbers = count(1)
+        self._headers: dict[str, str] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def session(cls, address: str) -> AsyncGenerator[Self]:
+        """A session that is closed at the end."""
+        async with aiohttp.ClientSession() as session:
+            yield cls(address, session)
+
+    async def is_up(self) -> bool:
+        """Whether Home Assistant answers at its address."""
+        try:
+            async with self._session.get(f"{self.address}/api/onboarding") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def has_started(self) -> bool:
+        """Whether everything that Home Assistant starts with is there."""
+        return bool((await self.get("config"))["state"] == "RUNNING")
+
+    async def onboard(self, user: str, password: str, language: str) -> None:
+        """Make the owner's account, log in, and finish the onboarding."""
+        made = await self.post(
+            "onboarding/users",
+            {
+                "client_id": f"{self.address}/",
+                "name": user.capitalize(),
+                "username": user,
+                "password": password,
+                "language": language,
+            },
+        )
+        form = {
+            "client_id": f"{self.address}/",
+            "grant_type": "authorization_code",
+            "code": made["auth_code"],
+        }
+        async with self._session.post(f"{self.address}/auth/token", data=form) as answer:
+            token = (await self._checked(answer))["access_token"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+        await self.post("onboarding/analytics", {})
+        place = {"client_id": f"{self.address}/", "redirect_uri": f"{self.address}/"}
+        await self.post("onboarding/integration", place)
+        self._socket = await self._session.ws_connect(
+            f"{self.address}/api/websocket", max_msg_size=0
+        )
+        await self._socket.receive_json()
+        await self._socket.send_json({"type": "auth", "access_token": token})
+        if (answered := await self._socket.receive_json())["type"] != "auth_ok":
+            raise HomeError(f"login: {answered}")
+
+    async def get(self, path: str) -> Any:
+        """What Home Assistant answers to a GET below /api."""
+        url = f"{self.address}/api/{path}"
+        async with self._session.get(url, headers=self._headers) as answer:
+            return await self._checked(answer)
+
+    async def post(self, path: str, data: Mapping[str, Any]) -> Any:
+        """What Home Assistant answers to a POST below /api."""
+        url = f"{self.address}/api/{path}"
+        async with self._session.post(url, headers=self._headers, json=data) as answer:
+            return await self._checked(answer)
+
+    async def command(self, kind: str, **fields: Any) -> Any:
+        """The result of one WebSocket command."""
+        if self._socket is None:
+            raise HomeError(f"{kind}: not logged in")
+        number = next(self._numbers)
+        await self._socket.send_json({"id": number, "type": kind, **fields})
+        answer = await self._socket.receive_json()
+        if answer.get("id") != number or not answer.get("success"):
+            raise HomeError(f"{kind}: {answer.get('error', answer)}")
+        return answer["result"]
+
+    @staticmethod
+    async def _checked(answer: aiohttp.ClientResponse) -> Any:
+        if answer.status >= 400:
+            raise HomeError(f"{answer.url.path}: {answer.status} {await answer.text()}")
+        return await answer.json()

@@ -1,0 +1,195 @@
+"""The meter in Home Assistant: added as a person adds it, looked at as a person looks at it.
+
+Here: the config flow, the table of sensors, the Energy dashboard with a week behind it.
+Never here: processes, or knowledge of the component's inside.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from .home import Home, HomeError, Json
+
+DOMAIN = "iec62056"
+IMPORT, EXPORT = "1-0:1.8.0", "1-0:2.8.0"
+HISTORY = timedelta(days=7)
+
+# kWh in each hour of a day, from midnight: a household that cooks in the evening, and panels on its roof.
+TAKEN = (
+    0.2,
+    0.2,
+    0.2,
+    0.2,
+    0.2,
+    0.3,
+    0.6,
+    0.8,
+    0.5,
+    0.2,
+    0.1,
+    0,
+    0,
+    0,
+    0,
+    0.1,
+    0.3,
+    0.8,
+    1.3,
+    1.2,
+    0.9,
+    0.6,
+    0.4,
+    0.3,
+)
+GIVEN = (0, 0, 0, 0, 0, 0, 0, 0, 0.1, 0.5, 1.0, 1.4, 1.6, 1.5, 1.1, 0.6, 0.2, 0, 0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """One sensor of the meter as Home Assistant shows it."""
+
+    entity_id: str
+    code: str
+    name: str
+    state: str
+    unit: str
+
+    @property
+    def number(self) -> Decimal | None:
+        """The state as a number, None where it is none."""
+        try:
+            return Decimal(self.state)
+        except InvalidOperation:
+            return None
+
+
+async def add(home: Home, port: str, watch: Callable[[str], None]) -> str:
+    """Go through the dialogue that adds the meter on this port; `watch` is told each step. Returns the entry's id."""
+    step = await home.post("config/config_entries/flow", {"handler": DOMAIN})
+    answers: dict[str, Json] = {"user": {"device": port, "advanced": {}}}
+    seen = ""
+    while step["type"] != "create_entry":
+        if step["type"] == "abort" or step.get("errors"):
+            raise HomeError(f"the meter was not found: {step.get('reason') or step['errors']}")
+        path = f"config/config_entries/flow/{step['flow_id']}"
+        if step["type"] == "form":
+            step = await home.post(path, answers.get(step["step_id"], {}))
+            continue
+        if (now := str(step.get("progress_action"))) != seen:
+            watch(seen := now)
+        step = await home.get(path)
+    return str(step["result"]["entry_id"])
+
+
+async def sensors(home: Home, entry_id: str) -> list[Sensor]:
+    """The enabled sensors of the meter that have a state, in the order of their names."""
+    registry = await home.command("config/entity_registry/list")
+    states = {state["entity_id"]: state for state in await home.get("states")}
+    found = [
+        Sensor(
+            entity_id=item["entity_id"],
+            code=(shown := states[item["entity_id"]])["attributes"].get("obis_code", ""),
+            name=shown["attributes"].get("friendly_name", ""),
+            state=shown["state"],
+            unit=shown["attributes"].get("unit_of_measurement", ""),
+        )
+        for item in registry
+        if item["config_entry_id"] == entry_id
+        and item["entity_id"].startswith("sensor.")
+        and item["entity_id"] in states
+    ]
+    return sorted(found, key=lambda sensor: sensor.name)
+
+
+async def poll(home: Home, sensor: Sensor) -> None:
+    """Have the meter read now."""
+    await home.post("services/homeassistant/update_entity", {"entity_id": sensor.entity_id})
+
+
+def moved(before: Iterable[Sensor], after: Iterable[Sensor]) -> set[str]:
+    """The entity ids whose number is another one now."""
+    numbers = {sensor.entity_id: sensor.number for sensor in before}
+    return {
+        sensor.entity_id
+        for sensor in after
+        if sensor.number is not None
+        and (known := numbers.get(sensor.entity_id)) is not None
+        and known != sensor.number
+    }
+
+
+def table(before: Iterable[Sensor], after: Iterable[Sensor]) -> str:
+    """Both readings side by side, with a mark where a number moved."""
+    changed = moved(before, after)
+    earlier = {sensor.entity_id: sensor.state for sensor in before}
+    rows = [("Sensor", "first", "then", "")]
+    rows += [
+        (
+            sensor.name,
+            earlier.get(sensor.entity_id, ""),
+            sensor.state,
+            f"{sensor.unit:<6}{'*' if sensor.entity_id in changed else ''}",
+        )
+        for sensor in after
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {first:>{widths[1]}}  {then:>{widths[2]}}  {rest}".rstrip()
+        for name, first, then, rest in rows
+    )
+
+
+async def fill_energy(home: Home, bought: Sensor, sold: Sensor) -> Json:
+    """Put the meter into the Energy dashboard; what `energy/validate` says of it."""
+    grid = {
+        "type": "grid",
+        "stat_energy_from": bought.entity_id,
+        "stat_energy_to": sold.entity_id,
+        "cost_adjustment_day": 0,
+    }
+    await home.command("energy/save_prefs", energy_sources=[grid])
+    result: Json = await home.command("energy/validate")
+    return result
+
+
+async def have_history(home: Home, *meters: Sensor) -> bool:
+    """Whether the statistics of all these sensors have arrived in Home Assistant's database."""
+    wanted = [sensor.entity_id for sensor in meters]
+    found = await home.command(
+        "recorder/statistics_during_period",
+        start_time=(datetime.now(UTC) - HISTORY).isoformat(),
+        statistic_ids=wanted,
+        period="day",
+        types=["sum"],
+    )
+    return len(found) == len(wanted)
+
+
+async def invent_week(home: Home, sensor: Sensor, day: tuple[float, ...]) -> None:
+    """Write a week of hourly statistics that leads up to the meter's reading of now."""
+    if sensor.number is None:
+        raise HomeError(f"{sensor.entity_id} has no number: {sensor.state}")
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    # Home Assistant begins to count at 0 with the first state it sees; the week before it ends there.
+    state, total = float(sensor.number), 0.0
+    rows: list[dict[str, Any]] = []
+    for _ in range(HISTORY // timedelta(hours=1)):
+        hour -= timedelta(hours=1)
+        rows.append({"start": hour.isoformat(), "state": round(state, 3), "sum": round(total, 3)})
+        used = day[hour.astimezone().hour]
+        state, total = state - used, total - used
+    await home.command(
+        "recorder/import_statistics",
+        metadata={
+            "has_sum": True,
+            "mean_type": 0,
+            "name": None,
+            "source": "recorder",
+            "statistic_id": sensor.entity_id,
+            "unit_class": "energy",
+            "unit_of_measurement": sensor.unit,
+        },
+        stats=rows[::-1],
+    )

@@ -1,0 +1,76 @@
+"""Programs that run for as long as the demo does.
+
+Here: starting them, waiting until they are there, ending them. Never here: what they are for.
+"""
+
+import asyncio
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+GRACE = 30.0  # seconds a program may take to end itself
+
+
+class Ended(Exception):
+    """A program ended that was to go on, or did not do in time what was waited for."""
+
+
+class Program:
+    """A running program, and what it wrote."""
+
+    def __init__(self, name: str, process: Process, log: Path) -> None:
+        """Watch this process under this name."""
+        self.name = name
+        self._process = process
+        self._log = log
+
+    def complaint(self, what: str) -> Ended:
+        """The error to raise, with the last lines the program wrote."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()[-15:]
+        return Ended("\n".join([f"{self.name} {what}. Its last words ({self._log}):", *lines]))
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        """Wait until the condition holds; Ended where the program ends first or time runs out."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await condition():
+                    if self._process.returncode is not None:
+                        raise self.complaint(f"ended with {self._process.returncode}")
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise self.complaint(f"was not ready after {seconds:.0f} s") from None
+
+    async def forever(self) -> None:
+        """Return, with an error, only when the program ends."""
+        await self._process.wait()
+        raise self.complaint(f"ended with {self._process.returncode}")
+
+
+@asynccontextmanager
+async def running(name: str, command: Sequence[str], log: Path) -> AsyncGenerator[Program]:
+    """Run a program while the context lasts; its output goes to the log."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Ctrl-C is for the demo, which ends its programs in order.
+            start_new_session=True,
+        )
+    try:
+        yield Program(name, process, log)
+    finally:
+        await _end(process)
+
+
+async def _end(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
