@@ -5,7 +5,7 @@ Here: what can go wrong between a person and a meter. `key` is the stable name (
 Never here: passwords, raw bytes, tracebacks.
 """
 
-from typing import ClassVar
+from typing import ClassVar, override
 
 
 class MeterError(Exception):
@@ -20,6 +20,7 @@ class MeterError(Exception):
         self.placeholders = placeholders
         super().__init__(self.text.format(**placeholders))
 
+    @override
     def __str__(self) -> str:
         return f"{self.text.format(**self.placeholders)} {self.advice}"
 
@@ -161,6 +162,7 @@ class OtherProtocol(MeterError):
     text = "This meter speaks {protocol}, not IEC 62056-21."
     advice = "Home Assistant reads it with: {integration}."
 
+    @override
     def __str__(self) -> str:
         return f"{self.text} {self.advice}".format(**self.placeholders)
 
@@ -205,6 +207,14 @@ class MeterBreak(MeterError):
     key = "meter_break"
     text = "The meter ended the session."
     advice = "It is busy or locked for a while; it is tried again at the next reading."
+
+
+class NumberUnsteady(MeterError):
+    """Two readings named two meters, and no check character tells which is right."""
+
+    key = "number_unsteady"
+    text = "The meter's number was not the same in two readings."
+    advice = "Move the probe until it sits well, then try again."
 
 
 class TelegramError(MeterError):

@@ -1,0 +1,16 @@
+"""Names that more than one room of the integration needs.
+
+Never here: behaviour, or anything of the protocol.
+"""
+
+import logging
+from typing import Final
+
+from homeassistant.const import Platform
+
+DOMAIN: Final = "iec62056"
+LOGGER: Final = logging.getLogger(__package__)
+PLATFORMS: Final = [Platform.SENSOR]
+
+CONF_MODE: Final = "mode"
+CONF_NUMBER_CODE: Final = "number_code"

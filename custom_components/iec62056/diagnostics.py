@@ -1,0 +1,80 @@
+"""What a person can download and attach to a report: the last telegram with its timing, and why it is believed.
+
+Here: choosing and redacting. The telegram keeps its form; its check was judged before it was masked.
+Never here: titles, serial numbers, hosts, passwords.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.update_coordinator import UpdateFailed
+
+from .const import CONF_NUMBER_CODE
+from .coordinator import MeterConfigEntry
+from .protocol.trace import Direction, Trace
+from .redact import mask, redact, secrets_of
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: MeterConfigEntry
+) -> dict[str, Any]:
+    """Everything needed to understand a reading, nothing that names the meter or its owner."""
+    coordinator = entry.runtime_data
+    state = coordinator.data
+    identity = state.identity
+    secrets = secrets_of(known.register for known in state.registers.values())
+    if coordinator.address:
+        secrets |= {coordinator.address}
+    error = coordinator.last_exception
+    return {
+        "line": {
+            "scheme": coordinator.device.partition("://")[0]
+            if "://" in coordinator.device
+            else "device",
+            "profile": {**coordinator.profile.as_dict(), "address": mask(coordinator.address)},
+        },
+        "meter": {
+            "make": identity.make,
+            "model": identity.model and redact(identity.model, secrets),
+            "firmware": identity.firmware,
+            "number": identity.number and mask(identity.number),
+            "number_code": entry.data.get(CONF_NUMBER_CODE),
+        },
+        "schedule": {
+            "interval": coordinator.interval.total_seconds(),
+            "life": coordinator.life.total_seconds(),
+            "alive": coordinator.alive(state.received),
+            "failures": coordinator.failures,
+            "last_error": error.translation_key if isinstance(error, UpdateFailed) else None,
+        },
+        "telegram": {
+            "received": state.received.isoformat(),
+            "text": redact(state.raw.decode("latin-1"), secrets),
+            "unparsed": [redact(line, secrets) for line in state.unparsed],
+        },
+        "health": asdict(state.health),
+        "registers": {
+            key: {"received": known.received.isoformat(), "restored": known.restored}
+            for key, known in state.registers.items()
+        },
+        "session": None if coordinator.trace is None else _session(coordinator.trace, secrets),
+    }
+
+
+def _session(trace: Trace, secrets: Iterable[str]) -> dict[str, Any]:
+    """The runs of the last session with their times, masked across the gaps between them."""
+    clear: dict[Direction, str] = {}
+    for direction in Direction:
+        joined = b"".join(bytes(run.data) for run in trace.runs if run.direction is direction)
+        # Whether the parity was right is told by `bits`; the characters are those of seven bits.
+        clear[direction] = redact(bytes(byte & 0x7F for byte in joined).decode("ascii"), secrets)
+    runs = []
+    for run, plain_run in zip(trace.runs, trace.as_dict()["runs"], strict=True):
+        text, clear[run.direction] = (
+            clear[run.direction][: len(run.data)],
+            clear[run.direction][len(run.data) :],
+        )
+        runs.append({**plain_run, "text": text.encode("unicode_escape").decode("ascii")})
+    return {"dropped": trace.dropped, "runs": runs}

@@ -1,0 +1,47 @@
+"""What all entities of a meter have in common: its device, and when it counts as there.
+
+Never here: values.
+"""
+
+from typing import override
+
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .catalogue import clean_text
+from .const import DOMAIN
+from .coordinator import MeterCoordinator
+
+# Longer texts of a meter are noise, not names.
+LONGEST_NAME = 64
+
+
+def cleaned(text: str | None) -> str | None:
+    """A meter's text as a name; None where nothing is left of it."""
+    return None if text is None else clean_text(text, LONGEST_NAME) or None
+
+
+class MeterEntity(CoordinatorEntity[MeterCoordinator]):
+    """An entity of one meter."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, coordinator: MeterCoordinator, key: str) -> None:
+        """Name the entity by meter and register, whatever port or entry it comes from."""
+        super().__init__(coordinator)
+        identity = coordinator.data.identity
+        self._attr_unique_id = f"{coordinator.unique_id}_{key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, coordinator.unique_id)},
+            name=cleaned(identity.name),
+            manufacturer=cleaned(identity.make),
+            model=cleaned(identity.model),
+            serial_number=cleaned(identity.number),
+            sw_version=cleaned(identity.firmware),
+        )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the last reading is young enough: one that failed says nothing about the values before it."""
+        return self.coordinator.alive(self.coordinator.data.received)

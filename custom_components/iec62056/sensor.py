@@ -1,0 +1,188 @@
+"""One sensor per value the meter sends, and one for the time of the last reading.
+
+Here: registers become entities, and keep their unit and their attributes.
+Never here: what a code means (catalogue), when the meter is read (coordinator).
+"""
+
+from datetime import datetime
+from typing import Any, Final, override
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .catalogue import Description, kept_unit, native, taken_at
+from .catalogue_data import Kind
+from .coordinator import MeterConfigEntry, MeterCoordinator
+from .entity import MeterEntity
+from .protocol.model import Register
+
+PARALLEL_UPDATES = 0
+
+ATTR_OBIS: Final = "obis_code"
+ATTR_SENT: Final = "as_sent"
+ATTR_QUALITY: Final = "quality"
+ATTR_METER_TIME: Final = "meter_time"
+
+GOOD: Final = "good"
+RESTORED: Final = "restored"
+STALE: Final = "stale"
+
+# A load profile in one register is for the telegram, not for an attribute.
+LONGEST_SENT: Final = 1024
+
+_TIME_CLASSES: Final = {
+    Kind.TIMESTAMP: SensorDeviceClass.TIMESTAMP,
+    Kind.DATE: SensorDeviceClass.DATE,
+}
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: MeterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the registers known so far, and later those that appear."""
+    coordinator = entry.runtime_data
+    known: set[str] = set()
+
+    @callback
+    def add_new() -> None:
+        new = [key for key in coordinator.data.registers if key not in known]
+        known.update(new)
+        async_add_entities(
+            RegisterSensor(coordinator, key, description)
+            for key in new
+            for description in coordinator.describe(key)
+        )
+
+    async_add_entities([LastReadingSensor(coordinator)])
+    add_new()
+    entry.async_on_unload(coordinator.async_add_listener(add_new))
+
+
+class LastReadingSensor(MeterEntity, SensorEntity):
+    """When the meter was last read; it stays when the values have become too old."""
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_translation_key = "last_reading"
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Name it."""
+        super().__init__(coordinator, "last_reading")
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> datetime:
+        return self.coordinator.data.received
+
+
+class RegisterSensor(MeterEntity, SensorEntity):
+    """One value of one register."""
+
+    # The recorder keeps states; these tell how the present one came about.
+    _unrecorded_attributes = frozenset({ATTR_OBIS, ATTR_SENT, ATTR_QUALITY, ATTR_METER_TIME})
+
+    def __init__(
+        self, coordinator: MeterCoordinator, register_key: str, description: Description
+    ) -> None:
+        """Describe the sensor as the catalogue does, in the unit it has always had."""
+        super().__init__(coordinator, description.key)
+        self._register_key = register_key
+        self._key = description.key
+        self._source: tuple[Register, str] | None = None
+        self._attr_entity_registry_enabled_default = description.enabled
+        self._describe(kept_unit(description, coordinator.units.get(self._key)))
+        self._refresh()
+
+    @override
+    @callback
+    def _handle_coordinator_update(self) -> None:
+        self._refresh()
+        # Written even if nothing changed: sums over time (integral, average) count on being told that a power stays.
+        # The same state with the same attributes makes no row in the database.
+        super()._handle_coordinator_update()
+
+    def _describe(self, description: Description) -> None:
+        """Take over all that the catalogue says, the unit included."""
+        self._description = description
+        self._attr_translation_key = description.translation_key
+        self._attr_translation_placeholders = description.placeholders
+        self._attr_device_class = description.device_class or _TIME_CLASSES.get(description.kind)
+        self._attr_state_class = description.state_class
+        self._attr_native_unit_of_measurement = description.unit
+        self._attr_suggested_unit_of_measurement = description.suggested_unit
+        self._attr_suggested_display_precision = description.precision
+        self._attr_entity_category = description.category
+
+    def _refresh(self) -> None:
+        """Take the register's present value; attributes stay as they are while value and quality do."""
+        known = self.coordinator.data.registers[self._register_key]
+        if not self.coordinator.alive(known.received):
+            # The meter still sends, but not this register any more.
+            self._source = None
+            self._show(None, {ATTR_QUALITY: STALE})
+            return
+        source = (known.register, RESTORED if known.restored else GOOD)
+        if source == self._source:
+            return
+        self._source = source
+        register, quality = source
+        zone = dt_util.get_default_time_zone()
+        value = self._value(register)
+        meter_time = taken_at(register, self._description, zone)
+        attributes: dict[str, Any] = {
+            ATTR_OBIS: register.key,
+            ATTR_SENT: _as_sent(register),
+            ATTR_QUALITY: quality,
+        }
+        if meter_time is not None:
+            attributes[ATTR_METER_TIME] = meter_time.isoformat()
+        self._show(value, attributes)
+
+    def _value(self, register: Register) -> Any:
+        """The register's value in the unit the sensor has; None where it cannot be said in that unit."""
+        described = next(
+            (
+                description
+                for description in self.coordinator.describe(self._register_key)
+                if description.key == self._key
+            ),
+            None,
+        )
+        if described is None:
+            return None
+        unit = self.coordinator.units.get(self._key)
+        described = kept_unit(described, unit)
+        value = native(register, described, dt_util.get_default_time_zone())
+        if value is None or described.kind is not self._description.kind:
+            return None
+        if unit is None and described.unit is not None:
+            self.coordinator.async_keep_unit(self._key, described.unit)
+            self._describe(described)
+        return value if described.unit == self._attr_native_unit_of_measurement else None
+
+    def _show(self, value: Any, attributes: dict[str, Any]) -> None:
+        before = getattr(self, "_attr_extra_state_attributes", {})
+        if value == self._attr_native_value and attributes[ATTR_QUALITY] == before.get(
+            ATTR_QUALITY
+        ):
+            return
+        self._attr_native_value = value
+        self._attr_extra_state_attributes = attributes
+
+
+def _as_sent(register: Register) -> str:
+    """The brackets of the register as they stood in the telegram."""
+    sent = "".join(
+        f"({text})" if unit is None else f"({text}*{unit})" for text, unit in register.values
+    )
+    return sent[:LONGEST_SENT]

@@ -1,0 +1,61 @@
+"""What the tests of the integration share. Tests of the client and of the simulator ask for none of it."""
+
+from collections.abc import Generator
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+# Imported before Home Assistant looks for custom components, or the test plugin's own folder wins.
+from custom_components.iec62056.const import CONF_NUMBER_CODE, DOMAIN
+
+from .bench import NUMBER, PORT, START, Bench
+
+
+@pytest.fixture(autouse=True)
+def _our_component(request: pytest.FixtureRequest) -> None:
+    """Let Home Assistant load the component, in tests that have a Home Assistant."""
+    if "hass" in request.fixturenames:
+        if "recorder_mock" in request.fixturenames:
+            # The recorder wants to be there before anything else is.
+            request.getfixturevalue("recorder_mock")
+        request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
+    """A meter behind every port, at the time of its first reading."""
+    freezer.move_to(START)
+    bench = Bench()
+    with (
+        patch("custom_components.iec62056.lines.open_line", bench.open_line),
+        patch("custom_components.iec62056.coordinator.Meter", bench.meter),
+        patch("custom_components.iec62056.config_flow.Meter", bench.meter),
+    ):
+        yield bench
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant) -> MockConfigEntry:
+    """A configured meter, not set up yet."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Landis+Gyr ZMF100AC.M26",
+        unique_id=f"LGZ_{NUMBER}",
+        data={CONF_DEVICE: PORT, CONF_ADDRESS: "", CONF_NUMBER_CODE: "0-0:96.1.0"},
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def loaded(hass: HomeAssistant, bench: Bench, entry: MockConfigEntry) -> MockConfigEntry:
+    """A meter that was read once and is set up."""
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    return entry

@@ -1,0 +1,362 @@
+"""When a meter is read, and how long its values count."""
+
+from dataclasses import replace
+from datetime import timedelta
+import logging
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.update_coordinator import UpdateFailed
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.coordinator import failure, interval_of, runs_on_battery
+from custom_components.iec62056.protocol.errors import (
+    CheckWrong,
+    MeterRefused,
+    NoAnswer,
+    PortBusy,
+    WrongParity,
+)
+from custom_components.iec62056.protocol.model import (
+    LineProfile,
+    Medium,
+    Mode,
+)
+from custom_components.iec62056.state import MeterState
+
+from .bench import GOOD_HEALTH, HOUSEHOLD, NUMBER, PORT, START, Bench, later, reading, state
+from .test_init import file_of, stored
+
+ELECTRIC = LineProfile(medium=Medium.ELECTRICITY)
+HEAT = LineProfile(medium=Medium.HEAT)
+PUSH = LineProfile(medium=Medium.ELECTRICITY, mode=Mode.D)
+
+
+def took(seconds: float, profile: LineProfile = ELECTRIC) -> MeterState:
+    return MeterState.of(reading(health=replace(GOOD_HEALTH, duration=seconds)), profile)
+
+
+@pytest.mark.parametrize(
+    ("known", "interval"),
+    [
+        (took(3.6), timedelta(minutes=1)),
+        (took(6.0), timedelta(minutes=1)),
+        (took(12.34), timedelta(seconds=123)),
+        (took(180), timedelta(minutes=30)),
+        (took(500), timedelta(hours=1)),
+        (took(4, HEAT), timedelta(hours=24)),
+        (took(4, replace(HEAT, medium=Medium.GAS)), timedelta(hours=24)),
+        (took(4, replace(HEAT, mode=Mode.D)), timedelta(seconds=10)),
+        (took(4, PUSH), timedelta(seconds=10)),
+        (took(4, LineProfile()), timedelta(minutes=1)),
+    ],
+)
+def test_interval(known: MeterState, interval: timedelta) -> None:
+    assert interval_of(known) == interval
+
+
+def test_meter_that_sends_by_itself_is_not_spared() -> None:
+    assert runs_on_battery(HEAT)
+    assert not runs_on_battery(replace(HEAT, mode=Mode.D))
+    assert not runs_on_battery(ELECTRIC)
+
+
+def test_text_of_a_meter_is_no_markup_in_a_notice() -> None:
+    placeholders = failure(MeterRefused(message="[x](http://y)\x07" + "z" * 500))
+    assert placeholders.translation_placeholders is not None
+    text = placeholders.translation_placeholders["message"]
+    assert not set("[]\x07") & set(text)
+    assert len(text) <= 64
+
+
+def said(caplog: pytest.LogCaptureFixture, level: int) -> int:
+    """How often the log was told something of that level; never with a traceback."""
+    records = [record for record in caplog.records if record.levelno >= level]
+    assert all(record.exc_info is None for record in records)
+    return len(records)
+
+
+async def fire(hass: HomeAssistant, freezer: FrozenDateTimeFactory, minutes: float) -> None:
+    """Let that time of the test have come, and everything done that is due then."""
+    freezer.move_to(later(minutes))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_failed_poll_changes_no_register(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = {one.entity_id: one for one in hass.states.async_all("sensor")}
+    bench.answers = [CheckWrong()]
+    for minute in (1.1, 2.2, 3.3):
+        await fire(hass, freezer, minute)
+    assert bench.reads == 4
+    assert {one.entity_id: one for one in hass.states.async_all("sensor")} == before
+    assert loaded.runtime_data.failures == 3
+    assert isinstance(error := loaded.runtime_data.last_exception, UpdateFailed)
+    assert error.translation_key == "check_wrong"
+    # Said once when it begins, once when it ends, and never as a traceback.
+    assert said(caplog, logging.ERROR) == 1
+    bench.answers = [reading(at=later(4.4))]
+    await fire(hass, freezer, 4.4)
+    assert "recovered" in caplog.text
+    assert said(caplog, logging.ERROR) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoAnswer(), PortBusy(port="x"), WrongParity(percent="7"), OSError(5, "gone"), EOFError()],
+)
+@pytest.mark.usefixtures("loaded")
+async def test_any_failure_is_one_sentence(
+    hass: HomeAssistant,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    bench.answers = [error]
+    await fire(hass, freezer, 1.1)
+    assert said(caplog, logging.ERROR) == 1
+    assert bench.open_lines == 0
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+
+
+async def test_values_go_when_they_are_too_old(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """At that very time, not at the next poll; and they are back with the first good reading."""
+    bench.answers = [NoAnswer()]
+    loaded.runtime_data.update_interval = None
+    await fire(hass, freezer, 14.9)
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+    await fire(hass, freezer, 15.1)
+    assert state(hass, "1-0:1.8.0").state == "unavailable"
+    assert state(hass, "last_reading").state == START.isoformat()
+    bench.answers = [reading(at=later(16))]
+    await fire(hass, freezer, 16)
+    await loaded.runtime_data.async_refresh()
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+
+
+async def test_slow_meter_may_be_old(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    bench.answers = [reading(health=replace(GOOD_HEALTH, duration=180)), NoAnswer()]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    await fire(hass, freezer, 89)
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+    await fire(hass, freezer, 91)
+    assert state(hass, "1-0:1.8.0").state == "unavailable"
+
+
+async def test_register_that_is_not_sent_any_more_becomes_unknown(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    without = {address: sent for address, sent in HOUSEHOLD.items() if address != "1.8.0"}
+    for minute in range(1, 17):
+        bench.answers = [reading(without, at=later(minute))]
+        freezer.move_to(later(minute))
+        await loaded.runtime_data.async_refresh()
+        expected = "12345.678" if minute < 15 else "unknown"
+        assert state(hass, "1-0:1.8.0").state == expected
+        assert state(hass, "1-0:2.8.0").state == "12.003"
+    assert state(hass, "1-0:1.8.0").attributes["quality"] == "stale"
+    bench.answers = [reading(at=later(17))]
+    freezer.move_to(later(17))
+    await loaded.runtime_data.async_refresh()
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+
+
+async def test_what_was_learned_is_used_and_kept(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    """Also from a failure: that this line must stay at the first speed."""
+    bench.learned = lambda profile: replace(profile, medium=Medium.ELECTRICITY, stay=True)
+    bench.answers = [NoAnswer()]
+    await fire(hass, freezer, 1.1)
+    bench.learned = lambda profile: profile
+    bench.answers = [reading(at=later(2.2))]
+    await fire(hass, freezer, 2.2)
+    assert bench.profiles[-1].stay
+    await hass.config_entries.async_unload(loaded.entry_id)
+    assert hass_storage[file_of(loaded)]["data"]["state"]["profile"]["stay"] is True
+
+
+def heat_entry(hass: HomeAssistant) -> MockConfigEntry:
+    entry = MockConfigEntry(
+        domain=DOMAIN, unique_id=f"LGZ_{NUMBER}", data={"device": PORT, "address": ""}
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+async def test_start_does_not_wake_a_battery_meter(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any], freezer: FrozenDateTimeFactory
+) -> None:
+    entry = heat_entry(hass)
+    bench.learned = lambda profile: profile
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), HEAT))
+    for hour in (1, 2, 3):
+        await fire(hass, freezer, hour * 60)
+        await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert state(hass, "1-0:1.8.0").state == "12345.678"
+        await hass.config_entries.async_unload(entry.entry_id)
+    assert bench.reads == 0
+    await hass.config_entries.async_setup(entry.entry_id)
+    await fire(hass, freezer, 24 * 60 - 1)
+    assert bench.reads == 0
+    bench.answers = [reading(at=later(24 * 60 + 1))]
+    await fire(hass, freezer, 24 * 60 + 1)
+    assert bench.reads == 1
+    assert entry.runtime_data.update_interval == timedelta(hours=24)
+
+
+async def test_battery_meter_that_was_missed_is_read_at_start(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any], freezer: FrozenDateTimeFactory
+) -> None:
+    entry = heat_entry(hass)
+    bench.learned = lambda profile: profile
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), HEAT))
+    freezer.move_to(later(25 * 60))
+    bench.answers = [NoAnswer()]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert bench.reads == 1
+    # A failure is no reason to wake it again at once; the old value still counts.
+    assert entry.runtime_data.update_interval == timedelta(hours=24)
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+
+
+async def test_reading_of_a_battery_meter_is_written_soon(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any], freezer: FrozenDateTimeFactory
+) -> None:
+    entry = heat_entry(hass)
+    bench.learned = lambda profile: replace(profile, medium=Medium.HEAT)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await fire(hass, freezer, 0.5)
+    assert file_of(entry) in hass_storage
+
+
+async def test_polling_that_is_switched_off(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    hass_storage: dict[str, Any],
+    freezer: Any,
+) -> None:
+    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), ELECTRIC))
+    await fire(hass, freezer, 5)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await fire(hass, freezer, 30)
+    assert bench.reads == 0
+
+
+@pytest.fixture
+async def pushing(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any]
+) -> MockConfigEntry:
+    """A meter that sends by itself."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        unique_id=f"LGZ_{NUMBER}",
+        data={"device": PORT, "address": "", "mode": "D"},
+    )
+    entry.add_to_hass(hass)
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), PUSH))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await bench.until(lambda: bench.open_lines == 1)
+    return entry
+
+
+async def test_pushes_are_published_at_most_every_ten_seconds(
+    hass: HomeAssistant, pushing: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """And none is lost: of two telegrams that take turns, both are shown."""
+    shown: list[str] = []
+    for second in range(25):
+        at = START + timedelta(seconds=second)
+        freezer.move_to(at)
+        sent = {"1.8.0": [f"{second}*kWh"]} if second % 2 else {"2.8.0": [f"{second}*kWh"]}
+        bench.pushes.put_nowait(reading(sent, at=at))
+        await bench.until(bench.pushes.empty)
+        await hass.async_block_till_done()
+        shown.append(f"{state(hass, '1-0:1.8.0').state} {state(hass, '1-0:2.8.0').state}")
+    assert list(dict.fromkeys(shown)) == ["12345.678 0", "9 10", "19 20"]
+    assert bench.reads == 0
+    assert len(bench.lines) == 1
+
+
+async def test_push_line_that_breaks_is_opened_again_with_a_pause(
+    hass: HomeAssistant,
+    pushing: MockConfigEntry,
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("custom_components.iec62056.coordinator.asyncio.sleep", pause)
+    for _ in range(9):
+        bench.pushes.put_nowait(NoAnswer())
+        await bench.until(bench.pushes.empty)
+    await bench.until(lambda: bench.open_lines == 1)
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    assert not pushing.runtime_data.last_update_success
+    assert said(caplog, logging.ERROR) == 1
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+
+    bench.pushes.put_nowait(reading({"1.8.0": ["7*kWh"]}))
+    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "7")
+    bench.pushes.put_nowait(NoAnswer())
+    await bench.until(lambda: len(pauses) == 10)
+    assert pauses[-1] == 5
+
+
+async def test_push_meter_is_not_asked(
+    hass: HomeAssistant, pushing: MockConfigEntry, bench: Bench
+) -> None:
+    """The listener holds the line: whoever asks for an update gets what there is."""
+    await pushing.runtime_data.async_refresh()
+    assert bench.reads == 0
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+
+
+async def test_push_meter_is_unloaded(
+    hass: HomeAssistant, pushing: MockConfigEntry, bench: Bench
+) -> None:
+    assert await hass.config_entries.async_unload(pushing.entry_id)
+    assert (bench.open_lines, bench.waiting(hass)) == (0, 0)
+
+
+async def test_push_meter_that_was_never_heard(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any]
+) -> None:
+    entry = MockConfigEntry(domain=DOMAIN, data={"device": PORT, "address": "", "mode": "D"})
+    entry.add_to_hass(hass)
+    bench.pushes.put_nowait(reading())
+    await hass.config_entries.async_setup(entry.entry_id)
+    await bench.until(lambda: bench.open_lines == 1)
+    assert bench.reads == 1
+    assert entry.state is ConfigEntryState.LOADED
