@@ -225,6 +225,7 @@ class LineProfile:
 
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
     `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
+    `bus` is a current loop or RS-485 instead of light; `dtr` and `rts` feed many probes (None: as the driver has them).
     """
 
     address: str = ""
@@ -236,6 +237,9 @@ class LineProfile:
     wake_up: bool = False
     listen_speed: int | None = None
     switch_delay: float = 0.0
+    bus: bool = False
+    dtr: bool | None = None
+    rts: bool | None = None
     check_kind: CheckKind | None = None
     check_candidate: CheckKind | None = None
     medium: Medium | None = None

@@ -1,0 +1,192 @@
+"""The command line: read a meter, or explain a stored telegram, as a table or as JSON.
+
+Here: arguments in, text out, one sentence on standard error when there is no reading.
+Never here: how a meter is read. Passwords are never arguments: other users see those.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+from .errors import MeterError, TelegramError
+from .line import open_line
+from .meter import Meter
+from .model import Identification, LineProfile, Mode, Reading, Register, Verdict
+from .obis import register_timestamp
+from .telegram import MAX_FILE, explain
+from .values import MeterTime
+
+_VERDICTS = {
+    Verdict.RIGHT: "check character right",
+    Verdict.WRONG: "check character WRONG",
+    Verdict.ABSENT: "no check character",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 only if there was a reading."""
+    options = _options(arguments)
+    try:
+        reading = _stored(options.file) if options.file else asyncio.run(_read(options))
+    except MeterError as err:
+        print(err, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(as_json(reading), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(as_table(reading)))
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="read", description="Read a meter with an IEC 62056-21 interface."
+    )
+    parser.add_argument(
+        "url", nargs="?", help="/dev/ttyUSB0, socket://host:port, rfc2217://host:port"
+    )
+    parser.add_argument("--mode", choices=["auto", *"ABCD"], default="auto", help="protocol mode")
+    parser.add_argument(
+        "--address", default="", help="the meter's number, where several share the line"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write every byte and its time to FILE"
+    )
+    parser.add_argument("--file", type=Path, metavar="TELEGRAM", help="explain a stored telegram")
+    options = parser.parse_args(arguments)
+    if (options.url is None) == (options.file is None):
+        parser.error("give either the port of a meter or --file")
+    return options
+
+
+def _stored(path: Path) -> Reading:
+    """The reading in a file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE)
+            modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError as err:
+        raise TelegramError(name=f"{path} ({err.strerror})") from err
+    return explain(data, path.name, modified)
+
+
+async def _read(options: argparse.Namespace) -> Reading:
+    """The reading of the meter behind a port."""
+    profile = LineProfile(
+        address=options.address, mode=None if options.mode == "auto" else Mode(options.mode)
+    )
+    line = await open_line(options.url)
+    try:
+        return await Meter(line, profile).read_all()
+    finally:
+        await line.close()
+        if options.trace is not None:
+            _write_trace(options.trace, line.trace.as_text())
+
+
+def _write_trace(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as err:
+        print(f"The trace could not be written to {path}: {err.strerror}.", file=sys.stderr)
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    """The reading as plain data; values as sent, numbers as text so that no digit is lost."""
+    identification, health = reading.identification, reading.health
+    return {
+        "identification": None if identification is None else _identification(identification),
+        "registers": [
+            {
+                "address": register.address,
+                "obis": None if register.obis is None else str(register.obis),
+                "values": [
+                    {"value": text, "unit": unit} | meaning
+                    for text, unit, meaning in _values(register)
+                ],
+            }
+            for register in reading.registers
+        ],
+        "unparsed": list(reading.unparsed),
+        "health": {
+            "check": health.check,
+            "check_kind": health.check_kind,
+            "parity": health.parity,
+            "parity_errors": health.parity_errors,
+            "characters": health.characters,
+            "retries": health.retries,
+            "duration": round(health.duration, 3),
+            "speed": health.speed,
+            "mode": health.mode,
+        },
+    }
+
+
+def _identification(identification: Identification) -> dict[str, Any]:
+    return {
+        "raw": identification.raw,
+        "flag": identification.flag,
+        "speed_character": identification.speed_character,
+        "extensions": list(identification.extensions),
+        "model": identification.model,
+    }
+
+
+def _values(register: Register) -> Iterator[tuple[str, str | None, dict[str, str]]]:
+    """Each value: text, unit, and the number or time stamp it stands for."""
+    for index, value in enumerate(register.values):
+        moment = register_timestamp(register.obis, index, value.text)
+        if moment is not None:
+            yield *value, {"timestamp": _iso(moment)}
+        elif (number := value.number) is not None:
+            yield *value, {"number": format(number, "f")}
+        else:
+            yield *value, {}
+
+
+def _iso(moment: MeterTime) -> str:
+    """The meter's own clock in ISO 8601, without a zone: which one it keeps, it does not say."""
+    return "T".join(part.isoformat() for part in (moment.date, moment.time) if part is not None)
+
+
+def as_table(reading: Reading) -> Iterator[str]:
+    """The reading for a person."""
+    if reading.identification is not None:
+        yield reading.identification.raw
+        yield ""
+    rows = [
+        (register.key, register.address, "; ".join(_shown(register)))
+        for register in reading.registers
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for key, address, shown in rows:
+        yield f"{key:<{widths[0]}}  {address:<{widths[1]}}  {shown}".rstrip()
+    for text in reading.unparsed:
+        yield f"not understood: {text!r}"
+    health = reading.health
+    yield ""
+    yield ", ".join(
+        [f"{len(rows)} registers", _VERDICTS[health.check]]
+        + ([f"{health.parity_errors} damaged characters"] if health.parity_errors else [])
+        + ([f"repeated {health.retries} times"] if health.retries else [])
+        + ([f"{health.duration:.1f} s at {health.speed} Bd"] if health.duration else [])
+    )
+
+
+def _shown(register: Register) -> Iterator[str]:
+    for text, unit, meaning in _values(register):
+        shown = meaning.get("timestamp") or meaning.get("number") or repr(text)
+        yield shown if unit is None else f"{shown} {unit}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

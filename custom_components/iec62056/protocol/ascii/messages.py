@@ -1,0 +1,216 @@
+"""The messages of modes A to D as characters: encode, decode, check characters.
+
+Here: pure functions between characters and small frozen values (Std 6.3), 7-bit characters with bit 7 clear.
+Never here: data sets (`datasets`), streams (`receive`), time, a line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+import re
+
+from ..errors import BadField
+from ..model import CheckKind, Identification, Value
+
+SOH = b"\x01"
+STX = b"\x02"
+ETX = b"\x03"
+EOT = b"\x04"
+ACK = b"\x06"
+NAK = b"\x15"
+
+STAY = "0"
+
+# Std 6.3.14: the longest each field may be. A value may have 128 characters in programming mode C.
+MAX_ADDRESS = 32
+MAX_QUERY = 4
+MAX_ID = 16
+MAX_VALUE = 128
+MAX_UNIT = 16
+MAX_VALUES = 8
+MAX_IDENTIFICATION = 80
+
+# Std 6.3.14 items 18 to 20, and the national R5, R6 and W5.
+_DIGITS = {"P": "012", "W": "12345", "R": "123456", "E": "2", "B": "01"}
+COMMANDS = frozenset(letter + digit for letter, digits in _DIGITS.items() for digit in digits)
+
+_ADDRESS = re.compile(r"[0-9A-Za-z ]*", re.ASCII)
+_QUERY = re.compile(r"[!-~]+", re.ASCII)
+_OPTION = re.compile(r"[0-9A-Za-z]", re.ASCII)
+_TEXT = re.compile(r"[ -~]*", re.ASCII)
+_FORBIDDEN = frozenset("()/!")
+
+_IDENTIFICATION = re.compile(
+    r"/(?P<flag>[ -~]{3})(?P<speed>[ -~])(?P<pairs>(?:\\[!-~])*)(?P<model>[ -~]*)", re.ASCII
+)
+# Noise, as it stands in a name: what no identification may hold (Std 6.3.14 item 14).
+_NOISE = dict.fromkeys((*range(32), *range(127, 256)))
+
+# The forms met: (ERROR), (ERR12), (ERROR05) as Std 6.3.7 suggests, ER(23), (#0004).
+_ERROR = re.compile(
+    rb"\s*(?:\((?P<text>ER[^()]{0,30}|#[0-9]{1,4})\)|(?P<bare>ER[A-Z]{0,4}\([0-9]{1,4}\)))\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A data message of programming mode (Std 6.3.5): its block, whether more blocks follow, which checks fit."""
+
+    block: bytes
+    more: bool
+    fits: frozenset[CheckKind]
+
+
+def _refuse(field: str, why: str) -> BadField:
+    return BadField(field=field, why=why)
+
+
+def _field(name: str, text: str, limit: int, *, also: str = "") -> str:
+    """The text, if it may stand in a field of a data set; BadField says why not."""
+    if len(text) > limit:
+        raise _refuse(name, f"it is longer than {limit} characters")
+    if not _TEXT.fullmatch(text):
+        raise _refuse(name, "it has characters that are not printable 7-bit characters")
+    if found := sorted((_FORBIDDEN | set(also)) & set(text)):
+        raise _refuse(name, f"it has the character {found[0]}")
+    return text
+
+
+def request(address: str = "", query: str = "?") -> bytes:
+    """The request message "/", query, address, "!" (Std 6.3.1).
+
+    `query` is "?" in the standard, "2" or "#" with makes that have several lists. Raises BadField.
+    """
+    if len(address) > MAX_ADDRESS:
+        raise _refuse("address", f"it is longer than {MAX_ADDRESS} characters")
+    if not _ADDRESS.fullmatch(address):
+        raise _refuse("address", "only digits, letters and blanks may stand in it")
+    if not query:
+        raise _refuse("request", "it is empty")
+    _field("request", query, MAX_QUERY)
+    if not _QUERY.fullmatch(query):
+        raise _refuse("request", "it has a blank")
+    return f"/{query}{address}!\r\n".encode("ascii")
+
+
+def option_select(speed_character: str, option: str = "0", procedure: str = "0") -> bytes:
+    """The acknowledgement ACK V Z Y (Std 6.3.3): `speed_character` Z, `option` Y, `procedure` V. Raises BadField."""
+    for name, text in (
+        ("procedure", procedure),
+        ("speed character", speed_character),
+        ("option", option),
+    ):
+        if not _OPTION.fullmatch(text):
+            raise _refuse(name, "it is not one digit or letter")
+    return ACK + f"{procedure}{speed_character}{option}\r\n".encode("ascii")
+
+
+def command(
+    code: str,
+    address: str = "",
+    values: Sequence[Value] = (),
+    *,
+    check: CheckKind = CheckKind.XOR,
+    more: bool = False,
+) -> bytes:
+    """A command SOH C D STX data set ETX BCC (Std 6.3.4), with EOT in place of ETX where `more` blocks follow.
+
+    Without `address` and `values` there is no data set, as in a break. A meter that announces no check character
+    gets the standard's. Raises BadField.
+    """
+    if code not in COMMANDS:
+        raise _refuse("command", "the standard has no such command")
+    if len(values) > MAX_VALUES:
+        raise _refuse("command", f"it has more than {MAX_VALUES} values")
+    body = _field("address", address, MAX_ID)
+    for value in values:
+        text = _field("value", value.text, MAX_VALUE, also="*")
+        unit = "" if value.unit is None else "*" + _field("unit", value.unit, MAX_UNIT, also="*")
+        body += f"({text}{unit})"
+    block = code.encode("ascii") + (STX + body.encode("ascii") if body else b"")
+    block += EOT if more else ETX
+    return SOH + block + bytes([check_character(block, check)])
+
+
+def sign_off(check: CheckKind = CheckKind.XOR) -> bytes:
+    """The break SOH B0 ETX BCC (Std 6.3.10): ends a session from any point."""
+    return command("B0", check=check)
+
+
+def check_character(block: bytes, kind: CheckKind) -> int:
+    """The check character of a block from the character behind the first SOH or STX up to ETX or EOT (Std 6.2).
+
+    SUM is the arithmetic sum some makes send in its place (Energomera, SATEC).
+    """
+    if kind is CheckKind.SUM:
+        return sum(block) & 0x7F
+    return reduce(xor, block, 0) & 0x7F
+
+
+def crc16(telegram: bytes) -> int:
+    """CRC-16/ARC over "/" to "!" of a push telegram (DSMR P1 5.0.2, section 6.2)."""
+    crc = 0
+    for character in telegram:
+        crc ^= character
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
+
+
+def judge(block: bytes, received: bytes) -> frozenset[CheckKind]:
+    """Which kinds of check fit what was received behind a block; the empty set: none that is known.
+
+    `received` is the one character behind ETX, the three or four hexadecimal digits behind "!" of a push
+    telegram (some are not padded), or nothing where the meter sends no check.
+    """
+    if not received:
+        return frozenset((CheckKind.NONE,))
+    if len(received) == 1:
+        return frozenset(
+            kind
+            for kind in (CheckKind.XOR, CheckKind.SUM)
+            if check_character(block, kind) == received[0] & 0x7F
+        )
+    return frozenset((CheckKind.CRC16,) if int(received, 16) == crc16(block) else ())
+
+
+def identification(line: bytes) -> Identification | None:
+    r"""The identification message in a line without its CR LF (Std 6.3.2, 6.3.14 items 12 to 14 and 23 to 24).
+
+    None where it is none, as the echo of a request is. Blanks at the end are part of it; any number of `\W`
+    pairs may stand between the speed character and the model.
+    """
+    text = line[:MAX_IDENTIFICATION].decode("latin-1")
+    # Noise may hold a slash of its own; no slash can stand inside an identification.
+    text = text[text.rfind("/") :]
+    found = _IDENTIFICATION.fullmatch(text.translate(_NOISE))
+    if found is None or "!" in text:
+        return None
+    return Identification(
+        raw=found[0],
+        flag=found["flag"],
+        speed_character=found["speed"],
+        extensions=tuple(found["pairs"][1::2]),
+        model=found["model"],
+    )
+
+
+def error_message(block: bytes) -> str | None:
+    """The text of an error message (Std 6.3.7), None where the block is none."""
+    found = _ERROR.fullmatch(block[:64])
+    if found is None or len(block) > 64:
+        return None
+    return (found["text"] or found["bare"]).decode("ascii", "replace")
+
+
+def answer(frame: bytes) -> Answer | None:
+    """The data message STX block ETX BCC, or EOT BCC where more blocks follow (Std 6.3.5, 6.4.7)."""
+    if frame[:1] != STX or len(frame) < 3 or frame[-2:-1] not in (ETX, EOT):
+        return None
+    return Answer(block=frame[1:-2], more=frame[-2:-1] == EOT, fits=judge(frame[1:-1], frame[-1:]))
+
+
+def is_break(frame: bytes) -> bool:
+    """Whether a frame that begins with SOH is a break, whatever its check says (Std 6.3.10)."""
+    return frame[:3] == SOH + b"B0"

@@ -1,0 +1,246 @@
+"""Conversations of modes A, B and C over a line: option select, readout, repeat (Std 6.4.1 to 6.4.3).
+
+Here: who speaks when behind the identification, at which speed, and what is wrong when it fails.
+Never here: the way to the identification (`signon`), bytes on ports (`line`), registers, modes D and E.
+"""
+
+from dataclasses import replace
+from typing import override
+
+from ..errors import (
+    CheckWrong,
+    Incomplete,
+    MeterBreak,
+    MeterError,
+    MeterRefused,
+    NoData,
+    NoIdentification,
+    WrongParity,
+)
+from ..line import Line
+from ..model import (
+    MODE_B_SPEEDS,
+    MODE_C_SPEEDS,
+    CheckKind,
+    Identification,
+    LineProfile,
+    Mode,
+    ProgressCallback,
+    Stage,
+    Verdict,
+)
+from ..trace import Tally
+from . import checks, messages
+from .diagnosis import percent_wrong
+from .receive import Receiver
+from .signon import ANSWER, BETWEEN, BUSY_LIMIT, REACTION, SignOn
+
+# Std 6.4.3.6: a mode C meter that heard no acknowledgement sends its data before that time, in seconds.
+UNASKED = 2.2
+# The slowest readout known takes 4:21 min at 300 Bd; the longest has 16 kB (9 min).
+READOUT_LIMIT = 900.0
+
+
+class Session(SignOn):
+    """One meter on one open line. `profile` holds what was given and learned; one call at a time."""
+
+    @override
+    def __init__(
+        self, line: Line, profile: LineProfile, progress: ProgressCallback | None = None
+    ) -> None:
+        """Nothing is sent before the first call."""
+        super().__init__(line, profile, progress)
+        self.mode = Mode.A
+        self.speed = line.speed
+        self.verdict = Verdict.ABSENT
+        self.repeats = 0
+        self._acknowledged = False
+        self._switched = False
+        self._stays = profile.stay
+
+    async def identify(self) -> Identification:
+        """Sign on, and off again where the meter waits for an answer. Raises MeterError."""
+        receiver = await self._sign_on()
+        if receiver.started:
+            await self._receive(receiver)
+        identification = receiver.identification
+        if identification is None:
+            raise NoIdentification
+        if not receiver.started:
+            await self._settle(receiver, identification.reaction_time)
+        if not receiver.started and self._mode_of(identification) in (Mode.C, Mode.E):
+            await self._sign_off()
+            self._busy = False
+        return identification
+
+    async def read_out(self) -> Receiver:
+        """One complete data readout, repeated once where it came damaged (Std 6.4.3.5). Raises MeterError."""
+        self.repeats = 0
+        self._stays = self.profile.stay
+        receiver = await self._start()
+        while True:
+            await self._receive(receiver)
+            fault = self._fault(receiver)
+            if fault is None:
+                break
+            if self.repeats or isinstance(fault, (MeterBreak, MeterRefused)):
+                raise fault
+            self.repeats += 1
+            receiver = await self._again(receiver, fault)
+        self.profile = checks.learn(self.profile, receiver.fits)
+        if self._switched:
+            self.profile = replace(self.profile, speed=self.speed)
+        self.profile = replace(self.profile, stay=self._stays)
+        return receiver
+
+    async def _start(self) -> Receiver:
+        """Sign on and see to it that data come."""
+        self._acknowledged = self._switched = False
+        receiver = await self._sign_on()
+        identification = receiver.identification
+        if identification is None or receiver.started:
+            self.mode = Mode.A
+        else:
+            self.mode = self._mode_of(identification)
+            if self.mode is Mode.B:
+                await self._follow(receiver, identification)
+            elif self.mode is not Mode.A:
+                await self._select(receiver, identification)
+        self.speed = self._line.speed
+        return receiver
+
+    def _mode_of(self, identification: Identification) -> Mode:
+        return self.profile.mode or identification.mode
+
+    def _speed_for(self, identification: Identification, speeds: dict[str, int]) -> int | None:
+        """The speed to change to, None where the line stays as it is."""
+        speed = speeds.get(identification.speed_character)
+        if not self._line.can_switch or self._stays or speed == self._line.speed:
+            return None
+        return speed
+
+    async def _follow(self, receiver: Receiver, identification: Identification) -> None:
+        """Mode B: the meter changes its speed after a short pause, without being asked (Std 6.4.2)."""
+        await self._settle(receiver, 0.0)
+        speed = self._speed_for(identification, MODE_B_SPEEDS)
+        if speed is not None and not receiver.started:
+            await self._line.set_speed(speed, at=self._line.now() + self.profile.switch_delay)
+            self._switched = True
+
+    async def _select(self, receiver: Receiver, identification: Identification) -> None:
+        """Mode C: ask for the readout at the meter's speed, or "stay" (Std 6.4.3.2); nothing where data come already.
+
+        Any character but the meter's own leaves it at the sign-on speed; another speed is never made up.
+        """
+        line = self._line
+        await self._settle(receiver, identification.reaction_time)
+        if receiver.started:
+            # Whatever the speed character says, this meter does not wait.
+            self.mode = Mode.A
+            return
+        self.mode = Mode.C
+        speed = self._speed_for(identification, MODE_C_SPEEDS)
+        at_speed = MODE_C_SPEEDS.get(identification.speed_character) == line.speed
+        same = speed is not None or (at_speed and not self._stays)
+        await line.write(
+            messages.option_select(identification.speed_character if same else messages.STAY)
+        )
+        self._acknowledged = True
+        if speed is not None:
+            await line.set_speed(speed, at=line.sent_at + line.margin + self.profile.switch_delay)
+            self._switched = True
+
+    async def _receive(self, receiver: Receiver) -> None:
+        """Hear the data out: until their check character, their end mark and silence, or silence alone."""
+        line = self._line
+        end = line.now() + READOUT_LIMIT
+        deadline = max(line.sent_at, self._heard_at) + UNASKED + line.grace
+        rest = b""
+        if not receiver.started:
+            self._data_from = line.tally.copy()
+        while not receiver.closed:
+            run = await line.read(min(deadline, end))
+            if not run:
+                break
+            rest = self._hear(receiver, run)
+            self._tell(Stage.READING, receiver)
+            deadline = line.now() + self._gap(receiver)
+        receiver.end()
+        if receiver.identification is None and receiver.complete:
+            await self._hear_late_identification(receiver, rest)
+        self._busy = receiver.overflow or line.now() >= end
+
+    def _gap(self, receiver: Receiver) -> float:
+        """How long to wait for the next character, in seconds."""
+        ended = receiver.complete and not receiver.checking
+        if ended or (receiver.checking and self.profile.check_kind is CheckKind.NONE):
+            return self._time_of(3) + self._line.grace
+        return BETWEEN + self._line.grace
+
+    async def _hear_late_identification(self, receiver: Receiver, rest: bytes) -> None:
+        """EMH and MetCom meters may answer with data first (behind TCP modems): their name comes behind them."""
+        line = self._line
+        late = Receiver()
+        late.feed(rest)
+        end = line.now() + ANSWER + self._time_of(messages.MAX_IDENTIFICATION)
+        while late.identification is None and line.now() < end:
+            run = await line.read(line.now() + REACTION + line.grace)
+            if not run:
+                return
+            late.feed(run)
+        receiver.identification = late.identification
+
+    def _fault(self, receiver: Receiver) -> MeterError | None:
+        """What keeps the data from being a reading, None where nothing does."""
+        if receiver.meter_break:
+            return MeterBreak()
+        if text := messages.error_message(receiver.block):
+            return MeterRefused(message=text)
+        heard = self._line.tally.since(self._data_from)
+        if not receiver.datasets:
+            return self._no_data(receiver, heard)
+        unchecked = self.profile.check_kind in (None, CheckKind.NONE)
+        if not receiver.complete and not (receiver.marked and unchecked):
+            return Incomplete()
+        self.verdict = checks.verdict(self.profile, receiver.fits)
+        if self.verdict is Verdict.WRONG:
+            return CheckWrong()
+        # One damaged character in a block whose check is right: its parity bit alone, no bit of the data.
+        if heard.wrong > (self.verdict is Verdict.RIGHT):
+            return WrongParity(percent=str(percent_wrong(heard)))
+        return None
+
+    def _no_data(self, receiver: Receiver, heard: Tally) -> MeterError:
+        if heard.characters and percent_wrong(heard) >= 10 and not self._switched:
+            return WrongParity(percent=str(percent_wrong(heard)))
+        meter = receiver.identification
+        return NoData(meter="" if meter is None else meter.raw)
+
+    async def _again(self, receiver: Receiver, fault: MeterError) -> Receiver:
+        """Have the data sent again: by NAK, by staying at the first speed, or by a new request."""
+        if self._switched and self.profile.speed is None and isinstance(fault, NoData):
+            # This meter's speed never worked here: the other way is the one the standard guarantees.
+            self._stays = True
+        elif self._acknowledged and receiver.identification and receiver.datasets:
+            repeated = await self._ask_repeat(receiver.identification)
+            if repeated is not None:
+                return repeated
+        self._busy = True
+        return await self._start()
+
+    async def _ask_repeat(self, identification: Identification) -> Receiver | None:
+        """NAK (Std 6.4.3.5); None where the meter does not answer it."""
+        line = self._line
+        silence = max(identification.reaction_time, self._time_of(3) + line.grace)
+        end = line.now() + BUSY_LIMIT
+        while await line.read(line.now() + silence):
+            if line.now() > end:
+                return None
+        await line.write(messages.NAK)
+        receiver = Receiver(identification)
+        self._data_from = line.tally.copy()
+        run = await line.read(line.sent_at + ANSWER + line.grace)
+        if not run:
+            return None
+        self._hear(receiver, run)
+        return receiver

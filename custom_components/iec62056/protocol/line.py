@@ -1,0 +1,355 @@
+"""The half-duplex line over serialx: speed, software parity, echo, deadlines, trace.
+
+Here: the only way bytes go out and come in. `Line` is the seam: whatever talks to a meter is written against it, so
+that a conversation can be tested with a scripted line and no time passes.
+Never here: what the characters mean, what a meter does, which mode it speaks.
+
+The line is opened with 8 data bits and no parity wherever it can be, and even parity is made and checked in software:
+the same ten bits on the wire as 7E1, but damaged characters are seen on every line (a driver in 7E1 hides them), and
+binary modes need no change of parity. A bridge that drops bit 7 of what is sent to it makes the parity itself.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+import termios
+from typing import Protocol, override
+
+import serialx
+
+from .echo import EchoFilter
+from .errors import BridgeRefusedSettings, ConnectionLost
+from .model import SIGN_ON_SPEED
+from .opening import (
+    ACKNOWLEDGED_WITHIN,
+    LOCAL,
+    kind_of,
+    open_transport,
+    public_name,
+)
+from .trace import Direction, Tally, Trace
+
+__all__ = ["Line", "SerialLine", "Tally", "Trace", "open_line", "with_even_parity"]
+
+# One start bit, seven data bits, parity, one stop bit (Std 5.2); 8N1 has as many.
+BITS_PER_CHARACTER = 10
+
+# What nobody has read yet. More comes only from a line that pushes while no one listens: the newest is kept.
+INPUT_LIMIT = 256 * 1024
+
+# The latest an echo comes after its character has left: a stalled event loop, or the bridge's own lag.
+ECHO_LAG = 0.25
+
+# A peer that takes nothing more must not keep the port: what is unsent then is given up.
+CLOSED_WITHIN = 2.0
+
+_CLEAR_BIT_7 = bytes(value & 0x7F for value in range(256))
+_EVEN_PARITY = bytes(value | 0x80 if value.bit_count() % 2 else value for value in range(128))
+
+
+def with_even_parity(data: bytes) -> bytes:
+    """Seven-bit characters with even parity in bit 7: `/?!` becomes AF 3F 21.
+
+    Raises:
+        ValueError: a character has more than seven bits.
+    """
+    if not data.isascii():
+        raise ValueError("only characters of seven bits can carry a parity bit")
+    return data.translate(_EVEN_PARITY + bytes(128))
+
+
+class Line(Protocol):
+    """What a conversation needs of a line. All times are seconds of `now()`; speeds are in baud."""
+
+    name: str
+    """The port or URL without credentials, for messages."""
+    can_switch: bool
+    """Whether the speed of the open line may change."""
+    speed: int
+    """The speed now."""
+    grace: float
+    """What to add to every deadline: the link's own lag."""
+    margin: float
+    """The time between the end of the last character and a change of speed on this line."""
+    tally: Tally
+    """Running counters."""
+    trace: Trace
+    """Every run of bytes, bounded."""
+
+    @property
+    def sent_at(self) -> float:
+        """When the last written character has left: computed, ten bits per character at the speed it was written.
+
+        Never asked for: a drain returns at once on a pty and a socket, early on adapters that still hold characters,
+        late on those that poll.
+        """
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def utcnow(self) -> datetime:
+        """The time of day, aware, UTC."""
+
+    async def write(self, data: bytes) -> None:
+        """Send characters of seven bits; parity is added. Returns when they are handed over, not when they have left.
+
+        Raises:
+            LineError: the line is gone.
+            ValueError: a character has more than seven bits.
+        """
+
+    async def read(self, deadline: float) -> bytes:
+        """The next run of characters, without parity bit and our own echo; empty when the deadline passes.
+
+        Raises:
+            LineError: the line is gone, and everything that came before that has been read.
+        """
+
+    async def set_speed(self, speed: int, at: float) -> None:
+        """Change the speed at that time. What came before stays readable; nothing that comes afterwards is lost.
+
+        Raises:
+            LineError: the line is gone, or cannot change to that speed.
+        """
+
+    def drop_input(self) -> None:
+        """Forget everything received so far."""
+
+    async def sleep_until(self, when: float) -> None:
+        """Let time pass until `when`; at once if it is over."""
+
+    async def close(self) -> None:
+        """Free the port."""
+
+
+class SerialLine(Line, asyncio.Protocol):
+    """A `Line` over serialx: a local port, or a bridge on the network.
+
+    One conversation at a time may use it. Any method may be cancelled: no task is left behind, and `close` frees the
+    port whatever was going on.
+    """
+
+    def __init__(self, url: str, speed: int = SIGN_ON_SPEED) -> None:
+        """Prepare a closed line; `open` makes it usable."""
+        self.name = public_name(url)
+        self.speed = speed
+        self.tally = Tally()
+        self.trace = Trace()
+        self._url = url
+        self._kind = kind_of(url)
+        self.can_switch = self._kind.can_switch
+        self.grace = self._kind.grace
+        self.margin = self._kind.margin
+        self._loop = asyncio.get_running_loop()
+        self._transport: serialx.BaseSerialTransport | None = None
+        self._lost = False
+        self._sent_at = self._loop.time()
+        self._input = bytearray()
+        self._echo = EchoFilter(max(ECHO_LAG, self._kind.grace))
+        self._echo_timer: asyncio.TimerHandle | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._switching: asyncio.Future[None] | None = None
+
+    @property
+    @override
+    def sent_at(self) -> float:
+        return self._sent_at
+
+    @override
+    def now(self) -> float:
+        return self._loop.time()
+
+    @override
+    def utcnow(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def open(self) -> None:
+        """Open the port at the line's speed.
+
+        Raises:
+            LineError: BadUrl, PortMissing, PortBusy, NoPermission, ConnectionRefused, ConnectionTimedOut,
+                BridgeNotReady or BridgeRefusedSettings.
+        """
+        self._transport = await open_transport(self._url, self, self.speed)
+        if self._lost:
+            # Closed, or cut off, while it was being opened.
+            await self.close()
+            raise ConnectionLost(port=self.name)
+
+    @override
+    async def write(self, data: bytes) -> None:
+        raw = with_even_parity(data)
+        transport = self._opened()
+        now = self.now()
+        try:
+            transport.write(raw)
+        except OSError as err:
+            raise ConnectionLost(port=self.name) from err
+        self.trace.add(Direction.SENT, now, self.speed, raw)
+        self._sent_at = max(now, self._sent_at) + len(raw) * BITS_PER_CHARACTER / self.speed
+        self._receive(self._echo.settle(now))
+        self._echo.expect(data, self._sent_at)
+
+    @override
+    async def read(self, deadline: float) -> bytes:
+        while not self._input:
+            self._opened()
+            if self.now() >= deadline:
+                return b""
+            await self._something_or(deadline)
+        run = bytes(self._input)
+        self._input.clear()
+        return run
+
+    @override
+    async def set_speed(self, speed: int, at: float) -> None:
+        await self.sleep_until(at)
+        transport = self._opened()
+        if speed == self.speed:
+            return
+        if not self.can_switch:
+            raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd")
+        try:
+            await self._switch(transport, speed)
+        except (TimeoutError, serialx.SerialException) as err:
+            raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd") from err
+        except OSError as err:
+            raise ConnectionLost(port=self.name) from err
+        self.speed = speed
+        if self.now() > at + self._kind.late:
+            self.tally.late_switches += 1
+
+    @override
+    def drop_input(self) -> None:
+        self._input.clear()
+        self._echo.drop()
+
+    @override
+    async def sleep_until(self, when: float) -> None:
+        await asyncio.sleep(max(0.0, when - self.now()))
+
+    @override
+    async def close(self) -> None:
+        self._lose()
+        transport = self._transport
+        if transport is None:
+            return
+        try:
+            if self._switching is not None:
+                with suppress(OSError):
+                    await self._switching
+        finally:
+            transport.close()
+        try:
+            async with asyncio.timeout(CLOSED_WITHIN):
+                await transport.wait_closed()
+        except TimeoutError:
+            transport.abort()
+
+    # What serialx calls.
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        now = self.now()
+        self.trace.add(Direction.RECEIVED, now, self.speed, data)
+        self._receive(self._echo.feed(data, now))
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lose()
+
+    # How it is done.
+
+    def _opened(self) -> serialx.BaseSerialTransport:
+        """The transport, while there is one to talk through."""
+        if self._lost or self._transport is None:
+            raise ConnectionLost(port=self.name)
+        return self._transport
+
+    def _receive(self, data: bytes) -> None:
+        """Take what is no echo into the input, wake the reader, and come back when an echo must be decided upon."""
+        self.tally.echoed = self._echo.echoed
+        if data:
+            self.tally.count(data)
+            self._input += data.translate(_CLEAR_BIT_7)
+            surplus = len(self._input) - INPUT_LIMIT
+            if surplus > 0:
+                del self._input[:surplus]
+                self.tally.overrun += surplus
+            self._wake()
+        if self._echo_timer is not None:
+            self._echo_timer.cancel()
+            self._echo_timer = None
+        due = self._echo.due
+        if due is not None:
+            self._echo_timer = self._loop.call_at(due, self._settle, due)
+
+    def _settle(self, due: float) -> None:
+        self._echo_timer = None
+        self._receive(self._echo.settle(due))
+
+    def _lose(self) -> None:
+        """From now on there is nothing to talk through; what was kept back is given out."""
+        self._lost = True
+        self._receive(self._echo.finish())
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def _something_or(self, deadline: float) -> None:
+        """Wait for characters, the end of the line or the deadline, without a task."""
+        if self._reader is not None:
+            raise RuntimeError("another conversation is reading this line")
+        self._reader = self._loop.create_future()
+        timer = self._loop.call_at(deadline, self._wake)
+        try:
+            await self._reader
+        finally:
+            timer.cancel()
+            self._reader = None
+
+    async def _switch(self, transport: serialx.BaseSerialTransport, speed: int) -> None:
+        """Set the speed of the port.
+
+        serialx sets a local port and then flushes both its queues, in a worker thread: an answer that begins in
+        between would lose its first characters. So a local port is set here, in a worker thread too (a USB adapter
+        answers a control request first), without a flush. A speed that termios has no name for goes through serialx.
+        """
+        code = getattr(termios, f"B{speed}", None)
+        if self._kind is not LOCAL or code is None:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await transport.reconfigure_port(baudrate=speed)
+            return
+        self._switching = self._loop.run_in_executor(
+            None, _set_speed, transport.serial.fileno(), code
+        )
+        # Shielded: the thread cannot be stopped, and `close` must not free the descriptor below it.
+        await asyncio.shield(self._switching)
+        self._switching = None
+
+
+def _set_speed(descriptor: int, code: int) -> None:
+    """Set the speed of a local port at once, and touch nothing else (blocking)."""
+    try:
+        attributes = termios.tcgetattr(descriptor)
+        attributes[4] = attributes[5] = code
+        termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
+    except termios.error as err:
+        raise OSError(*err.args) from err
+
+
+async def open_line(url: str, *, speed: int = SIGN_ON_SPEED) -> SerialLine:
+    """Open a local port (`/dev/...`) or a bridge (`socket://`, `tcp://`, `rfc2217://`, `esphome://`).
+
+    `speed` in baud; a raw TCP bridge cannot be asked for it, so there it is what the caller knows of the bridge.
+    A cancelled opening leaves the port free.
+
+    Raises:
+        LineError: BadUrl, PortMissing, PortBusy, NoPermission, ConnectionRefused, ConnectionTimedOut, BridgeNotReady
+            or BridgeRefusedSettings.
+    """
+    line = SerialLine(url, speed)
+    await line.open()
+    return line

@@ -1,0 +1,200 @@
+"""One way to read a meter, whatever mode it speaks: identify, read everything, listen.
+
+Here: from an open line and a LineProfile to a Reading, and what the profile learns on the way.
+Never here: opening ports, the conversation itself (`ascii.session`), Home Assistant.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import datetime
+
+from . import obis
+from .ascii import checks
+from .ascii.diagnosis import Heard, reason
+from .ascii.listen import Listener
+from .ascii.receive import Receiver
+from .ascii.session import Session
+from .errors import NoIdentification
+from .line import Line
+from .model import (
+    Health,
+    Identification,
+    LineProfile,
+    Mode,
+    Progress,
+    ProgressCallback,
+    Reading,
+    Stage,
+    Verdict,
+)
+from .registers import registers
+from .trace import Tally
+
+# What is known of a meter before the first call: nothing.
+ANY_METER = LineProfile()
+
+# Where pushing meters are found: those that announce 9600, the standard's mode D (Std 6.4.4), P1.
+LISTEN_SPEEDS = (9600, 2400, 115200)
+# Meters push at least every 10 s.
+LISTEN_WINDOW = 11.0
+# A meter that pushed before may pause; after this the reason is told.
+LISTEN_LIMIT = 60.0
+
+
+class Meter:
+    """One meter on one open line; one call at a time. Cancelling a call leaves nothing behind but a busy line.
+
+    `profile` is what was given plus what was learned: store it after a success.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        profile: LineProfile = ANY_METER,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Nothing is sent before the first call."""
+        self.profile = profile
+        self._line = line
+        self._progress = progress
+        self._session = Session(line, profile, progress)
+
+    async def identify(self) -> Identification:
+        """Sign on and say who answered. Raises MeterError."""
+        self._session.profile = self.profile
+        return await self._session.identify()
+
+    async def read_all(self) -> Reading:
+        """Everything the meter tells at once: a data readout, or one telegram of a meter that pushes.
+
+        Raises MeterError: no reading was made, or none that may be believed.
+        """
+        if self.profile.mode is Mode.D:
+            telegrams = self.listen()
+            try:
+                return await anext(telegrams)
+            finally:
+                await telegrams.aclose()
+        session = self._session
+        session.profile = self.profile
+        start, before = self._line.now(), self._line.tally.copy()
+        try:
+            receiver = await session.read_out()
+        finally:
+            # Also of a failure something may be learned: that this meter must stay at the first speed.
+            self.profile = session.profile
+        health = self._health(receiver, before, start)
+        return self._reading(
+            receiver,
+            session.received,
+            replace(
+                health,
+                check=session.verdict,
+                retries=session.repeats,
+                mode=session.mode,
+                speed=session.speed,
+            ),
+        )
+
+    async def listen(self) -> AsyncGenerator[Reading]:
+        """The telegrams a meter sends unasked, without end (mode D, P1).
+
+        Damaged telegrams are passed over and counted as retries of the next good one. Raises MeterError when
+        nothing whole came for a minute: then say so, and listen again.
+        """
+        line = self._line
+        heard = Heard(line.tally.copy())
+        heard.begin(heard.start)
+        for speed in self._listen_speeds():
+            if line.speed != speed:
+                await line.set_speed(speed, at=line.now())
+            self._tell(Progress(Stage.LISTENING, speed=speed))
+            window = LISTEN_WINDOW if self.profile.listen_speed is None else LISTEN_LIMIT
+            async for reading in self._telegrams(window, heard):
+                self.profile = replace(self.profile, listen_speed=speed)
+                yield reading
+            if self.profile.listen_speed is not None:
+                break
+        raise reason(line, heard, self.profile) or NoIdentification()
+
+    def _listen_speeds(self) -> tuple[int, ...]:
+        """The speeds to listen at, in order."""
+        if not self._line.can_switch:
+            return (self._line.speed,)
+        return LISTEN_SPEEDS if self.profile.listen_speed is None else (self.profile.listen_speed,)
+
+    async def _telegrams(self, window: float, heard: Heard) -> AsyncGenerator[Reading]:
+        """Telegrams until none came for `window` seconds, a minute once there was one."""
+        line = self._line
+        listener = Listener()
+        damaged = 0
+        start, before, received = line.now(), line.tally.copy(), line.utcnow()
+        deadline = line.now() + window
+        while line.now() < deadline and (run := await line.read(deadline)):
+            heard.add(run)
+            if listener.receiver.idle:
+                start = line.now()
+            if not listener.receiver.started:
+                received = line.utcnow()
+            for receiver in listener.feed(run):
+                count = line.tally.since(before)
+                verdict = checks.verdict(self.profile, receiver.fits)
+                if verdict is Verdict.WRONG or count.wrong > (verdict is Verdict.RIGHT):
+                    damaged += 1
+                    continue
+                health = replace(
+                    self._health(receiver, before, start),
+                    check=verdict,
+                    retries=damaged + listener.broken,
+                )
+                self.profile = checks.learn(self.profile, receiver.fits)
+                damaged = listener.broken = 0
+                deadline = line.now() + LISTEN_LIMIT
+                yield self._reading(receiver, received, health)
+            if listener.receiver.idle:
+                before = line.tally.copy()
+            self._tell(
+                Progress(
+                    Stage.LISTENING,
+                    len(listener.receiver.raw),
+                    len(listener.receiver.datasets),
+                    line.speed,
+                )
+            )
+
+    def _health(self, receiver: Receiver, before: Tally, start: float) -> Health:
+        """What the link did for this reading; what a readout knows better is put in by it."""
+        line = self._line
+        count = line.tally.since(before)
+        return Health(
+            check_kind=checks.kind(self.profile, receiver.fits),
+            parity=line.tally.parity,
+            parity_errors=count.wrong,
+            characters=count.characters,
+            echo=count.echoed > 0,
+            duration=line.now() - start,
+            speed=line.speed,
+            mode=Mode.D,
+            late_switches=count.late_switches,
+        )
+
+    def _reading(self, receiver: Receiver, received: datetime, health: Health) -> Reading:
+        """The reading; the medium of codes that name none is found once and kept."""
+        datasets = receiver.datasets
+        medium = self.profile.medium
+        if medium is None:
+            medium = obis.infer_medium(receiver.identification, datasets)
+            self.profile = replace(self.profile, medium=medium)
+        found, homeless = registers(datasets, medium)
+        return Reading(
+            identification=receiver.identification,
+            registers=found,
+            received=received,
+            health=health,
+            unparsed=(*receiver.unparsed, *homeless),
+            raw=bytes(receiver.raw),
+        )
+
+    def _tell(self, progress: Progress) -> None:
+        if self._progress is not None:
+            self._progress(progress)

@@ -1,0 +1,248 @@
+"""A stored telegram becomes a reading: as text, as bytes with or without parity bits, as a hex dump, inside a log.
+
+Here: undoing the ways people and programs write down what a meter sent. Pure.
+Never here: lines, time, files. A line knows what came when; here only the characters tell.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+import re
+
+from . import obis
+from .ascii import checks, messages
+from .ascii.datasets import Parser
+from .errors import TelegramError
+from .model import (
+    MODE_B_SPEEDS,
+    CheckKind,
+    DataSet,
+    Health,
+    Identification,
+    LineProfile,
+    ParitySeen,
+    Reading,
+    Verdict,
+)
+from .registers import registers
+
+MAX_FILE = 4 * 1024 * 1024
+
+_CONTROLS = {
+    b"SOH": b"\x01",
+    b"STX": b"\x02",
+    b"ETX": b"\x03",
+    b"EOT": b"\x04",
+    b"ACK": b"\x06",
+    b"NAK": b"\x15",
+    b"CR": b"\r",
+    b"LF": b"\n",
+    b"BCC": b"",
+}
+_SIGNS = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
+
+# A dump as xxd writes it (one blank between groups), as hexdump and loggers do, or bare digits.
+_XXD = re.compile(rb"[0-9A-Fa-f]{4,8}:((?: [0-9A-Fa-f]{2,4})+)(?:  .*)?")
+_DUMP = re.compile(rb"(?:[0-9A-Fa-f]{6,8}[ \t]+)?((?:(?:0x)?[0-9A-Fa-f]{2}[ ,\t]*)+)(?:\|.*)?")
+_DIGITS = re.compile(rb"0x|[ ,\t]")
+
+_NAMES = b"|".join(name for name in _CONTROLS if len(name) == 3)
+_ESCAPED = re.compile(rb"\\r\\n|\\x[0-9A-Fa-f]{2}|\\(?:%b)\b|<(?:%b|CR|LF)>" % (_NAMES, _NAMES))
+_ESCAPE = re.compile(
+    rb"\\x(?P<code>[0-9A-Fa-f]{2})|\\(?P<slash>%b) ?|<(?P<angle>%b|CR|LF)>|\\(?P<sign>[rnt'\"\\])"
+    % (_NAMES, _NAMES)
+)
+# Where line ends are spelt out, the document's own are not the meter's; string literals side by side are one.
+_OWN_LINE_END = re.compile(rb"((?:\\r)?\\n|<CR><LF>)[ \t]*\r?\n[ \t]*")
+_LITERALS = re.compile(rb"(['\"])[ \t]*\r?\n[ \t]*b?\1")
+# Manuals print control characters as words between blanks, and tables in documents the command before its answer.
+_WORDS = re.compile(rb"(?:^|(?<= ))(SOH|STX|ETX|EOT|ACK|NAK)(?: |$)", re.MULTILINE)
+_ANSWER_IN_TABLE = re.compile(rb"^[^`\n]*`[^`\n]*`[^\n]*`([^`\n]+)`[^`\n]*$", re.MULTILINE)
+_REMARK = re.compile(rb"[ \t]{2,}# .*")
+
+_CONTROL = re.compile(rb"[\x01-\x06\x15]")
+_REQUEST = re.compile(rb"/\?[^!\r\n]{0,40}![ \t]*(?:\r?\n)?")
+_COMMAND = re.compile(rb"\x01[PWREB][0-9] ?(?:\x02[^\x03\x04]*)?[\x03\x04].?", re.DOTALL)
+_FRAME = re.compile(rb"\x02([^\x03]*)(?:(\x03)(.?)|\Z)", re.DOTALL)
+_CRC = re.compile(rb"(/[^/!]{0,16384}?[\r\n]!)([0-9A-Fa-f]{3,4})[ \t]*(?:[\r\n]|\Z)")
+_NAMED = re.compile(rb"/[^\r\n'\"()/]{4,%d}" % messages.MAX_IDENTIFICATION)
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+_SPEEDS = frozenset((*MODE_B_SPEEDS, *"0123456789"))
+
+# Programs that print what they understood, not what came: openHAB, vzlogger.
+_RETOLD = re.compile(
+    rb"DataSet: (?P<a>[^;\r\n]+);(?P<v>[^;\r\n]*);(?P<u>[^;\r\n]*)"
+    rb"|OBIS code=(?P<b>[^,\r\n]+), value=(?P<w>[^,\r\n]*), unit=(?P<x>[^)\r\n]*)"
+)
+
+
+def explain(data: bytes, name: str, received: datetime) -> Reading:
+    """The reading in what a file holds: all data sets that a meter sent, in order, also out of several answers.
+
+    `name` is for the error's sentence. Raises TelegramError where no data set is found.
+    """
+    stream, parity = characters(data[:MAX_FILE])
+    identification = _identification(stream)
+    # What a client asked is no data of the meter.
+    stream = _REQUEST.sub(b"\n", _COMMAND.sub(b"\n", stream))
+    datasets, unparsed = _datasets(stream)
+    if not datasets:
+        raise TelegramError(name=name)
+    judged = list(_checks(stream))
+    medium = obis.infer_medium(identification, datasets)
+    found, homeless = registers(datasets, medium)
+    return Reading(
+        identification=identification,
+        registers=found,
+        received=received,
+        health=Health(
+            check=_verdict(judged),
+            check_kind=checks.kind(LineProfile(), judged[0]) if judged else CheckKind.NONE,
+            parity=parity,
+            characters=len(stream),
+        ),
+        unparsed=tuple(
+            text
+            for text in (*unparsed, *homeless)
+            if identification is None or text != identification.raw
+        ),
+        raw=stream,
+    )
+
+
+def characters(data: bytes) -> tuple[bytes, ParitySeen]:
+    """The characters out of any way to write them down, bit 7 removed where it is parity; and what bit 7 carried."""
+    data = _from_dump(data) or data
+    if any(code & 0x80 for code in data) and _share(data, _is_even) > 0.9:
+        return bytes(code & 0x7F for code in data), ParitySeen.EVEN
+    if _ESCAPED.search(data):
+        data = _OWN_LINE_END.sub(rb"\1", _LITERALS.sub(b"", data))
+        data = _ESCAPE.sub(_unescape, data)
+    elif not _CONTROL.search(data):
+        data = _WORDS.sub(lambda word: _CONTROLS[word[1]], data)
+    data = _ANSWER_IN_TABLE.sub(rb"\1", data)
+    return _REMARK.sub(b"", data), ParitySeen.UNKNOWN
+
+
+def _is_even(code: int) -> bool:
+    return code.bit_count() % 2 == 0
+
+
+def _share(data: bytes, test: Callable[[int], bool]) -> float:
+    return sum(map(test, data)) / len(data)
+
+
+def _from_dump(data: bytes) -> bytes | None:
+    """The bytes of a hex dump, None where the data are none."""
+    lines = [line.strip() for line in data.splitlines() if line.strip()]
+    for form in (_XXD, _DUMP):
+        found = [form.fullmatch(line) for line in lines]
+        if lines and all(found):
+            digits = b"".join(_DIGITS.sub(b"", line[1]) for line in found if line is not None)
+            dumped = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
+            # A number alone is also hexadecimal; a telegram has its brackets or its slash.
+            return dumped if any(code & 0x7F in b"(/" for code in dumped) else None
+    return None
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    if found["code"]:
+        return bytes.fromhex(found["code"].decode("ascii"))
+    if control := found["slash"] or found["angle"]:
+        return _CONTROLS[control]
+    return _SIGNS.get(found["sign"], found["sign"])
+
+
+def _identification(stream: bytes) -> Identification | None:
+    """The first line that names a meter.
+
+    Slashes stand in units and prose too: a name begins its line, or its line has no data and its speed is one.
+    """
+    for found in _NAMED.finditer(stream):
+        start = found.start()
+        line_start = max(stream.rfind(end, 0, start) for end in (b"\n", b"\r")) + 1
+        before = stream[line_start:start]
+        # A backslash at the end is a document's line break.
+        identification = messages.identification(found[0].removesuffix(b"\\"))
+        if identification is None:
+            continue
+        if not before.strip(b" \t\x00\x7f") or before[-1:] in b"'\"\x03":
+            return identification
+        speed = identification.speed_character
+        if b"(" not in before and identification.flag.isalpha() and speed in _SPEEDS:
+            return identification
+    return None
+
+
+def _datasets(stream: bytes) -> tuple[list[DataSet], list[str]]:
+    """The data sets of all frames; then those outside of frames, unless a log only says them again."""
+    framed: list[DataSet] = []
+    unparsed: list[str] = []
+    outside = bytearray()
+    end = 0
+    for frame in _FRAME.finditer(stream):
+        outside += stream[end : frame.start()] + b"\n"
+        end = frame.end()
+        _parse(frame[1], framed, unparsed)
+    outside += stream[end:]
+    others: list[DataSet] = []
+    _parse(_RETOLD.sub(_as_data_set, bytes(outside)), others, unparsed)
+    if not framed:
+        return others, unparsed
+    known = set(framed)
+    return framed + [
+        other
+        for other in others
+        if other not in known
+        and other.address is not None
+        and obis.parse(other.address)
+        and f"{other.address}(".encode("latin-1") in outside
+    ], unparsed
+
+
+def _as_data_set(found: re.Match[bytes]) -> bytes:
+    """A retold data set in the notation of Std 6.6, on a line of its own."""
+    address = found["a"] or found["b"]
+    if obis.parse(address.decode("latin-1")) is None:
+        return b""
+    value = found["v"] if found["a"] else found["w"]
+    unit = found["u"] or found["x"]
+    return b"\n%b(%b%b)\n" % (address, value, b"*" + unit if unit else b"")
+
+
+def _parse(text: bytes, datasets: list[DataSet], unparsed: list[str]) -> None:
+    """Parse block after block: a stored stream may hold many telegrams, each with its own end."""
+    parser = Parser()
+    for line in _LINE_END.split(text):
+        parser.feed(line + b"\n")
+        if parser.ended:
+            datasets += parser.datasets
+            unparsed += parser.unparsed
+            parser = Parser()
+    parser.finish()
+    datasets += parser.datasets
+    unparsed += parser.unparsed
+
+
+def _checks(stream: bytes) -> Iterator[frozenset[CheckKind]]:
+    """Which kinds fit, for each frame and each push telegram that has a check."""
+    for frame in _FRAME.finditer(stream):
+        if not frame[2] or not frame[3]:
+            continue
+        fits = _judge(frame[1] + frame[2], frame[3])
+        # Where the check was left out, a document's line end stands in its place.
+        if fits or frame[3] not in b"\r\n":
+            yield fits
+    for telegram in _CRC.finditer(stream):
+        yield _judge(telegram[1], telegram[2])
+
+
+def _judge(block: bytes, check: bytes) -> frozenset[CheckKind]:
+    """As sent, else with the CR that editors and terminals take away put back."""
+    return messages.judge(block, check) or messages.judge(_LINE_END.sub(b"\r\n", block), check)
+
+
+def _verdict(judged: list[frozenset[CheckKind]]) -> Verdict:
+    if not judged:
+        return Verdict.ABSENT
+    return Verdict.RIGHT if all(judged) else Verdict.WRONG

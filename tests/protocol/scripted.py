@@ -1,0 +1,179 @@
+"""A line with a scripted meter at its end and a clock of its own: conversations take no real time.
+
+Characters take their time at the speed of whoever sends them; at another speed than the line's they arrive as
+garbage. Bit 7 is even parity, as on a real line, and is counted and removed like there.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import override
+
+from custom_components.iec62056.protocol.line import Line, with_even_parity
+from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
+
+START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the meter sends `after` seconds behind hearing `to` whole at `heard_at` baud; `flip`: damaged characters.
+
+    `mask`: which bits of those are damaged; 0x80 is the parity bit.
+    """
+
+    to: bytes
+    data: bytes
+    after: float = 0.2
+    speed: int = 300
+    heard_at: int = 300
+    flip: tuple[int, ...] = ()
+    mask: int = 0x10
+    times: int = 1
+
+
+@dataclass(slots=True)
+class Push:
+    """What the meter sends unasked, `at` seconds behind the start."""
+
+    data: bytes
+    at: float = 0.0
+    speed: int = 9600
+    flip: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Sent:
+    """One write of the client: when it began and ended to leave, and at which speed."""
+
+    data: bytes
+    began: float
+    ended: float
+    speed: int
+
+
+@dataclass(slots=True)
+class ScriptedLine(Line):
+    """See `Reply` and `Push`. `run`: seconds of characters that come at once, as adapters deliver them."""
+
+    script: Iterable[Reply | Push] = ()
+    can_switch: bool = True
+    speed: int = 300
+    grace: float = 0.05
+    margin: float = 0.0
+    parity: bool = True
+    run: float = 0.016
+    echoes: bool = False
+    on_await: Callable[[], None] = lambda: None
+    name: str = "/dev/scripted"
+    tally: Tally = field(default_factory=Tally)
+    trace: Trace = field(default_factory=Trace)
+    sent: list[Sent] = field(default_factory=list)
+    speeds: list[tuple[float, int]] = field(default_factory=list)
+    closed: bool = False
+    _now: float = 1000.0
+    _sent_at: float = 0.0
+    _replies: list[Reply] = field(default_factory=list)
+    _coming: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for item in self.script:
+            if isinstance(item, Push):
+                self._schedule(item.data, self._now + item.at, item.speed, item.flip, 0x10)
+            else:
+                self._replies += [item] * item.times
+
+    @property
+    def messages(self) -> list[bytes]:
+        """What the client sent, in order."""
+        return [sent.data for sent in self.sent]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._now - 1000.0
+
+    @property
+    @override
+    def sent_at(self) -> float:
+        return self._sent_at
+
+    @override
+    def now(self) -> float:
+        return self._now
+
+    @override
+    def utcnow(self) -> datetime:
+        return START + timedelta(seconds=self.elapsed)
+
+    @override
+    async def write(self, data: bytes) -> None:
+        await self._pass()
+        began = max(self._now, self._sent_at)
+        self._sent_at = began + len(data) * 10 / self.speed
+        self.sent.append(Sent(data, began, self._sent_at, self.speed))
+        self.trace.add(Direction.SENT, self._now, self.speed, with_even_parity(data))
+        if self.echoes:
+            self.tally.echoed += len(data)
+        for reply in self._replies:
+            if reply.to == data and reply.heard_at == self.speed:
+                self._replies.remove(reply)
+                self._schedule(
+                    reply.data, self._sent_at + reply.after, reply.speed, reply.flip, reply.mask
+                )
+                break
+
+    @override
+    async def read(self, deadline: float) -> bytes:
+        await self._pass()
+        if not self._coming or self._coming[0][0] > max(deadline, self._now):
+            self._now = max(self._now, deadline)
+            return b""
+        first = max(self._coming[0][0], self._now)
+        self._now = min(first + self.run, max(deadline, first))
+        run = bytearray()
+        while self._coming and self._coming[0][0] <= self._now:
+            _, speed, character = self._coming.pop(0)
+            # At another speed the bits are cut elsewhere: something else, without any parity.
+            run.append(character if speed == self.speed else character * 37 + len(run) & 0xFF)
+        self.tally.count(bytes(run))
+        self.trace.add(Direction.RECEIVED, self._now, self.speed, bytes(run))
+        return bytes(character & 0x7F for character in run)
+
+    @override
+    async def set_speed(self, speed: int, at: float) -> None:
+        assert self.can_switch
+        await self.sleep_until(at)
+        assert self._now >= self._sent_at, "the speed changed under our own characters"
+        self.speed = speed
+        self.speeds.append((self._now, speed))
+
+    @override
+    def drop_input(self) -> None:
+        self._coming = [item for item in self._coming if item[0] > self._now]
+
+    @override
+    async def sleep_until(self, when: float) -> None:
+        await self._pass()
+        self._now = max(self._now, when)
+
+    @override
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _pass(self) -> None:
+        self.on_await()
+        await asyncio.sleep(0)
+
+    def _schedule(
+        self, data: bytes, start: float, speed: int, flip: tuple[int, ...], mask: int
+    ) -> None:
+        wire = bytearray(with_even_parity(data) if self.parity and data.isascii() else data)
+        for index in flip:
+            wire[index] ^= mask
+        self._coming += [
+            (start + (index + 1) * 10 / speed, speed, character)
+            for index, character in enumerate(wire)
+        ]
+        self._coming.sort(key=lambda item: item[0])

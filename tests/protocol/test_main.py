@@ -1,0 +1,210 @@
+"""The command line: as a person starts it, and its output for programs."""
+
+import json
+from pathlib import Path
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from custom_components.iec62056.protocol import LineProfile, Mode, __main__ as command
+from tests.protocol.scripted import Reply, ScriptedLine
+from tests.protocol.telegrams import framed
+
+ROOT = Path(__file__).parents[2]
+BLOCK = (
+    b"0-0:F.F.0(00000000)\r\n0.9.1(174503)\r\n1.8.0(004711.815*kWh)\r\n"
+    b"1.6.0(03.125*kW)(3105160915)\r\nC.5(ab:cd)\r\n~~~\r\n"
+)
+TELEGRAM = b"/LGZ5\\2ZMX310.A01\r\n" + framed(BLOCK)
+
+
+@pytest.fixture(name="telegram")
+def fixture_telegram(tmp_path: Path) -> Path:
+    path = tmp_path / "telegram.bin"
+    path.write_bytes(TELEGRAM)
+    return path
+
+
+@pytest.fixture(name="line")
+def fixture_line(monkeypatch: pytest.MonkeyPatch) -> ScriptedLine:
+    """A meter behind every URL."""
+    line = ScriptedLine(
+        [
+            Reply(b"/?!\r\n", b"/LGZ5ZMX310.A01\r\n"),
+            Reply(b"/?77!\r\n", b"/LGZ5ZMX310.A77\r\n"),
+            Reply(b"\x06050\r\n", framed(BLOCK), speed=9600),
+        ]
+    )
+
+    async def open_line(url: str) -> ScriptedLine:
+        assert url == "/dev/ttyTEST"
+        return line
+
+    monkeypatch.setattr(command, "open_line", open_line)
+    return line
+
+
+def test_starts_without_home_assistant(telegram: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['read', '--file', sys.argv[1], '--json'];\n"
+        "try: runpy.run_module('protocol', run_name='__main__')\n"
+        "finally: assert not any(name.startswith('homeassistant') for name in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(telegram)],
+        env={"PYTHONPATH": str(ROOT / "custom_components" / "iec62056"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["identification"]["flag"] == "LGZ"
+
+
+def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_json_of_a_file(telegram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--file", str(telegram), "--json"]) == 0
+    found = _json(capsys)
+    assert found["identification"] == {
+        "raw": "/LGZ5\\2ZMX310.A01",
+        "flag": "LGZ",
+        "speed_character": "5",
+        "extensions": ["2"],
+        "model": "ZMX310.A01",
+    }
+    assert found["registers"] == [
+        {
+            "address": "0-0:F.F.0",
+            "obis": "0-0:97.97.0",
+            "values": [{"value": "00000000", "unit": None, "number": "0"}],
+        },
+        {
+            "address": "0.9.1",
+            "obis": "1-0:0.9.1",
+            "values": [{"value": "174503", "unit": None, "timestamp": "17:45:03"}],
+        },
+        {
+            "address": "1.8.0",
+            "obis": "1-0:1.8.0",
+            "values": [{"value": "004711.815", "unit": "kWh", "number": "4711.815"}],
+        },
+        {
+            "address": "1.6.0",
+            "obis": "1-0:1.6.0",
+            "values": [
+                {"value": "03.125", "unit": "kW", "number": "3.125"},
+                {"value": "3105160915", "unit": None, "timestamp": "2031-05-16T09:15:00"},
+            ],
+        },
+        {
+            "address": "C.5",
+            "obis": "0-0:96.5.0",
+            "values": [{"value": "ab:cd", "unit": None}],
+        },
+    ]
+    assert found["unparsed"] == ["~~~"]
+    assert found["health"]["check"] == "right"
+
+
+def test_table_of_a_file(telegram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--file", str(telegram)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "/LGZ5\\2ZMX310.A01"
+    assert "1-0:1.8.0    1.8.0      4711.815 kWh" in lines
+    assert "1-0:1.6.0    1.6.0      3.125 kW; 2031-05-16T09:15:00" in lines
+    assert "not understood: '~~~'" in lines
+    assert lines[-1] == "5 registers, check character right"
+
+
+def test_reading_a_meter(line: ScriptedLine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["/dev/ttyTEST", "--json"]) == 0
+    found = _json(capsys)
+    assert found["identification"]["raw"] == "/LGZ5ZMX310.A01"
+    assert (found["health"]["check"], found["health"]["retries"]) == ("right", 0)
+    assert found["health"]["parity_errors"] == 0
+    assert found["health"]["duration"] > 1
+    assert line.closed
+
+
+def test_address_and_trace(
+    line: ScriptedLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "trace.txt"
+    arguments = ["/dev/ttyTEST", "--address", "77", "--trace", str(trace)]
+    assert command.main(arguments) == 0
+    assert line.messages[0] == b"/?77!\r\n"
+    assert "/?77!" in trace.read_text()
+    assert "9600 Bd" in trace.read_text()
+    assert capsys.readouterr().out.startswith("/LGZ5ZMX310.A77\n")
+
+
+def test_trace_that_cannot_be_written(
+    line: ScriptedLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["/dev/ttyTEST", "--trace", str(tmp_path / "none" / "trace.txt")]
+    assert command.main(arguments) == 0
+    assert "could not be written" in capsys.readouterr().err
+    assert line.closed
+
+
+@pytest.mark.parametrize("mode", ["auto", "A", "B", "C", "D"])
+def test_modes(
+    mode: str,
+    line: ScriptedLine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: list[LineProfile] = []
+
+    class Meter:
+        def __init__(self, _line: ScriptedLine, profile: LineProfile) -> None:
+            seen.append(profile)
+
+        async def read_all(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "Meter", Meter)
+    assert command.main(["/dev/ttyTEST", "--mode", mode]) == 130
+    assert [profile.mode for profile in seen] == [None if mode == "auto" else Mode(mode)]
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
+def test_no_reading_is_one_sentence_and_a_status(
+    line: ScriptedLine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line._replies.clear()
+    assert command.main(["/dev/ttyTEST", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("The meter did not answer: not a single character came.")
+    assert "Traceback" not in printed.err
+    assert line.closed
+
+
+def test_push_meter(line: ScriptedLine, capsys: pytest.CaptureFixture[str]) -> None:
+    line._schedule(b"/ABC5PUSH\r\n\r\n1.8.0(1*kWh)\r\n!\r\n", line.now() + 1, 9600, (), 0)
+    assert command.main(["/dev/ttyTEST", "--mode", "D"]) == 0
+    assert capsys.readouterr().out.startswith("/ABC5PUSH")
+    assert line.messages == []
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "."])
+def test_file_that_cannot_be_read(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--file", str(tmp_path / name)]) == 1
+    assert "No data of a meter were found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["/dev/x", "--file", "y"], ["/dev/x", "--mode", "E"]])
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err

@@ -1,0 +1,258 @@
+"""One way to read a meter: what a reading holds, what a profile learns, what pushes bring."""
+
+from contextlib import aclosing
+from decimal import Decimal
+
+import pytest
+
+from custom_components.iec62056.protocol import (
+    CheckKind,
+    LineProfile,
+    Medium,
+    Meter,
+    Mode,
+    Reading,
+    Stage,
+    Value,
+    Verdict,
+)
+from custom_components.iec62056.protocol.errors import (
+    NoAnswer,
+    NoIdentification,
+    OtherProtocol,
+    WrongParity,
+)
+from custom_components.iec62056.protocol.meter import ANY_METER
+from tests.protocol.scripted import START, Push, Reply, ScriptedLine
+from tests.protocol.telegrams import LINES, framed, p1, text
+
+ASK = b"/?!\r\n"
+NAME = b"/LGZ5ZMX310.A01\r\n"
+ACK = b"\x06050\r\n"
+PUSH = (
+    b"/ESY5Q3DX1024 V3.04\r\n\r\n"
+    b"1-0:1.8.0*255(00052185.7825309*kWh)\r\n"
+    b"1-0:1.7.0*255(-000142.30*W)\r\n"
+    b"!\r\n"
+)
+
+
+def _line(data: bytes) -> ScriptedLine:
+    return ScriptedLine([Reply(ASK, NAME), Reply(ACK, data, speed=9600)])
+
+
+async def _read(data: bytes, profile: LineProfile = ANY_METER) -> Reading:
+    return await Meter(_line(data), profile).read_all()
+
+
+async def test_registers_in_order_with_codes_and_values() -> None:
+    reading = await _read(framed())
+    assert [register.key for register in reading.registers] == [
+        "0-0:97.97.0",
+        "1-0:0.0.0",
+        "1-0:0.9.1",
+        "1-0:1.8.0",
+        "1-0:1.8.1",
+        "1-0:1.8.0*11",
+        "1-0:1.6.0",
+        "1-0:32.7.0",
+    ]
+    energy = reading.first("1-0:1.8.0")
+    assert energy is not None
+    assert energy.values == (Value("004711.815", "kWh"),)
+    assert energy.values[0].number == Decimal("4711.815")
+    assert reading.raw == NAME + framed()
+
+
+async def test_address_sent_twice_the_first_counts() -> None:
+    reading = await _read(framed(b"0.2.0(1.0)\r\n0.2.0(2.0)\r\n0.2.0(3.0)\r\n"))
+    first = reading.first("1-0:0.2.0")
+    assert len(reading.registers) == 3
+    assert first is not None
+    assert first.values[0].text == "1.0"
+
+
+async def test_values_without_address_belong_to_the_register_before() -> None:
+    reading = await _read(
+        framed(b"0-1:24.3.0(310516170000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00001.160)\r\n")
+    )
+    (gas,) = reading.registers
+    assert [value.text for value in gas.values][-2:] == ["m3", "00001.160"]
+
+
+async def test_values_without_any_register_are_kept_as_text() -> None:
+    reading = await _read(framed(b"(00001.160*m3)\r\n1.8.0(1*kWh)\r\n"))
+    assert [register.address for register in reading.registers] == ["1.8.0"]
+    assert "(00001.160*m3)" in reading.unparsed
+
+
+async def test_medium_is_found_once_and_kept() -> None:
+    heat = framed(b"6.8(0029.055*MWh)6.26(01589.28*m3)\r\n")
+    meter = Meter(_line(heat))
+    reading = await meter.read_all()
+    assert meter.profile.medium is Medium.HEAT
+    assert reading.registers[0].key == "6-0:6.8.0"
+    # A later reading that looks electric does not change it.
+    later = await _read(framed(b"6.8(0029.055*kvarh)\r\n"), meter.profile)
+    assert later.registers[0].key == "6-0:6.8.0"
+
+
+async def test_check_kind_is_learned_from_two_readings() -> None:
+    profile = LineProfile()
+    for known in (None, CheckKind.SUM):
+        meter = Meter(_line(framed(check="sum")), profile)
+        await meter.read_all()
+        profile = meter.profile
+        assert profile.check_kind is known
+    assert profile.check_candidate is None
+
+
+async def test_another_kind_between_begins_anew() -> None:
+    profile = LineProfile(check_candidate=CheckKind.SUM)
+    meter = Meter(_line(framed()), profile)
+    await meter.read_all()
+    assert (meter.profile.check_kind, meter.profile.check_candidate) == (None, CheckKind.XOR)
+
+
+async def test_meter_that_sends_no_check() -> None:
+    profile = LineProfile()
+    for _ in range(2):
+        meter = Meter(_line(text() + b"!\r\n"), profile)
+        reading = await meter.read_all()
+        profile = meter.profile
+    assert profile.check_kind is CheckKind.NONE
+    assert reading.health.check is Verdict.ABSENT
+
+
+async def test_speed_that_worked_is_remembered() -> None:
+    meter = Meter(_line(framed()))
+    await meter.read_all()
+    assert meter.profile.speed == 9600
+    assert LineProfile.from_dict(meter.profile.as_dict()) == meter.profile
+
+
+async def test_received_is_when_the_first_data_character_came() -> None:
+    line = _line(framed(text() * 40))
+    reading = await Meter(line).read_all()
+    switched = line.speeds[-1][0] - 1000.0
+    received = (reading.received - START).total_seconds()
+    assert switched + 0.2 <= received <= switched + 0.2 + 0.05
+    assert line.elapsed > received + 2
+
+
+async def test_identify_signs_off() -> None:
+    line = ScriptedLine([Reply(ASK, NAME)])
+    identification = await Meter(line).identify()
+    assert identification.model == "ZMX310.A01"
+    assert line.messages == [ASK, b"\x01B0\x03q"]
+
+
+@pytest.mark.parametrize("answer", [b"/KAM MX\r\n" + framed(), framed() + NAME])
+async def test_identify_where_data_come_too(answer: bytes) -> None:
+    line = ScriptedLine([Reply(ASK, answer)])
+    assert (await Meter(line).identify()).flag in ("KAM", "LGZ")
+
+
+async def test_identify_without_a_name() -> None:
+    with pytest.raises(NoIdentification):
+        await Meter(ScriptedLine([Reply(ASK, framed())])).identify()
+
+
+async def test_reading_after_identifying() -> None:
+    line = ScriptedLine([Reply(ASK, NAME), Reply(ASK, NAME), Reply(ACK, framed(), speed=9600)])
+    meter = Meter(line)
+    await meter.identify()
+    assert len((await meter.read_all()).registers) == len(LINES)
+
+
+# Meters that push
+
+
+def _pushing(data: bytes, speed: int, *, every: float = 1.0, times: int = 60) -> list[Push]:
+    return [Push(data, at=0.3 + every * turn, speed=speed) for turn in range(times)]
+
+
+@pytest.mark.parametrize(("speed", "within"), [(9600, 2), (2400, 13), (115200, 24)])
+async def test_push_is_found_at_its_speed(speed: int, within: float) -> None:
+    line = ScriptedLine(_pushing(PUSH, speed))
+    meter = Meter(line, LineProfile(mode=Mode.D))
+    reading = await meter.read_all()
+    assert line.messages == []
+    assert meter.profile.listen_speed == speed
+    assert reading.registers[1].values[0].number == Decimal("-142.30")
+    assert (reading.health.mode, reading.health.speed) == (Mode.D, speed)
+    assert line.elapsed < within
+
+
+async def test_push_on_a_line_of_fixed_speed() -> None:
+    line = ScriptedLine(_pushing(PUSH, 2400), can_switch=False, speed=2400)
+    reading = await Meter(line, LineProfile(mode=Mode.D)).read_all()
+    assert reading.identification is not None
+
+
+async def test_listening_goes_on() -> None:
+    line = ScriptedLine(_pushing(PUSH, 9600, times=5))
+    meter = Meter(line, LineProfile(mode=Mode.D, listen_speed=9600))
+    received = []
+    async with aclosing(meter.listen()) as readings:
+        async for reading in readings:
+            received.append((reading.received - START).total_seconds())
+            if len(received) == 5:
+                break
+    assert received == pytest.approx([0.33, 1.33, 2.33, 3.33, 4.33], abs=0.05)
+
+
+async def test_listening_tells_the_reason_after_a_minute() -> None:
+    line = ScriptedLine(_pushing(PUSH, 9600, times=2))
+    meter = Meter(line, LineProfile(mode=Mode.D, listen_speed=9600))
+    readings = meter.listen()
+    await anext(readings)
+    await anext(readings)
+    with pytest.raises(NoIdentification):
+        await anext(readings)
+    assert 60 < line.elapsed < 63
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ([], NoAnswer),
+        ([Push(b"Login:\r\n", at=1, speed=9600)], NoIdentification),
+        (_pushing(PUSH, 4800), WrongParity),
+        ([Push(b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01", at=1, speed=9600)], OtherProtocol),
+    ],
+)
+async def test_why_no_push_comes(script: list[Push], error: type[Exception]) -> None:
+    line = ScriptedLine(script)
+    with pytest.raises(error):
+        await Meter(line, LineProfile(mode=Mode.D)).read_all()
+    assert line.elapsed < 34
+
+
+async def test_damaged_push_is_passed_over() -> None:
+    damaged = Push(PUSH, at=0.1, flip=(50,))
+    line = ScriptedLine([damaged, Push(PUSH, at=1.1)])
+    reading = await Meter(line, LineProfile(mode=Mode.D, listen_speed=9600)).read_all()
+    assert (reading.health.retries, reading.health.parity_errors) == (1, 0)
+    assert line.elapsed > 1.1
+
+
+async def test_p1_with_a_wrong_crc_is_passed_over() -> None:
+    good = p1(["1-0:1.8.1(000010.181*kWh)", "0-1:24.2.1(310516170000S)(00001.160*m3)"])
+    bad = good.replace(b"010.181", b"010.182")
+    line = ScriptedLine(
+        [Push(bad, at=0.1, speed=115200), Push(good, at=1.1, speed=115200)], parity=False
+    )
+    meter = Meter(line, LineProfile(mode=Mode.D, listen_speed=115200))
+    reading = await meter.read_all()
+    assert (reading.health.check, reading.health.check_kind) == (Verdict.RIGHT, CheckKind.CRC16)
+    assert reading.registers[0].values[0].text == "000010.181"
+    assert reading.registers[1].key == "0-1:24.2.1"
+
+
+async def test_progress_of_listening() -> None:
+    stages = []
+    line = ScriptedLine(_pushing(PUSH, 9600, times=1))
+    meter = Meter(line, LineProfile(mode=Mode.D), lambda step: stages.append(step.stage))
+    await meter.read_all()
+    assert set(stages) == {Stage.LISTENING}
