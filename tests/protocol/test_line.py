@@ -1001,6 +1001,7 @@ async def test_a_peer_that_takes_nothing_does_not_keep_the_port(
     # More than the buffers of both ends take.
     await line.write(bytes(16 * 1024 * 1024))
     await line.close()
+    await line.close()
     await until(lambda: count_sockets() == sockets - 1)
     with pytest.raises(ConnectionLost):
         await line.write(SIGN_ON)

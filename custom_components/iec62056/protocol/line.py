@@ -231,7 +231,8 @@ class SerialLine(Line, asyncio.Protocol):
     @override
     async def close(self) -> None:
         self._lose()
-        transport = self._transport
+        # Once only: a wait for the end that timed out cannot be repeated.
+        transport, self._transport = self._transport, None
         if transport is None:
             return
         try:
