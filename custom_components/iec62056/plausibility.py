@@ -1,0 +1,328 @@
+"""May this value be believed? The second and third gate before a value is published.
+
+Here: the form of a number (digits, decimals, unit) against how this register's numbers always looked, and its size
+against what the meter can physically do. Pure functions from what is known and a new value to a judgement, and to what
+is known then; a value is never changed on its way.
+Never here: reading, clocks, storage, Home Assistant. Times are UTC seconds, given by the caller; rates are per hour.
+
+What cannot be told at once is held, and a second, consistent reading decides. A false alarm so costs one more reading,
+and the gates can be narrow. One thing no repetition decides: that a total has fallen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from math import ceil
+
+from .plausibility_data import NO_LIMITS, TOTALS, Limits, Nature, limits_of, nature_of
+from .plausibility_record import Doubt, Form, Held, Record, Sample
+from .protocol.model import Value
+
+__all__ = [
+    "Case",
+    "Doubt",
+    "Form",
+    "Held",
+    "Judgement",
+    "Limits",
+    "Nature",
+    "Record",
+    "Sample",
+    "accept",
+    "judge",
+    "judge_reading",
+    "limits_of",
+    "nature_of",
+]
+
+HOUR = 3600
+# What exceeds the steepest rise seen by this factor is asked for again.
+RATE_SLACK = 4
+# So many rises over an hour or more are needed before the steepest counts: a day of a meter that is read often.
+RATE_LEARNED = 24
+# Two values beyond the limits confirm each other within this factor, and move the limit so far.
+SIZE_SLACK = 2
+# A register that was confirmed to send so many forms has none.
+FORMS_VARY = 6
+# The latest doubtful values: any of them can be confirmed, so that a damaged reading in between costs nothing.
+MOST_HELD = 3
+# Readings that contradict the published total, and readings withheld for any reason, until a person is asked.
+CONTRADICTIONS_UNTIL_REPAIR = 2
+WITHHELD_UNTIL_REPAIR = 5
+# Fewer digits are not padded to a width: 9 → 0 is no roll-over.
+SHORTEST_ROLL_OVER = 4
+# The most of its range a total may have passed: after a long outage any fall could be one.
+ROLL_OVER_SPAN = Decimal("0.1")
+
+# What a second reading cannot settle.
+_LASTING = frozenset((Doubt.TEXT, Doubt.FELL, Doubt.NUMBER))
+# What lies below the published total, and may be right.
+_BEGUN_ANEW = frozenset((Doubt.ROLLED_OVER, Doubt.NEW_PERIOD))
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What becomes of one value: published where there is no doubt.
+
+    `again`: a second reading, made at once, can settle it. `repair`: a person should be asked.
+    """
+
+    doubt: Doubt | None = None
+    again: bool = False
+    repair: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether the value may be published."""
+        return self.doubt is None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One value of a reading, and what is known of its kind."""
+
+    sample: Sample
+    nature: Nature
+    limits: Limits = NO_LIMITS
+
+
+GOOD = Judgement()
+
+
+def judge(record: Record, case: Case, *, newcomer: bool = False) -> tuple[Record, Judgement]:
+    """Whether a register's new value may be published, and what is known of the register then.
+
+    `newcomer`: the meter is known and has not had this register before.
+    """
+    doubt = _doubt(record, case, newcomer)
+    if doubt is None or (
+        doubt not in _LASTING and any(_confirms(record, held, case) for held in record.held)
+    ):
+        return _believed(record, case, doubt), GOOD
+    record = replace(
+        record,
+        held=(*record.held, Held(case.sample, doubt))[-MOST_HELD:],
+        withheld=record.withheld + 1,
+        contradictions=record.contradictions + (doubt is Doubt.FELL),
+    )
+    return record, Judgement(
+        doubt,
+        # A missing phase sends dashes all day: what no reading settles is asked for once.
+        again=doubt not in _LASTING or record.withheld == 1,
+        repair=doubt is not Doubt.TEXT
+        and (
+            record.contradictions >= CONTRADICTIONS_UNTIL_REPAIR
+            or record.withheld >= WITHHELD_UNTIL_REPAIR
+        ),
+    )
+
+
+def judge_reading(
+    records: Mapping[str, Record], cases: Mapping[str, Case], number: str | None = None
+) -> tuple[dict[str, Record], dict[str, Judgement]]:
+    """All values of one reading, by the keys of their registers; records of registers it lacks stay as they are.
+
+    `number` is the key under which the meter's own number is judged: while that is in doubt, the reading may be
+    another meter's, and nothing of it is published or learned.
+    """
+    known = dict(records)
+    judged: dict[str, Judgement] = {}
+    if number is not None and number in cases:
+        known[number], judged[number] = judge(known.get(number, Record()), cases[number])
+        if not judged[number].good:
+            other = Judgement(Doubt.NUMBER, again=judged[number].again)
+            return known, dict.fromkeys(cases, other) | judged
+    for key, case in cases.items():
+        if key != number:
+            # A check character that two faults passed may have let a code be made up.
+            newcomer = bool(records) and key not in records
+            known[key], judged[key] = judge(known.get(key, Record()), case, newcomer=newcomer)
+    return known, judged
+
+
+def accept(record: Record, nature: Nature) -> Record:
+    """The record after a person has said that the latest held value is right; the same where there is none."""
+    for sample, _ in reversed(record.held):
+        if sample.number is not None or nature is Nature.NAME:
+            return _believed(record, Case(sample, nature), None)
+    return record
+
+
+def _doubt(record: Record, case: Case, newcomer: bool) -> Doubt | None:
+    """The gravest reason not to believe a value at once."""
+    sample, good = case.sample, record.good
+    unproven = newcomer or bool(record.held) or not sample.checked
+    if case.nature is Nature.NAME:
+        if good is None:
+            return Doubt.FIRST if unproven else None
+        return None if good.text == sample.text else Doubt.NAME
+    form = sample.form
+    if sample.number is None or form is None:
+        return Doubt.TEXT
+    beyond = _beyond(record, sample.number, case)
+    if good is None or good.number is None:
+        if unproven:
+            return Doubt.FIRST
+        return Doubt.OUT_OF_RANGE if beyond else None
+    moved = _moved(record, good, sample, case)
+    if moved is Doubt.FELL or moved in _BEGUN_ANEW:
+        return moved
+    return _doubt_of_form(record, form) or moved or (Doubt.OUT_OF_RANGE if beyond else None)
+
+
+def _doubt_of_form(record: Record, form: Form) -> Doubt | None:
+    if all(known.unit != form.unit for known in record.forms):
+        return Doubt.UNIT
+    return None if form in record.forms or len(record.forms) >= FORMS_VARY else Doubt.FORM
+
+
+def _beyond(record: Record, number: Decimal, case: Case) -> bool:
+    """Whether a value is outside what the meter can measure, as far as nothing else was confirmed."""
+    if record.reach is not None and abs(number) <= SIZE_SLACK * record.reach:
+        return False
+    low, high = case.limits.low, case.limits.high
+    return (low is not None and number < low) or (high is not None and number > high)
+
+
+def _moved(record: Record, good: Sample, sample: Sample, case: Case) -> Doubt | None:
+    """What is doubtful in a total's step from the last good value."""
+    if case.nature not in TOTALS:
+        return None
+    change = _change(good, sample)
+    if change < 0 and case.nature is Nature.TOTAL:
+        return Doubt.ROLLED_OVER if _rolled_over(record, good, sample, case) else Doubt.FELL
+    if change < 0 and case.nature is Nature.PERIODIC:
+        return Doubt.NEW_PERIOD
+    return None if _within(good, sample, abs(change), _rate(record, case)) else Doubt.TOO_FAST
+
+
+def _rolled_over(record: Record, good: Sample, sample: Sample, case: Case) -> bool:
+    """Whether the digits before the point began anew: 999999 → 000000, by a rise that is possible."""
+    before, form = good.form, sample.form
+    if before is None or form is None or form.width < SHORTEST_ROLL_OVER:
+        return False
+    if before._replace(blanks=form.blanks) != form:
+        return False
+    modulus = _scale(good).scaleb(form.width)
+    rise = _change(good, sample) + modulus
+    possible = _within(good, sample, rise, max(_rates(record, case), default=None))
+    return possible and rise <= ROLL_OVER_SPAN * modulus
+
+
+def _rate(record: Record, case: Case) -> Decimal | None:
+    """The steepest change per hour that is believed at once; None where nothing is known of it."""
+    learned = None if record.rate is None else record.rate * RATE_SLACK
+    if learned is not None and record.steps >= RATE_LEARNED:
+        return learned
+    if learned is None or case.limits.rate is None:
+        return case.limits.rate
+    return max(learned, case.limits.rate)
+
+
+def _rates(record: Record, case: Case) -> list[Decimal]:
+    """What is known of how fast the meter can count: by what was seen, and by what it is."""
+    return [rate for rate in (_rate(record, case), case.limits.rate) if rate is not None]
+
+
+def _confirms(record: Record, held: Held, case: Case) -> bool:
+    """Whether a doubtful value and an earlier one support each other."""
+    earlier, sample = held.sample, case.sample
+    if held.doubt in _LASTING:
+        return False
+    if case.nature is Nature.NAME:
+        return earlier.text == sample.text
+    if earlier.number is None or sample.number is None:
+        return False
+    if case.nature in TOTALS:
+        return _goes_on(record, held, case)
+    same_form = earlier.form == sample.form or len(record.forms) >= FORMS_VARY
+    known = {earlier.form, sample.form} <= set(record.forms)
+    beyond = _beyond(record, earlier.number, case) or _beyond(record, sample.number, case)
+    return (same_form or known) and (not beyond or _like_size(earlier.number, sample.number))
+
+
+def _goes_on(record: Record, held: Held, case: Case) -> bool:
+    """Whether a total may have gone from an earlier doubtful value to this one.
+
+    As fast as the meter can, or as it must have gone to the earlier value: else a plant beyond the limits would never
+    be believed. Where nothing is known of its speed, it need only go the right way.
+    """
+    earlier, sample = held.sample, case.sample
+    change = _change(earlier, sample)
+    if change < 0 and case.nature is not Nature.NET:
+        return False
+    rates = _rates(record, case)
+    if rates and record.good is not None and held.doubt not in _BEGUN_ANEW:
+        rates.append(RATE_SLACK * _per_hour(record.good, earlier))
+    return _within(earlier, sample, abs(change), max(rates, default=None))
+
+
+def _like_size(one: Decimal, other: Decimal) -> bool:
+    return max(abs(one), abs(other)) <= SIZE_SLACK * min(abs(one), abs(other))
+
+
+def _change(before: Sample, after: Sample) -> Decimal:
+    # Texts do not come so far where numbers are meant.
+    return (after.number or _NOTHING) - (before.number or _NOTHING)
+
+
+def _within(before: Sample, after: Sample, change: Decimal, rate: Decimal | None) -> bool:
+    """Whether a total can change so much in the time between, and by the last digit at any time."""
+    if rate is None:
+        return True
+    return (change - _resolution(before, after)) * HOUR <= rate * _elapsed(before, after)
+
+
+def _elapsed(before: Sample, after: Sample) -> int:
+    """Seconds from one sample to the next; none where the clock was set back."""
+    return max(0, ceil(after.at - before.at))
+
+
+def _per_hour(before: Sample, after: Sample) -> Decimal:
+    """How fast a total changed, less what the last digit may hide."""
+    change = max(_NOTHING, abs(_change(before, after)) - _resolution(before, after))
+    return change * HOUR / max(1, _elapsed(before, after))
+
+
+def _scale(sample: Sample) -> Decimal:
+    """How many units of the entity one unit as sent is."""
+    sent = Value(sample.text).number
+    return sample.number / sent if sent and sample.number else Decimal(1)
+
+
+def _resolution(*samples: Sample) -> Decimal:
+    """One step of the last digit, in the unit of the entity; the coarser where the form has changed."""
+    return max(_scale(sample).scaleb(-form.decimals) for sample in samples if (form := sample.form))
+
+
+def _believed(record: Record, case: Case, doubt: Doubt | None) -> Record:
+    """What is known once a value is published; `doubt` is the one that was settled."""
+    sample, form = case.sample, case.sample.form
+    forms = record.forms
+    if form is not None and form not in forms:
+        forms = (*forms, form)[-FORMS_VARY:]
+    reach = record.reach
+    if sample.number is not None and _beyond(record, sample.number, case):
+        reach = max(reach or _NOTHING, abs(sample.number))
+    believed = replace(
+        record, good=sample, forms=forms, held=(), withheld=0, contradictions=0, reach=reach
+    )
+    return _learned(believed, record.good, case, doubt) if case.nature in TOTALS else believed
+
+
+def _learned(record: Record, before: Sample | None, case: Case, doubt: Doubt | None) -> Record:
+    """How fast a total was seen to move: over hours as a rule, at once where a jump was confirmed."""
+    sample, anchor, rate = case.sample, record.anchor, record.rate
+    if before is None or anchor is None or before.number is None or anchor.at > sample.at:
+        return replace(record, anchor=sample)
+    if case.nature is not Nature.NET and _change(before, sample) < 0:
+        return replace(record, anchor=sample)
+    if doubt is Doubt.TOO_FAST and _elapsed(before, sample):
+        rate = max(rate or _NOTHING, _per_hour(before, sample))
+    if _elapsed(anchor, sample) < HOUR:
+        return replace(record, rate=rate)
+    # Over an hour, a step of the last digit more or less is better than a false alarm.
+    mean = abs(_change(anchor, sample)) * HOUR / _elapsed(anchor, sample)
+    rate = max(rate or _NOTHING, mean)
+    return replace(record, rate=rate, steps=record.steps + 1, anchor=sample)
