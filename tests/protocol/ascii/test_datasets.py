@@ -427,3 +427,13 @@ def test_a_full_block_of_anything_is_parsed(part: bytes) -> None:
     parser.feed(part * (datasets.MAX_BLOCK // len(part)))
     parser.finish()
     assert len(parser.unparsed) <= datasets.MAX_UNPARSED
+
+
+@pytest.mark.parametrize("added", ["\x00", "\x00\x00", "\x7f", "\x13"])
+def test_control_character_within_an_address_makes_no_other_address(added: str) -> None:
+    """XOR and SUM are blind for a NUL: 21.7.0 must not become 1.7.0."""
+    datasets, unparsed = parse(
+        f"2{added}1.7.0(00.512*kW)\r\n1.8.0(004711.8*kWh)\r\n".encode("latin-1")
+    )
+    assert [address for address, _ in datasets] == ["1.8.0"]
+    assert unparsed

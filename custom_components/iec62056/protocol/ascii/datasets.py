@@ -52,6 +52,7 @@ _WORDS = re.compile(r"[\x00-\x20()\x7f-\xff]").split
 _IS_ADDRESS = re.compile(_ADDRESS).fullmatch
 _IS_UNIT = re.compile(r"(?=[^*&]*?[A-Za-z%°])[^*&]{1,16}").fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
+_CUT = re.compile(r"[0-9A-Za-z.,:*&-][\x00-\x08\x0e-\x1f\x7f]+\Z").search
 _SEVERAL = re.compile(r"[^*&]*+\*[^*&]++(?:&[^*&]*+\*[^*&]++)++").fullmatch
 _BLANK = "".join(map(chr, (*range(0x21), 0x7F)))
 
@@ -218,7 +219,11 @@ def _begin(lead: str, at: int) -> _Set | None:
     lead = lead.rstrip(_BLANK)
     address = _WORDS(lead)[-1]
     start = len(lead) - len(address)
-    if not _IS_ADDRESS(address) or (lead[:start].strip(_BLANK) and obis.parse(address) is None):
+    noise = lead[:start]
+    if not _IS_ADDRESS(address) or (noise.strip(_BLANK) and obis.parse(address) is None):
+        return None
+    if _CUT(noise):
+        # A NUL within 21.7.0 would make 1.7.0 of it, and no check of XOR or SUM sees a NUL.
         return None
     return _Set(address, at + start)
 
