@@ -4,6 +4,7 @@ Here: what tests and demos import.
 Never here: anything of the component under test; a mistake shared by both would hide.
 """
 
+from .foreign import Foreign, Pusher
 from .log import Event, Kind, Log
 from .manners import Check, Faults, Manners, Mode, WakeUp
 from .meter import Content, Meter
@@ -18,6 +19,7 @@ __all__ = [
     "Echo",
     "Event",
     "Faults",
+    "Foreign",
     "Gas",
     "Heat",
     "Household",
@@ -27,6 +29,7 @@ __all__ = [
     "Manners",
     "Meter",
     "Mode",
+    "Pusher",
     "Served",
     "Telegram",
     "Transport",

@@ -49,12 +49,14 @@ class WakeUp:
 class Manners:
     """What the device is like. Times in seconds, speeds in baud.
 
+    `sign_on_speed` is where it hears requests: anything but 300 is outside the standard, and met behind modems.
     `ident` is the identification without its line end; "" makes one from flag, model, mode and speed, None is a
     device that answers with data alone. `deaf` is how long after its own last character the device cannot hear yet.
     """
 
     mode: Mode = Mode.C
     speed: int = 9600
+    sign_on_speed: int = SIGN_ON_SPEED
     ident: str | None = ""
     flag: str = "SIM"
     model: str = "METER-01"

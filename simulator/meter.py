@@ -11,7 +11,7 @@ import re
 from typing import Protocol
 
 from .log import Kind, Log
-from .manners import SIGN_ON_SPEED, Faults, Manners, Mode, WakeUp, check_character
+from .manners import Faults, Manners, Mode, WakeUp, check_character
 from .wire import DAMAGED, Conversation, Listen, Send, even, seconds
 
 SOH, STX, ETX, ACK, NAK, LF = 0x01, 0x02, 0x03, 0x06, 0x15, 0x0A
@@ -76,17 +76,20 @@ class Meter:
         last = self.now
         while not needed.least <= count <= needed.most:
             count = 0
-            character = yield Listen(SIGN_ON_SPEED)
+            character = yield Listen(self.manners.sign_on_speed)
             while character == 0:
                 count += 1
                 last = self.now
-                character = yield Listen(SIGN_ON_SPEED, last + seconds(1, SIGN_ON_SPEED) + WAKE_GAP)
+                character = yield Listen(
+                    self.manners.sign_on_speed,
+                    last + seconds(1, self.manners.sign_on_speed) + WAKE_GAP,
+                )
         self._log.note(self.now, Kind.WOKEN, value=count)
         yield from self._wait(last + needed.pause)
 
     def _wait(self, until: float) -> Conversation:
         """Let time pass without hearing anything."""
-        while (yield Listen(SIGN_ON_SPEED, until)) is not None:
+        while (yield Listen(self.manners.sign_on_speed, until)) is not None:
             pass
 
     def _request(self, until: float) -> Generator[Listen | Send, int | None, str]:
@@ -94,7 +97,8 @@ class Meter:
         message = bytearray()
         while True:
             character = yield Listen(
-                SIGN_ON_SPEED, min(until, self.now + CHARACTER_GAP) if message else until
+                self.manners.sign_on_speed,
+                min(until, self.now + CHARACTER_GAP) if message else until,
             )
             if character is None:
                 if self.now >= until:
@@ -130,10 +134,10 @@ class Meter:
             self._log.note(self.now, Kind.IGNORED, f"sign-on {self._sign_ons}")
             return ""
         ident = self.manners.identification()
-        speed, at = SIGN_ON_SPEED, self._reaction()
+        speed, at = self.manners.sign_on_speed, self._reaction()
         if ident is not None:
             message = bytes(map(even, f"{ident}\r\n".encode("latin-1")))
-            yield Send(self.faults.noise_before + message, SIGN_ON_SPEED, at)
+            yield Send(self.faults.noise_before + message, self.manners.sign_on_speed, at)
             self._log.note(self.now, Kind.IDENTIFIED, ident)
             # Mode A goes on at once; the others leave the time for a change of speed.
             at = self.now if self.manners.mode is Mode.A else self._reaction()
@@ -162,11 +166,11 @@ class Meter:
         began = 0.0
         until = identified + self.manners.option_wait
         while True:
-            character = yield Listen(SIGN_ON_SPEED, until)
+            character = yield Listen(self.manners.sign_on_speed, until)
             if character is None:
                 break
             if not message:
-                began = self.now - seconds(1, SIGN_ON_SPEED) - identified
+                began = self.now - seconds(1, self.manners.sign_on_speed) - identified
             message += "\N{REPLACEMENT CHARACTER}" if character == DAMAGED else chr(character)
             ends = message[-2] == "\x03" if message[0] == "\x01" and message[1:] else False
             if character == LF or ends or len(message) >= REQUEST_LIMIT:

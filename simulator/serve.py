@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 import termios
 import tty
-from typing import override
+from typing import Protocol, override
 
 from . import rfc2217
 from .log import Event, Kind, Log
@@ -68,10 +68,14 @@ class _Pump:
         self.wire.advance(now)
         self._settle(now)
 
+    def disconnect(self) -> None:
+        """The client's side is gone, with all that it has not sent yet."""
+        self.output = self.poll = None
+        self.wire.client_goes(self.loop.time())
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self.output = self.poll = None
 
     def _look(self) -> float:
         """The time, after a change of speed that has happened since the last look."""
@@ -93,20 +97,45 @@ class _Pump:
         self._timer = None if due == float("inf") else self.loop.call_at(due, self.run)
 
 
+class Port(Protocol):
+    """What a client opens. It can be taken away and come back while the meters go on."""
+
+    url: str
+
+    async def plug(self) -> None:
+        """Make it there, under its name."""
+
+    async def unplug(self) -> None:
+        """Take it away, from under a client too."""
+
+
 class Served:
     """A meter that can be reached at `url`."""
 
-    def __init__(self, url: str, meters: tuple[Meter, ...], log: Log) -> None:
-        self.url = url
+    def __init__(self, port: Port, meters: tuple[Meter, ...], log: Log) -> None:
         self.meters = meters
         self.log = log
+        self._port = port
         self._happened = asyncio.Event()
         log.listeners.append(self._note)
+
+    @property
+    def url(self) -> str:
+        """Where a client finds the meter."""
+        return self._port.url
 
     @property
     def meter(self) -> Meter:
         """The only meter, or the first one."""
         return self.meters[0]
+
+    async def unplug(self) -> None:
+        """Take the probe or the bridge away: what the meters send meanwhile is lost."""
+        await self._port.unplug()
+
+    async def plug(self) -> None:
+        """Bring it back under the same name."""
+        await self._port.plug()
 
     async def happened(self, kind: Kind, count: int = 1) -> list[Event]:
         """Wait until the log holds that many events of this kind."""
@@ -145,46 +174,63 @@ async def serve(
         pump = _Pump(wire, speed)
         stack.callback(pump.close)
         kind = Transport(transport)
-        if kind is Transport.PTY:
-            url = _open_pty(pump, stack, path)
-        else:
-            url = await _open_tcp(pump, stack, kind, address)
+        port: Port = (
+            _Terminal(pump, path) if kind is Transport.PTY else _Network(pump, kind, address)
+        )
+        await port.plug()
+        stack.push_async_callback(port.unplug)
         pump.run()
-        yield Served(url, meters, log)
+        yield Served(port, meters, log)
 
 
-def _open_pty(pump: _Pump, stack: AsyncExitStack, path: Path | None) -> str:
-    master, slave = os.openpty()
-    stack.callback(os.close, master)
-    # Held open, so that the master outlives each client; it also tells the client's speed.
-    stack.callback(os.close, slave)
-    tty.setraw(slave)
-    attributes = termios.tcgetattr(slave)
-    attributes[4] = attributes[5] = getattr(termios, f"B{pump.speed}")
-    termios.tcsetattr(slave, termios.TCSANOW, attributes)
-    os.set_blocking(master, False)
-    name = os.ttyname(slave)
+class _Terminal:
+    """A pseudo terminal: a local port, and the probe behind it."""
 
-    def read() -> None:
-        with suppress(BlockingIOError):
-            pump.received(os.read(master, 4096))
+    def __init__(self, pump: _Pump, path: Path | None) -> None:
+        self.url = "" if path is None else str(path)
+        self._pump = pump
+        self._path = path
+        self._open = AsyncExitStack()
 
-    def write(octets: bytes) -> None:
-        # A full buffer is a client that does not read: a UART would overrun as well.
-        with suppress(BlockingIOError):
-            os.write(master, octets)
+    async def plug(self) -> None:
+        pump = self._pump
+        stack = AsyncExitStack()
+        self._open = stack
+        master, slave = os.openpty()
+        stack.callback(os.close, master)
+        # Held open, so that the master outlives each client; it also tells the client's speed.
+        stack.callback(os.close, slave)
+        tty.setraw(slave)
+        attributes = termios.tcgetattr(slave)
+        attributes[4] = attributes[5] = getattr(termios, f"B{pump.speed}")
+        termios.tcsetattr(slave, termios.TCSANOW, attributes)
+        os.set_blocking(master, False)
 
-    pump.output = write
-    pump.poll = lambda: _terminal_speed(slave)
-    pump.loop.add_reader(master, read)
-    stack.callback(pump.loop.remove_reader, master)
-    if path is None:
-        return name
-    if path.is_symlink():
-        path.unlink()
-    path.symlink_to(name)
-    stack.callback(path.unlink, missing_ok=True)
-    return str(path)
+        def read() -> None:
+            with suppress(BlockingIOError):
+                pump.received(os.read(master, 4096))
+
+        def write(octets: bytes) -> None:
+            # A full buffer is a client that does not read: a UART would overrun as well.
+            with suppress(BlockingIOError):
+                os.write(master, octets)
+
+        pump.output = write
+        pump.poll = lambda: _terminal_speed(slave)
+        pump.loop.add_reader(master, read)
+        stack.callback(pump.disconnect)
+        stack.callback(pump.loop.remove_reader, master)
+        name = os.ttyname(slave)
+        if self._path is None:
+            self.url = name
+            return
+        if self._path.is_symlink():
+            self._path.unlink()
+        self._path.symlink_to(name)
+        stack.callback(self._path.unlink, missing_ok=True)
+
+    async def unplug(self) -> None:
+        await self._open.aclose()
 
 
 def _terminal_speed(terminal: int) -> int:
@@ -192,20 +238,28 @@ def _terminal_speed(terminal: int) -> int:
     return SPEEDS.get(termios.tcgetattr(terminal)[5], 0)
 
 
-async def _open_tcp(
-    pump: _Pump,
-    stack: AsyncExitStack,
-    kind: Transport,
-    address: tuple[str, int],
-) -> str:
-    bridge = _Bridge(pump, kind)
-    server = await pump.loop.create_server(lambda: _Client(bridge), *address)
-    stack.push_async_callback(server.wait_closed)
-    stack.callback(bridge.drop)
-    stack.callback(server.close)
-    host, port = server.sockets[0].getsockname()[:2]
-    scheme = "socket" if kind is Transport.TCP else "rfc2217"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+class _Network:
+    """A serial port server's address."""
+
+    def __init__(self, pump: _Pump, kind: Transport, address: tuple[str, int]) -> None:
+        self.url = ""
+        self._bridge = _Bridge(pump, kind)
+        self._address = address
+        self._server: asyncio.Server | None = None
+
+    async def plug(self) -> None:
+        bridge = self._bridge
+        self._server = await bridge.pump.loop.create_server(lambda: _Client(bridge), *self._address)
+        host, port = self._address = self._server.sockets[0].getsockname()[:2]
+        scheme = "socket" if bridge.kind is Transport.TCP else "rfc2217"
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def unplug(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            self._bridge.drop()
+            await server.wait_closed()
 
 
 @dataclass(slots=True)

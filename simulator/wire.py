@@ -203,6 +203,13 @@ class Wire:
             late = None if self._left_at is None else now - self._left_at
         self.log.note(now, Kind.SPEED, f"{before} -> {speed}", late)
 
+    def client_goes(self, now: float) -> None:
+        """The client's UART is taken off the wire: what it has not sent is never sent."""
+        self.advance(now)
+        self._pending.clear()
+        if self._flight is not None:
+            self._flight.intact = False
+
     def client_active(self, now: float) -> bool:
         """Whether the client sends or has just sent, so that a change of its speed is to be expected."""
         return self._flight is not None or (

@@ -58,7 +58,10 @@ class Verdict:
 
 
 def groups(datasets: Sequence[Json]) -> list[Group]:
-    """Data sets in order, those without an address added to the one before."""
+    """Data sets in order, those without an address added to the one before, which is of the same frame.
+
+    A frame that begins without one has in an expectation the address that was asked for.
+    """
     result: list[Group] = []
     for dataset in datasets:
         values = tuple(dataset["values"])

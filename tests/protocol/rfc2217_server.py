@@ -10,14 +10,17 @@ from typing import Self
 
 IAC, SE, SB, WILL, WONT, DO, DONT = 255, 240, 250, 251, 252, 253, 254
 BINARY, SUPPRESS_GO_AHEAD, COM_PORT = 0, 3, 44
-SET_BAUDRATE, SET_DATASIZE, SET_PARITY, SET_STOPSIZE = 1, 2, 3, 4
+SET_BAUDRATE, SET_DATASIZE, SET_PARITY, SET_STOPSIZE, SET_CONTROL = 1, 2, 3, 4, 5
 # An answer carries the number of its command and 100.
 ANSWER = 100
 
 
 @dataclass
 class Rfc2217Server:
-    """One port. `settings` in the order they were asked for; `written` is what came for the serial side."""
+    """One port. `settings` in the order they were asked for; `written` is what came for the serial side.
+
+    `controls`: what was asked of the modem lines, which is never answered.
+    """
 
     silent: bool = False
     refuse: bool = False
@@ -26,6 +29,7 @@ class Rfc2217Server:
     fixed_format: tuple[int, int] | None = None
     divider_error: float = 0.0
     settings: list[tuple[int, int]] = field(default_factory=list)
+    controls: list[int] = field(default_factory=list)
     written: bytearray = field(default_factory=bytearray)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     clients: int = 0
@@ -109,6 +113,8 @@ class Rfc2217Server:
 
     def _sub_asked(self, data: bytes) -> None:
         option, command, payload = data[0], data[1], data[2:].replace(b"\xff\xff", b"\xff")
+        if option == COM_PORT and command == SET_CONTROL:
+            self.controls.append(payload[0])
         if option != COM_PORT or command not in (
             SET_BAUDRATE,
             SET_DATASIZE,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import override
 
+from custom_components.iec62056.protocol.errors import BridgeRefusedSettings
 from custom_components.iec62056.protocol.line import Line, with_even_parity
 from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 
@@ -20,7 +21,7 @@ START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
 class Reply:
     """What the meter sends `after` seconds behind hearing `to` whole at `heard_at` baud; `flip`: damaged characters.
 
-    `mask`: which bits of those are damaged; 0x80 is the parity bit.
+    `mask`: which bits of those are damaged; 0x80 is the parity bit. `behind`: what must have been sent just before.
     """
 
     to: bytes
@@ -31,6 +32,7 @@ class Reply:
     flip: tuple[int, ...] = ()
     mask: int = 0x10
     times: int = 1
+    behind: bytes = b""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,10 @@ class Sent:
 
 @dataclass(slots=True)
 class ScriptedLine(Line):
-    """See `Reply` and `Push`. `run`: seconds of characters that come at once, as adapters deliver them."""
+    """See `Reply` and `Push`. `run`: seconds of characters that come at once, as adapters deliver them.
+
+    `fed_by`: DTR and RTS as they must stand for the probe to hear and to be heard. `fastest`: what a bridge can do.
+    """
 
     script: Iterable[Reply | Push] = ()
     can_switch: bool = True
@@ -71,6 +76,9 @@ class ScriptedLine(Line):
     trace: Trace = field(default_factory=Trace)
     sent: list[Sent] = field(default_factory=list)
     speeds: list[tuple[float, int]] = field(default_factory=list)
+    pins: list[tuple[bool | None, bool | None]] = field(default_factory=list)
+    fed_by: tuple[bool, bool] | None = None
+    fastest: int = 115200
     closed: bool = False
     _now: float = 1000.0
     _sent_at: float = 0.0
@@ -117,7 +125,7 @@ class ScriptedLine(Line):
         if self.echoes:
             self.tally.echoed += len(data)
         for reply in self._replies:
-            if reply.to == data and reply.heard_at == self.speed:
+            if reply.to == data and reply.heard_at == self.speed and self._hears(reply):
                 self._replies.remove(reply)
                 self._schedule(
                     reply.data, self._sent_at + reply.after, reply.speed, reply.flip, reply.mask
@@ -146,8 +154,15 @@ class ScriptedLine(Line):
         assert self.can_switch
         await self.sleep_until(at)
         assert self._now >= self._sent_at, "the speed changed under our own characters"
+        if speed > self.fastest:
+            raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd")
         self.speed = speed
         self.speeds.append((self._now, speed))
+
+    @override
+    async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
+        await self._pass()
+        self.pins.append((dtr, rts))
 
     @override
     def drop_input(self) -> None:
@@ -161,6 +176,10 @@ class ScriptedLine(Line):
     @override
     async def close(self) -> None:
         self.closed = True
+
+    def _hears(self, reply: Reply) -> bool:
+        fed = self.fed_by is None or self.pins[-1:] == [self.fed_by]
+        return fed and (not reply.behind or self.messages[-2:-1] == [reply.behind])
 
     async def _pass(self) -> None:
         self.on_await()

@@ -112,6 +112,25 @@ def test_json_of_a_file(telegram: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert found["health"]["check"] == "right"
 
 
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_who_reads_only_the_beginning(output: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "telegram.bin"
+    # More than a pipe holds.
+    path.write_bytes(b"/ABC5X\r\n" + framed(b"1.8.0(004711.815*kWh)\r\n" * 4000))
+    with subprocess.Popen(
+        [sys.executable, "-m", "protocol", "--file", str(path), *output],
+        env={"PYTHONPATH": str(ROOT / "custom_components" / "iec62056"), "PATH": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.read(1)
+        started.stdout.close()
+        assert started.stderr.read() == b""
+    assert started.returncode == 0
+
+
 def test_table_of_a_file(telegram: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--file", str(telegram)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -153,7 +172,7 @@ def test_trace_that_cannot_be_written(
     assert line.closed
 
 
-@pytest.mark.parametrize("mode", ["auto", "A", "B", "C", "D"])
+@pytest.mark.parametrize("mode", ["A", "B", "C", "D"])
 def test_modes(
     mode: str,
     line: ScriptedLine,
@@ -171,8 +190,33 @@ def test_modes(
 
     monkeypatch.setattr(command, "Meter", Meter)
     assert command.main(["/dev/ttyTEST", "--mode", mode]) == 130
-    assert [profile.mode for profile in seen] == [None if mode == "auto" else Mode(mode)]
+    assert [profile.mode for profile in seen] == [Mode(mode)]
     assert capsys.readouterr().err == "Stopped.\n"
+
+
+def test_meter_that_pushes_is_found(line: ScriptedLine, capsys: pytest.CaptureFixture[str]) -> None:
+    line._replies.clear()
+    for second in range(60):
+        telegram = b"/ABC5PUSH\r\n\r\n1.8.0(1*kWh)\r\n!\r\n"
+        line._schedule(telegram, line.now() + second, 9600, (), 0)
+    assert command.main(["/dev/ttyTEST"]) == 0
+    assert capsys.readouterr().out.startswith("/ABC5PUSH")
+
+
+def test_the_ways_are_told_to_who_watches(
+    line: ScriptedLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line._replies.clear()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert command.main(["/dev/ttyTEST"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "Calling the meter at 300 Bd …"
+    assert told[1].startswith("No answer yet")
+    assert [line for line in told if line.startswith("Waking")] == [
+        "Waking a meter that sleeps …",
+        "Waking it the fast way …",
+    ]
+    assert told[-2] == "Listening for a meter that sends by itself …"
 
 
 def test_no_reading_is_one_sentence_and_a_status(

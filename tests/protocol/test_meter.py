@@ -17,6 +17,7 @@ from custom_components.iec62056.protocol import (
     Verdict,
 )
 from custom_components.iec62056.protocol.errors import (
+    BridgeRefusedSettings,
     NoAnswer,
     NoIdentification,
     OtherProtocol,
@@ -227,6 +228,12 @@ async def test_why_no_push_comes(script: list[Push], error: type[Exception]) -> 
     with pytest.raises(error):
         await Meter(line, LineProfile(mode=Mode.D)).read_all()
     assert line.elapsed < 34
+
+
+async def test_bridge_that_does_not_do_the_speed_of_a_known_push() -> None:
+    line = ScriptedLine(_pushing(PUSH, 9600), fastest=2400)
+    with pytest.raises(BridgeRefusedSettings):
+        await Meter(line, LineProfile(mode=Mode.D, listen_speed=9600)).read_all()
 
 
 async def test_damaged_push_is_passed_over() -> None:

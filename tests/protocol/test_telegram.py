@@ -25,6 +25,13 @@ def _addresses(reading: Reading) -> list[str]:
     return [register.address for register in reading.registers]
 
 
+def _texts(reading: Reading) -> list[tuple[str, list[str]]]:
+    return [
+        (register.address, [value.text for value in register.values])
+        for register in reading.registers
+    ]
+
+
 def _hexdump(data: bytes) -> bytes:
     lines = []
     for at in range(0, len(data), 16):
@@ -127,11 +134,55 @@ def test_dialogue_with_several_answers() -> None:
         b"HHU: <SOH>R1<STX>1.8.0()<ETX><BCC>\nMeter: <STX>(0033402.264*kWh)<ETX><BCC>\n"
         b"HHU: <SOH>B0<ETX><BCC>\n"
     )
+    assert _texts(_explained(dialogue)) == [("0.9.1", ["174503"]), ("1.8.0", ["0033402.264"])]
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "found", "unparsed"),
+    [
+        # Readout, then single answers: none belongs to the last register of the readout.
+        (
+            b"\x021.8.0(12*kWh)\r\nF.F(0)\r\n!\r\n\x03x\x01R1\x021.8.0()\x03Z\x02(13*kWh)\x03T",
+            [("1.8.0", ["12"]), ("F.F", ["0"]), ("1.8.0", ["13"])],
+            [],
+        ),
+        # The command was lost: whatever it asked for, it was not the one before.
+        (
+            b"\x01R1\x021.8.0()\x03Z\x02(13*kWh)\x03T\r\n\x02(7*kWh)(8)\x03W",
+            [("1.8.0", ["13"])],
+            ["(7*kWh)(8)"],
+        ),
+        # A password or a written value is no question.
+        (
+            b"\x021.8.0(12*kWh)\x03x\x01P1\x02(0000)\x03a\x02(ERR4)\x03b\x01W1\x020.9.1(1)\x03c\x02(ERR5)\x03d",
+            [("1.8.0", ["12"])],
+            ["(ERR4)", "(ERR5)"],
+        ),
+        # Rows continue the set of their own frame, also where its address comes from the command.
+        (
+            b"\x021.8.0(12*kWh)\x03x\x01R1\x02ET0PE()\x037\x02(68.42)\r\n(45.54)\r\n(22.88)\r\n\x03f",
+            [("1.8.0", ["12"]), ("ET0PE", ["68.42", "45.54", "22.88"])],
+            [],
+        ),
+        # Several registers asked at once: a value for each, or nobody knows which.
+        (
+            b"\x01R1\x020.9.1() 0.9.2()\x03.\x02(174635) (310516)\x03/",
+            [("0.9.1", ["174635"]), ("0.9.2", ["310516"])],
+            [],
+        ),
+        (
+            b"\x021.8.0(12*kWh)\x03x\x01R1\x020.9.1()0.9.2()\x03.\x02(174635)\x03/",
+            [("1.8.0", ["12"])],
+            ["(174635)"],
+        ),
+    ],
+)
+def test_answers_without_address(
+    dialogue: bytes, found: list[tuple[str, list[str]]], unparsed: list[str]
+) -> None:
     reading = _explained(dialogue)
-    # An answer without an address continues the register before it.
-    (register,) = reading.registers
-    assert register.address == "0.9.1"
-    assert [value.text for value in register.values] == ["174503", "0033402.264"]
+    assert _texts(reading) == found
+    assert list(reading.unparsed) == unparsed
 
 
 def test_log_that_says_everything_twice() -> None:

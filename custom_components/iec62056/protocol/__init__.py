@@ -2,7 +2,8 @@
 
     line = await open_line("/dev/ttyUSB0")
     try:
-        reading = await Meter(line).read_all()
+        profile, reading = await climb(line)
+        later = await Meter(line, profile).read_all()
     finally:
         await line.close()
 
@@ -10,6 +11,7 @@ Here: what a user of the client may import. Nothing below this package knows Hom
 """
 
 from .errors import LineError, MeterError
+from .ladder import Hints, climb, limit
 from .line import Line, open_line
 from .meter import Meter
 from .model import (
@@ -26,6 +28,7 @@ from .model import (
     ProgressCallback,
     Reading,
     Register,
+    Rung,
     Stage,
     Value,
     Verdict,
@@ -35,6 +38,7 @@ __all__ = [
     "CheckKind",
     "DataSet",
     "Health",
+    "Hints",
     "Identification",
     "Line",
     "LineError",
@@ -49,8 +53,11 @@ __all__ = [
     "ProgressCallback",
     "Reading",
     "Register",
+    "Rung",
     "Stage",
     "Value",
     "Verdict",
+    "climb",
+    "limit",
     "open_line",
 ]

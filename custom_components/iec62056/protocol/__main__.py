@@ -9,14 +9,26 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 import json
+import os
 from pathlib import Path
 import sys
 from typing import Any
 
 from .errors import MeterError, TelegramError
+from .ladder import Hints, climb, silent_limit
 from .line import open_line
 from .meter import Meter
-from .model import Identification, LineProfile, Mode, Reading, Register, Verdict
+from .model import (
+    Identification,
+    LineProfile,
+    Mode,
+    Progress,
+    ProgressCallback,
+    Reading,
+    Register,
+    Rung,
+    Verdict,
+)
 from .obis import register_timestamp
 from .telegram import MAX_FILE, explain
 from .values import MeterTime
@@ -25,6 +37,18 @@ _VERDICTS = {
     Verdict.RIGHT: "check character right",
     Verdict.WRONG: "check character WRONG",
     Verdict.ABSENT: "no check character",
+}
+
+
+_RUNGS = {
+    Rung.KNOWN_WAY: "Calling the meter as before",
+    Rung.SIGN_ON: "Calling the meter at 300 Bd",
+    Rung.LISTEN: "Listening for a meter that sends by itself",
+    Rung.WAKE_UP: "Waking a meter that sleeps",
+    Rung.FAST_WAKE_UP: "Waking it the fast way",
+    Rung.OTHER_REQUEST: "Calling it as some makes want",
+    Rung.REMEMBERED_SPEED: "Calling it at other speeds",
+    Rung.PINS: "Feeding the probe in other ways",
 }
 
 
@@ -40,10 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     if options.json:
-        print(json.dumps(as_json(reading), indent=2, ensure_ascii=False))
+        _print(json.dumps(as_json(reading), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(as_table(reading)))
+        _print("\n".join(as_table(reading)))
     return 0
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # `head` has seen enough. What Python would still write at its end must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -81,16 +113,36 @@ def _stored(path: Path) -> Reading:
 
 async def _read(options: argparse.Namespace) -> Reading:
     """The reading of the meter behind a port."""
-    profile = LineProfile(
-        address=options.address, mode=None if options.mode == "auto" else Mode(options.mode)
-    )
     line = await open_line(options.url)
     try:
-        return await Meter(line, profile).read_all()
+        if options.mode != "auto":
+            profile = LineProfile(address=options.address, mode=Mode(options.mode))
+            return await Meter(line, profile).read_all()
+        hints = Hints(LineProfile(address=options.address))
+        _, reading = await climb(line, hints, _teller(silent_limit(line, hints)))
+        return reading
     finally:
         await line.close()
         if options.trace is not None:
             _write_trace(options.trace, line.trace.as_text())
+
+
+def _teller(duration: float) -> ProgressCallback | None:
+    """Who tells a waiting person which way is tried; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+    told: set[Rung] = set()
+
+    def tell(progress: Progress) -> None:
+        rung = progress.rung
+        if rung is None or rung in told:
+            return
+        if told == {Rung.SIGN_ON}:
+            print(f"No answer yet; to try all ways takes {duration:.0f} s.", file=sys.stderr)
+        told.add(rung)
+        print(f"{_RUNGS[rung]} …", file=sys.stderr)
+
+    return tell
 
 
 def _write_trace(path: Path, text: str) -> None:

@@ -53,6 +53,14 @@ class PortBusy(LineError):
     advice = "Stop the other reader of this meter, then try again."
 
 
+class PortHeld(PortBusy):
+    """Another program holds the device, and it is known which."""
+
+    key = "port_held"
+    text = "The port {port} is in use by {holder}."
+    advice = "Choose the meter's own port, or remove the other reader, then try again."
+
+
 class NoPermission(LineError):
     """The device may not be opened."""
 
@@ -121,6 +129,22 @@ class NoAnswer(MeterError):
     advice = "Turn and shift the probe on the meter, and check that it is the optical port."
 
 
+class NumberUnanswered(MeterError):
+    """Not one character came, and the meter was called by its number: that may be wrong."""
+
+    key = "number_unanswered"
+    text = "No meter answered to the number that was given."
+    advice = "Check the number, or leave it empty where the meter is alone. Then shift the probe."
+
+
+class BusSilent(MeterError):
+    """No character of a meter came over a current loop or RS-485, where our own may come back."""
+
+    key = "bus_silent"
+    text = "No meter on the bus answered."
+    advice = "Check the two wires, the supply of the loop, and the number of the meter."
+
+
 class OnlyEcho(MeterError):
     """Only our own characters came back."""
 
@@ -155,6 +179,22 @@ class SeveralMeters(MeterError):
     advice = "Enter the number of the meter to read."
 
 
+class NumberNeeded(MeterError):
+    """Several meters share the line, and none was named: called without a number, all would answer at once."""
+
+    key = "number_needed"
+    text = "Several meters share this line."
+    advice = "Enter the number of the meter to read."
+
+
+class FixedSpeed(MeterError):
+    """Nothing came over a line that stays at another speed than the one meters begin with."""
+
+    key = "fixed_speed"
+    text = "Nothing came through {port}, which is fixed at {speed} Bd; most meters are called at 300 Bd."
+    advice = "Set the bridge to 300 Bd, or use a bridge whose speed can be changed."
+
+
 class OtherProtocol(MeterError):
     """A meter that speaks something else."""
 
@@ -186,8 +226,12 @@ class Incomplete(MeterError):
 
 
 class CheckWrong(MeterError):
-    """The check character does not fit the data."""
+    """The check character does not fit the data.
 
+    `shape` is the same for data that differ in their digits alone; empty where the line itself has done harm.
+    """
+
+    shape: bytes = b""
     key = "check_wrong"
     text = "The data arrived, but their check character was wrong."
     advice = "The reading is tried again; move the probe if it happens often."
@@ -231,3 +275,95 @@ class BadField(MeterError, ValueError):
     key = "bad_field"
     text = "The {field} cannot be sent: {why}."
     advice = "Use printable characters without brackets, slash and exclamation mark."
+
+
+class DlmsError(MeterError):
+    """Anything that goes wrong in mode E, behind the sign-on."""
+
+    key = "dlms_error"
+    text = "The meter could not be read in its binary mode."
+
+
+class HdlcSilent(DlmsError):
+    """No frame came in answer."""
+
+    key = "hdlc_silent"
+    text = "The meter does not answer in binary mode (HDLC)."
+    advice = "Check the client and server address, and that the line carries eight bits."
+
+
+class HdlcRefused(DlmsError):
+    """The meter answered, but sets up no link: it sent DM or FRMR."""
+
+    key = "hdlc_refused"
+    text = "The meter refuses a connection in binary mode (HDLC)."
+    advice = "Another client may be connected: wait two minutes. Then check the client address."
+
+
+class HdlcLost(DlmsError):
+    """The link broke in the middle, or frames went missing and did not come again."""
+
+    key = "hdlc_lost"
+    text = "The connection in binary mode broke: {why}."
+    advice = "The reading is tried again; move the probe if it happens often."
+
+
+class DlmsMalformed(DlmsError):
+    """What the meter sent is not what DLMS allows: cut short, too deep, too long, of an unknown form."""
+
+    key = "dlms_malformed"
+    text = "The meter sent an answer that cannot be understood: {why}."
+    advice = "The reading is tried again; if it stays, send the diagnostics with a report."
+
+
+class DlmsUnsent(DlmsError, ValueError):
+    """A request that cannot be expressed, or that this meter cannot take."""
+
+    key = "dlms_unsent"
+    text = "The request cannot be sent: {why}."
+    advice = "Check the register and the value."
+
+
+class AssociationRefused(DlmsError):
+    """The meter does not associate, for a reason that is no wrong password."""
+
+    key = "association_refused"
+    text = "The meter refuses the association: {why}."
+    advice = "Check the client address and the security level."
+
+
+class AuthenticationRefused(AssociationRefused):
+    """The meter does not take the password, the key, or the security level (diagnostics 11 to 14)."""
+
+    key = "authentication_refused"
+    text = "The meter refuses the login: {why}."
+    advice = "Check the password or key and the security level; do not try often, it may lock."
+
+
+class ServiceRefused(DlmsError):
+    """The meter answered a whole request with an exception; `counter` is the next one it accepts, if it says so."""
+
+    key = "service_refused"
+    text = "The meter refuses the request: {why}."
+    advice = "This meter may not offer the service at this security level."
+
+    def __init__(self, *, counter: int | None = None, **placeholders: str) -> None:
+        """Keep the invocation counter the meter expects."""
+        self.counter = counter
+        super().__init__(**placeholders)
+
+
+class SecurityBroken(DlmsError):
+    """An answer that a meter with the right keys would not give: the association ends."""
+
+    key = "security_broken"
+    text = "The meter's answer is not secure: {why}."
+    advice = "Check the keys. If they are right, something on the line may be changing the data."
+
+
+class CounterExhausted(DlmsError):
+    """No invocation counter is left, or none was stored for use."""
+
+    key = "counter_exhausted"
+    text = "No message can be encrypted: {why}."
+    advice = "The meter needs a new key; ask its operator."

@@ -40,6 +40,9 @@ INPUT_LIMIT = 256 * 1024
 # The latest an echo comes after its character has left: a stalled event loop, or the bridge's own lag.
 ECHO_LAG = 0.25
 
+# What a bridge's measured lag may add to a deadline, in seconds: one that is slower is no line to talk over.
+LONGEST_LAG = 3.0
+
 # A peer that takes nothing more must not keep the port: what is unsent then is given up.
 CLOSED_WITHIN = 2.0
 
@@ -112,6 +115,15 @@ class Line(Protocol):
             LineError: the line is gone, or cannot change to that speed.
         """
 
+    async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
+        """Set the pins that feed many probes, also after each later change of speed; None leaves one as it is.
+
+        A line without such pins passes it over.
+
+        Raises:
+            LineError: the line is gone, or its bridge refused.
+        """
+
     def drop_input(self) -> None:
         """Forget everything received so far."""
 
@@ -140,6 +152,7 @@ class SerialLine(Line, asyncio.Protocol):
         self.can_switch = self._kind.can_switch
         self.grace = self._kind.grace
         self.margin = self._kind.margin
+        self._lag = 0.0
         self._loop = asyncio.get_running_loop()
         self._transport: serialx.BaseSerialTransport | None = None
         self._lost = False
@@ -149,6 +162,7 @@ class SerialLine(Line, asyncio.Protocol):
         self._echo_timer: asyncio.TimerHandle | None = None
         self._reader: asyncio.Future[None] | None = None
         self._switching: asyncio.Future[None] | None = None
+        self._pins: tuple[bool | None, bool | None] = (None, None)
 
     @property
     @override
@@ -170,7 +184,10 @@ class SerialLine(Line, asyncio.Protocol):
             LineError: BadUrl, PortMissing, PortBusy, NoPermission, ConnectionRefused, ConnectionTimedOut,
                 BridgeNotReady or BridgeRefusedSettings.
         """
+        begun = self.now()
         self._transport = await open_transport(self._url, self, self.speed)
+        # Several round trips, and a name looked up: more than the lag, until it is measured.
+        self._measure(self.now() - begun)
         if self._lost:
             # Closed, or cut off, while it was being opened.
             await self.close()
@@ -218,6 +235,12 @@ class SerialLine(Line, asyncio.Protocol):
         self.speed = speed
         if self.now() > at + self._kind.late:
             self.tally.late_switches += 1
+        await self._apply_pins()
+
+    @override
+    async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
+        self._pins = (dtr, rts)
+        await self._apply_pins()
 
     @override
     def drop_input(self) -> None:
@@ -311,6 +334,27 @@ class SerialLine(Line, asyncio.Protocol):
             timer.cancel()
             self._reader = None
 
+    async def _apply_pins(self) -> None:
+        """Set the pins as they were asked for: serialx sets its own with each setting of a port."""
+        transport = self._opened()
+        if self._pins == (None, None):
+            return
+        dtr, rts = self._pins
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await transport.set_modem_pins(dtr=dtr, rts=rts)
+        except (TimeoutError, serialx.SerialException) as err:
+            raise BridgeRefusedSettings(port=self.name, wanted="DTR, RTS") from err
+        except OSError as err:
+            raise ConnectionLost(port=self.name) from err
+
+    def _measure(self, lag: float) -> None:
+        """Let deadlines follow the way to a bridge and back: at once when it becomes slower, by halves when faster."""
+        if self._kind is LOCAL:
+            return
+        self._lag = min(max(lag, (self._lag + lag) / 2), LONGEST_LAG)
+        self.grace = self._kind.grace + self._lag
+
     async def _switch(self, transport: serialx.BaseSerialTransport, speed: int) -> None:
         """Set the speed of the port.
 
@@ -320,8 +364,10 @@ class SerialLine(Line, asyncio.Protocol):
         """
         code = getattr(termios, f"B{speed}", None)
         if self._kind is not LOCAL or code is None:
+            begun = self.now()
             async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
                 await transport.reconfigure_port(baudrate=speed)
+            self._measure(self.now() - begun)
             return
         self._switching = self._loop.run_in_executor(
             None, _set_speed, transport.serial.fileno(), code

@@ -14,7 +14,8 @@ from .ascii.diagnosis import Heard, reason
 from .ascii.listen import Listener
 from .ascii.receive import Receiver
 from .ascii.session import Session
-from .errors import NoIdentification
+from .ascii.signon import FED_AFTER, WHOLE_EFFORT, Effort
+from .errors import BridgeRefusedSettings, NoIdentification
 from .line import Line
 from .model import (
     Health,
@@ -52,16 +53,24 @@ class Meter:
         line: Line,
         profile: LineProfile = ANY_METER,
         progress: ProgressCallback | None = None,
+        effort: Effort = WHOLE_EFFORT,
     ) -> None:
         """Nothing is sent before the first call."""
         self.profile = profile
         self._line = line
         self._progress = progress
-        self._session = Session(line, profile, progress)
+        self._session = Session(line, profile, progress, effort)
+        self._pins: tuple[bool | None, bool | None] = (None, None)
+
+    @property
+    def wake_ups(self) -> int:
+        """How often the meter was woken up for this."""
+        return self._session.wake_ups
 
     async def identify(self) -> Identification:
         """Sign on and say who answered. Raises MeterError."""
         self._session.profile = self.profile
+        await self._feed()
         return await self._session.identify()
 
     async def read_all(self) -> Reading:
@@ -77,6 +86,7 @@ class Meter:
                 await telegrams.aclose()
         session = self._session
         session.profile = self.profile
+        await self._feed()
         start, before = self._line.now(), self._line.tally.copy()
         try:
             receiver = await session.read_out()
@@ -103,11 +113,18 @@ class Meter:
         nothing whole came for a minute: then say so, and listen again.
         """
         line = self._line
+        await self._feed()
         heard = Heard(line.tally.copy())
         heard.begin(heard.start)
         for speed in self._listen_speeds():
             if line.speed != speed:
-                await line.set_speed(speed, at=line.now())
+                try:
+                    await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
+                except BridgeRefusedSettings:
+                    if self.profile.listen_speed is not None:
+                        raise
+                    # Most bridges end below the speed of P1.
+                    continue
             self._tell(Progress(Stage.LISTENING, speed=speed))
             window = LISTEN_WINDOW if self.profile.listen_speed is None else LISTEN_LIMIT
             async for reading in self._telegrams(window, heard):
@@ -116,6 +133,15 @@ class Meter:
             if self.profile.listen_speed is not None:
                 break
         raise reason(line, heard, self.profile) or NoIdentification()
+
+    async def _feed(self) -> None:
+        """Give a probe its supply where that is known to be needed."""
+        pins = self.profile.dtr, self.profile.rts
+        if pins == self._pins:
+            return
+        await self._line.set_pins(*pins)
+        self._pins = pins
+        await self._line.sleep_until(self._line.now() + FED_AFTER)
 
     def _listen_speeds(self) -> tuple[int, ...]:
         """The speeds to listen at, in order."""

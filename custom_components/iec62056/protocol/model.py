@@ -185,6 +185,19 @@ class Identification:
         return "2" in self.extensions
 
 
+class Rung(StrEnum):
+    """One way to reach a meter of which nothing is known; the keys of the texts that tell of it."""
+
+    KNOWN_WAY = "known_way"
+    SIGN_ON = "sign_on"
+    LISTEN = "listen"
+    WAKE_UP = "wake_up"
+    FAST_WAKE_UP = "fast_wake_up"
+    OTHER_REQUEST = "other_request"
+    REMEMBERED_SPEED = "remembered_speed"
+    PINS = "pins"
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What one reading tells of the link. Times in seconds, speed in baud."""
@@ -225,7 +238,8 @@ class LineProfile:
 
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
     `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
-    `bus` is a current loop or RS-485 instead of light; `dtr` and `rts` feed many probes (None: as the driver has them).
+    `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
+    instead of light, there is none. `dtr` and `rts` feed many probes (None: as the driver has them).
     """
 
     address: str = ""
@@ -235,6 +249,7 @@ class LineProfile:
     stay: bool = False
     speed: int | None = None
     wake_up: bool = False
+    fast_wake_up: bool = False
     listen_speed: int | None = None
     switch_delay: float = 0.0
     bus: bool = False
@@ -272,12 +287,16 @@ class LineProfile:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a conversation, for whoever watches: stage, bytes and data sets so far, speed in baud."""
+    """One step of a conversation, for whoever watches: stage, bytes and data sets so far, speed in baud.
+
+    `rung` says which way is tried, while the way to a meter is looked for.
+    """
 
     stage: Stage
     characters: int = 0
     registers: int = 0
     speed: int = SIGN_ON_SPEED
+    rung: Rung | None = None
 
 
 type ProgressCallback = Callable[[Progress], None]

@@ -46,7 +46,7 @@ class Kind(NamedTuple):
     """What all lines of one kind have in common; times in seconds.
 
     `can_switch`: whether the speed of the open line can change.
-    `grace`: the link's own lag, added to every deadline.
+    `grace`: what is added to every deadline for stalls; on a bridge, its measured lag comes on top.
     `margin`: between the end of the last character and the change of speed. A full-speed USB adapter takes characters
     over in frames of 1 ms and its driver needs two or three of them, as does a bridge on the network: there the
     command follows the characters on the same connection, so only the jitter between the two counts. It must stay

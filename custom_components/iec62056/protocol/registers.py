@@ -26,7 +26,7 @@ def registers(
         elif found:
             found[-1][1].extend(values)
         else:
-            homeless.append(_as_sent(values))
+            homeless.append(as_sent(values))
     return (
         tuple(
             Register(address, obis.parse(address, medium), tuple(values))
@@ -36,7 +36,7 @@ def registers(
     )
 
 
-def _as_sent(values: Iterable[Value]) -> str:
+def as_sent(values: Iterable[Value]) -> str:
     """Values in the notation of Std 6.6."""
     return "".join(
         f"({value.text})" if value.unit is None else f"({value.text}*{value.unit})"

@@ -7,6 +7,7 @@ Never here: lines, time, files. A line knows what came when; here only the chara
 from collections.abc import Callable, Iterator
 from datetime import datetime
 import re
+from typing import NamedTuple
 
 from . import obis
 from .ascii import checks, messages
@@ -23,7 +24,7 @@ from .model import (
     Reading,
     Verdict,
 )
-from .registers import registers
+from .registers import as_sent, registers
 
 MAX_FILE = 4 * 1024 * 1024
 
@@ -61,7 +62,8 @@ _REMARK = re.compile(rb"[ \t]{2,}# .*")
 
 _CONTROL = re.compile(rb"[\x01-\x06\x15]")
 _REQUEST = re.compile(rb"/\?[^!\r\n]{0,40}![ \t]*(?:\r?\n)?")
-_COMMAND = re.compile(rb"\x01[PWREB][0-9] ?(?:\x02[^\x03\x04]*)?[\x03\x04].?", re.DOTALL)
+_COMMAND = re.compile(rb"\x01([PWREB])[0-9] ?(?:\x02([^\x03\x04]*))?[\x03\x04].?", re.DOTALL)
+_ASKED = re.compile(rb"([^()\s]+)\(")
 _FRAME = re.compile(rb"\x02([^\x03]*)(?:(\x03)(.?)|\Z)", re.DOTALL)
 _CRC = re.compile(rb"(/[^/!]{0,16384}?[\r\n]!)([0-9A-Fa-f]{3,4})[ \t]*(?:[\r\n]|\Z)")
 _NAMED = re.compile(rb"/[^\r\n'\"()/]{4,%d}" % messages.MAX_IDENTIFICATION)
@@ -76,6 +78,13 @@ _RETOLD = re.compile(
 )
 
 
+class _Asked(NamedTuple):
+    """A command to read: where in the stream it stood, and the addresses in it."""
+
+    at: int
+    addresses: list[str]
+
+
 def explain(data: bytes, name: str, received: datetime) -> Reading:
     """The reading in what a file holds: all data sets that a meter sent, in order, also out of several answers.
 
@@ -84,8 +93,8 @@ def explain(data: bytes, name: str, received: datetime) -> Reading:
     stream, parity = characters(data[:MAX_FILE])
     identification = _identification(stream)
     # What a client asked is no data of the meter.
-    stream = _REQUEST.sub(b"\n", _COMMAND.sub(b"\n", stream))
-    datasets, unparsed = _datasets(stream)
+    stream, asked = _without_commands(_REQUEST.sub(b"\n", stream))
+    datasets, unparsed = _datasets(stream, asked)
     if not datasets:
         raise TelegramError(name=name)
     judged = list(_checks(stream))
@@ -174,7 +183,20 @@ def _identification(stream: bytes) -> Identification | None:
     return None
 
 
-def _datasets(stream: bytes) -> tuple[list[DataSet], list[str]]:
+def _without_commands(stream: bytes) -> tuple[bytes, list[_Asked]]:
+    """What the meter said, and what it was asked where."""
+    kept = bytearray()
+    asked: list[_Asked] = []
+    end = 0
+    for command in _COMMAND.finditer(stream):
+        kept += stream[end : command.start()] + b"\n"
+        end = command.end()
+        addresses = _ASKED.findall(command[2] or b"") if command[1] == b"R" else []
+        asked.append(_Asked(len(kept), [address.decode("latin-1") for address in addresses]))
+    return bytes(kept + stream[end:]), asked
+
+
+def _datasets(stream: bytes, asked: list[_Asked]) -> tuple[list[DataSet], list[str]]:
     """The data sets of all frames; then those outside of frames, unless a log only says them again."""
     framed: list[DataSet] = []
     unparsed: list[str] = []
@@ -182,8 +204,12 @@ def _datasets(stream: bytes) -> tuple[list[DataSet], list[str]]:
     end = 0
     for frame in _FRAME.finditer(stream):
         outside += stream[end : frame.start()] + b"\n"
+        before = [ask for ask in asked if end <= ask.at <= frame.start()]
         end = frame.end()
-        _parse(frame[1], framed, unparsed)
+        sets: list[DataSet] = []
+        _parse(frame[1], sets, unparsed)
+        _give_address(sets, before[-1].addresses if before else [], unparsed)
+        framed += sets
     outside += stream[end:]
     others: list[DataSet] = []
     _parse(_RETOLD.sub(_as_data_set, bytes(outside)), others, unparsed)
@@ -198,6 +224,25 @@ def _datasets(stream: bytes) -> tuple[list[DataSet], list[str]]:
         and obis.parse(other.address)
         and f"{other.address}(".encode("latin-1") in outside
     ], unparsed
+
+
+def _give_address(sets: list[DataSet], asked: list[str], unparsed: list[str]) -> None:
+    """An answer needs no address (Std 6.6): it belongs to what was asked, never to the frame before.
+
+    Where nobody is seen asking, the values cannot be understood.
+    """
+    count = next((at for at, found in enumerate(sets) if found.address is not None), len(sets))
+    if not count:
+        return
+    first = sets[0].values
+    if len(asked) == 1:
+        sets[0] = DataSet(asked[0], first)
+    elif count == 1 and asked and len(first) == len(asked):
+        # One command for several registers: a value for each (SATEC).
+        sets[:1] = [DataSet(*pair) for pair in zip(asked, zip(first), strict=True)]
+    else:
+        unparsed += (as_sent(found.values) for found in sets[:count])
+        del sets[:count]
 
 
 def _as_data_set(found: re.Match[bytes]) -> bytes:

@@ -77,9 +77,11 @@ def test_telegram_that_lost_its_end() -> None:
         # 7E A0 8B with bit 7 removed: a frame of 139 octets between two flags.
         (b"\x7e\x20\x0b" + b"\x41\x13\x65\x0f" * 34 + b"\x41\x7e", "DLMS push"),
         (b"\x11\x22\x7e\x20\x0b" + b"\x02" * 9 + b"\x7e", "DLMS push"),
+        # Octets of it pass for a whole block.
+        (b"\x7e\x20\x22\x02\x41\x03\x42" + bytes(range(4, 31)) + b"\x41\x7e", "DLMS push"),
     ],
 )
-@pytest.mark.parametrize("size", [1, 7, 4096])
+@pytest.mark.parametrize("size", [1, 7, 10, 4096])
 def test_other_protocols(stream: bytes, protocol: str, size: int) -> None:
     runs = [stream[at : at + size] for at in range(0, len(stream), size)]
     with pytest.raises(OtherProtocol, match=protocol):

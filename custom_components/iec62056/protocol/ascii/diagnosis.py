@@ -7,7 +7,7 @@ Never here: input or output, time.
 from dataclasses import dataclass, field
 import re
 
-from ..errors import MeterError, NoAnswer, OnlyEcho, SeveralMeters, WrongParity
+from ..errors import BusSilent, MeterError, NoAnswer, OnlyEcho, SeveralMeters, WrongParity
 from ..line import Line
 from ..model import Identification, LineProfile
 from ..trace import Tally
@@ -15,7 +15,7 @@ from ..trace import Tally
 _MAX_ANSWER = 256
 _MAX_NAMES = 96
 # More than this share of damaged characters is the line's fault, whatever else is wrong.
-_BAD_PERCENT = 10
+BAD_PERCENT = 10
 
 _NAME = re.compile(rb"/[A-Za-z]{2}")
 
@@ -58,10 +58,12 @@ def reason(line: Line, heard: Heard, profile: LineProfile) -> MeterError | None:
     count = line.tally.since(heard.start)
     answers = [bytes(answer) for answer in heard.answers if answer]
     if not answers or all(_is_request(answer) for answer in answers):
+        if profile.bus:
+            return BusSilent()
         return OnlyEcho() if count.echoed or answers else NoAnswer()
     if not profile.address and count.wrong and _several(answers):
         return SeveralMeters()
-    if percent_wrong(count) >= _BAD_PERCENT:
+    if percent_wrong(count) >= BAD_PERCENT:
         return WrongParity(percent=str(percent_wrong(count)))
     return None
 

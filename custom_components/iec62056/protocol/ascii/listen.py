@@ -72,9 +72,10 @@ class Listener:
         A telegram without identification, or whose check fits no known kind, counts as broken.
         """
         whole: list[Receiver] = []
+        if self._receiver.identification is None:
+            # Once: what is left of a run behind a telegram is still the same run.
+            self._foreign.feed(run)
         while run:
-            if self._receiver.identification is None:
-                self._foreign.feed(run)
             rest = self._receiver.feed(run)
             if self._receiver.complete or self._receiver.closed:
                 # Telegrams that lost their end before the next one began.

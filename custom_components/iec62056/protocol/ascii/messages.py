@@ -133,9 +133,12 @@ def command(
     return SOH + block + bytes([check_character(block, check)])
 
 
-def sign_off(check: CheckKind = CheckKind.XOR) -> bytes:
-    """The break SOH B0 ETX BCC (Std 6.3.10): ends a session from any point."""
-    return command("B0", check=check)
+def sign_off(check: CheckKind = CheckKind.XOR, *, fast: bool = False) -> bytes:
+    """The break SOH B0 ETX BCC (Std 6.3.10): ends a session from any point.
+
+    B1 with a meter that was woken up `fast`; it acknowledges that (Annex B.2).
+    """
+    return command("B1" if fast else "B0", check=check)
 
 
 def check_character(block: bytes, kind: CheckKind) -> int:

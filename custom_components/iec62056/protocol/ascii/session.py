@@ -8,13 +8,16 @@ from dataclasses import replace
 from typing import override
 
 from ..errors import (
+    BusSilent,
     CheckWrong,
     Incomplete,
     MeterBreak,
     MeterError,
     MeterRefused,
+    NoAnswer,
     NoData,
     NoIdentification,
+    OnlyEcho,
     WrongParity,
 )
 from ..line import Line
@@ -31,9 +34,17 @@ from ..model import (
 )
 from ..trace import Tally
 from . import checks, messages
-from .diagnosis import percent_wrong
+from .diagnosis import BAD_PERCENT, percent_wrong
 from .receive import Receiver
-from .signon import ANSWER, BETWEEN, BUSY_LIMIT, REACTION, SignOn
+from .signon import (
+    ANSWER,
+    BETWEEN,
+    BUSY_LIMIT,
+    REACTION,
+    WHOLE_EFFORT,
+    Effort,
+    SignOn,
+)
 
 # Std 6.4.3.6: a mode C meter that heard no acknowledgement sends its data before that time, in seconds.
 UNASKED = 2.2
@@ -46,16 +57,21 @@ class Session(SignOn):
 
     @override
     def __init__(
-        self, line: Line, profile: LineProfile, progress: ProgressCallback | None = None
+        self,
+        line: Line,
+        profile: LineProfile,
+        progress: ProgressCallback | None = None,
+        effort: Effort = WHOLE_EFFORT,
     ) -> None:
         """Nothing is sent before the first call."""
-        super().__init__(line, profile, progress)
+        super().__init__(line, profile, progress, effort)
         self.mode = Mode.A
         self.speed = line.speed
         self.verdict = Verdict.ABSENT
         self.repeats = 0
         self._acknowledged = False
         self._switched = False
+        self._answer_from = line.tally.copy()
         self._stays = profile.stay
 
     async def identify(self) -> Identification:
@@ -86,11 +102,17 @@ class Session(SignOn):
             if self.repeats or isinstance(fault, (MeterBreak, MeterRefused)):
                 raise fault
             self.repeats += 1
-            receiver = await self._again(receiver, fault)
+            try:
+                receiver = await self._again(receiver, fault)
+            except (NoAnswer, BusSilent, OnlyEcho) as err:
+                # What it did when it answered tells more.
+                raise fault from err
         self.profile = checks.learn(self.profile, receiver.fits)
         if self._switched:
             self.profile = replace(self.profile, speed=self.speed)
-        self.profile = replace(self.profile, stay=self._stays)
+        # Where a change of speed has ever worked, one that failed was an accident.
+        if self._stays and self.profile.speed is None:
+            self.profile = replace(self.profile, stay=True)
         return receiver
 
     async def _start(self) -> Receiver:
@@ -107,6 +129,7 @@ class Session(SignOn):
             elif self.mode is not Mode.A:
                 await self._select(receiver, identification)
         self.speed = self._line.speed
+        self._answer_from = self._line.tally.copy()
         return receiver
 
     def _mode_of(self, identification: Identification) -> Mode:
@@ -133,7 +156,9 @@ class Session(SignOn):
         Any character but the meter's own leaves it at the sign-on speed; another speed is never made up.
         """
         line = self._line
-        await self._settle(receiver, identification.reaction_time)
+        reaction = identification.reaction_time
+        # A converter of a bus needs its time to turn round, however fast the meter is.
+        await self._settle(receiver, max(reaction, REACTION) if self.profile.bus else reaction)
         if receiver.started:
             # Whatever the speed character says, this meter does not wait.
             self.mode = Mode.A
@@ -204,22 +229,28 @@ class Session(SignOn):
             return Incomplete()
         self.verdict = checks.verdict(self.profile, receiver.fits)
         if self.verdict is Verdict.WRONG:
-            return CheckWrong()
+            fault = CheckWrong()
+            if not heard.wrong:
+                fault.shape = checks.shape(receiver.block)
+            return fault
         # One damaged character in a block whose check is right: its parity bit alone, no bit of the data.
         if heard.wrong > (self.verdict is Verdict.RIGHT):
             return WrongParity(percent=str(percent_wrong(heard)))
         return None
 
     def _no_data(self, receiver: Receiver, heard: Tally) -> MeterError:
-        if heard.characters and percent_wrong(heard) >= 10 and not self._switched:
+        if heard.characters and percent_wrong(heard) >= BAD_PERCENT and not self._switched:
             return WrongParity(percent=str(percent_wrong(heard)))
         meter = receiver.identification
         return NoData(meter="" if meter is None else meter.raw)
 
     async def _again(self, receiver: Receiver, fault: MeterError) -> Receiver:
         """Have the data sent again: by NAK, by staying at the first speed, or by a new request."""
-        if self._switched and self.profile.speed is None and isinstance(fault, NoData):
-            # This meter's speed never worked here: the other way is the one the standard guarantees.
+        noise = percent_wrong(self._line.tally.since(self._answer_from)) >= BAD_PERCENT
+        never = self.profile.speed is None and isinstance(fault, NoData)
+        # In mode B the meter has changed its speed, whatever is wanted of it.
+        if self._switched and (self._acknowledged if noise else never):
+            # The other way is the one the standard guarantees; another speed is never made up.
             self._stays = True
         elif self._acknowledged and receiver.identification and receiver.datasets:
             repeated = await self._ask_repeat(receiver.identification)

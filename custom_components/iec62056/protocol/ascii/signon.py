@@ -5,6 +5,7 @@ Every wait has the standard's limit for its deadline; the link's own lag (`line.
 Never here: bytes on ports (`line`), understanding them (`receive`), what is asked of the meter afterwards.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from ..errors import LineBusy, MeterBreak, NoIdentification, SeveralMeters
@@ -24,8 +25,17 @@ REACTION = 0.2
 # Annex B.1: NULs for 2.1 to 2.3 s, then 1.5 to 1.7 s of silence.
 WAKING = 2.2
 WAKING_PAUSE = 1.6
+# Annex B.2: bursts of NULs for 500 to 600 ms, a pause of two characters and 20 to 40 ms, for 4.5 s at least.
+BURST = 0.55
+BURST_PAUSE = 0.03
+FAST_WAKING = 4.5
+
+# How long a probe needs after its supply, DTR or RTS, was switched.
+FED_AFTER = 0.5
 
 SIGN_ON_TRIES = 3
+# Each wakes a meter that lives on its battery.
+MOST_WAKE_UPS = 2
 # Characters of another speed are damaged by half.
 NOISE_PERCENT = 25
 # A meter that still sends its readout at this speed may need that long; noise is not worth waiting for.
@@ -33,14 +43,35 @@ BUSY_LIMIT = 180.0
 NOISE_LIMIT = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What the way to an identification may cost: `tries` in a row, `wake_ups` of a battery meter.
+
+    `patience` is how long, in seconds, somebody who speaks between the tries is waited for; noise is waited for less.
+    """
+
+    tries: int = SIGN_ON_TRIES
+    wake_ups: int = MOST_WAKE_UPS
+    patience: float = BUSY_LIMIT
+
+
+WHOLE_EFFORT = Effort()
+
+
 class SignOn:
     """The beginning of every conversation with one meter on one open line."""
 
     def __init__(
-        self, line: Line, profile: LineProfile, progress: ProgressCallback | None = None
+        self,
+        line: Line,
+        profile: LineProfile,
+        progress: ProgressCallback | None = None,
+        effort: Effort = WHOLE_EFFORT,
     ) -> None:
         """Nothing is sent before the first call."""
         self.profile = profile
+        self.wake_ups = 0
+        self._effort = effort
         self.received: datetime = line.utcnow()
         self._line = line
         self._progress = progress
@@ -52,11 +83,15 @@ class SignOn:
     async def _sign_on(self) -> Receiver:
         """The meter's identification, or its data where it sends them at once. Raises MeterError."""
         line = self._line
-        if self._busy and not await self._until_silent():
+        effort = self._effort
+        # Whoever has answered once is worth the whole effort, but for what it costs him.
+        self._effort = Effort(wake_ups=effort.wake_ups)
+        if self._busy and not await self._until_silent(line.now(), effort.patience):
             raise LineBusy(port=line.name)
         self._busy = True
         heard = Heard(line.tally.copy())
-        for _ in range(SIGN_ON_TRIES):
+        start = line.now()
+        for attempt in range(1, effort.tries + 1):
             receiver = Receiver()
             silent = await self._ask(receiver, heard)
             if receiver.meter_break:
@@ -64,9 +99,9 @@ class SignOn:
                 raise MeterBreak
             if self._believed(receiver, heard):
                 return receiver
-            if heard.silent_tries == 2:
+            if heard.silent_tries == 2 or attempt == effort.tries:
                 break
-            if not silent and not await self._until_silent():
+            if not silent and not await self._until_silent(start, effort.patience):
                 raise reason(line, heard, self.profile) or LineBusy(port=line.name)
             await self._end_old_session()
         self._busy = False
@@ -76,8 +111,11 @@ class SignOn:
         """Send the request and hear the answer; returns whether the line is silent again."""
         line = self._line
         await self._set_speed(self.profile.sign_on_speed)
-        if self.profile.wake_up:
-            await self._wake_up()
+        if self.wake_ups < self._effort.wake_ups and not self.profile.bus:
+            if self.profile.wake_up:
+                await self._wake_up()
+            elif self.profile.fast_wake_up:
+                await self._wake_up_fast()
         self._tell(Stage.SIGN_ON)
         line.drop_input()
         await line.write(messages.request(self.profile.address, self.profile.request))
@@ -101,21 +139,41 @@ class SignOn:
         return False
 
     def _believed(self, receiver: Receiver, heard: Heard) -> bool:
-        """Whether the answer may be acted upon: a damaged character could name another meter or speed."""
+        """Whether the answer may be acted upon: a damaged character could name another meter or speed.
+
+        A name that comes with the same one damaged again is the meter's own; more alike are two meters at once.
+        """
         if receiver.identification is None:
             noise = percent_wrong(self._line.tally.since(heard.asked)) > NOISE_PERCENT
             return receiver.started and not noise
         damaged = self._line.tally.since(heard.identification_from).wrong
         known = receiver.identification in heard.identifications
         heard.identifications.append(receiver.identification)
-        return not damaged or known
+        return not damaged or (known and damaged == 1)
 
     async def _wake_up(self) -> None:
         """Annex B.1: NULs, then silence. They leave in one write: gaps of 5 ms would be too many."""
         line = self._line
+        self.wake_ups += 1
         self._tell(Stage.WAKING)
         await line.write(bytes(round(WAKING / self._time_of(1))))
         await line.sleep_until(line.sent_at + WAKING_PAUSE)
+
+    async def _wake_up_fast(self) -> None:
+        """Annex B.2: bursts of NULs until the meter acknowledges one; the request follows in any case."""
+        line = self._line
+        self.wake_ups += 1
+        self._tell(Stage.WAKING)
+        line.drop_input()
+        burst = bytes(round(BURST / self._time_of(1)))
+        end = line.now() + FAST_WAKING
+        while line.now() < end:
+            await line.write(burst)
+            pause = line.sent_at + self._time_of(2) + BURST_PAUSE
+            while run := await line.read(pause):
+                if messages.ACK in run:
+                    await line.sleep_until(line.now() + REACTION)
+                    return
 
     async def _end_old_session(self) -> None:
         """Send the break to a meter that may still be in a session of a client that was killed (Std 6.3.10)."""
@@ -129,18 +187,18 @@ class SignOn:
     async def _sign_off(self) -> None:
         """The break, and the time a meter has before it may be spoken to again (Std 6.3.10)."""
         line = self._line
-        await line.write(messages.sign_off(self.profile.check_kind or CheckKind.XOR))
+        check = self.profile.check_kind or CheckKind.XOR
+        await line.write(messages.sign_off(check, fast=self.profile.fast_wake_up))
         await line.sleep_until(line.sent_at + line.margin + REACTION)
 
-    async def _until_silent(self) -> bool:
+    async def _until_silent(self, start: float, patience: float) -> bool:
         """Wait until nobody speaks: longer than characters of one message can lie apart. False: it never was."""
         line = self._line
-        start = line.now()
         before = line.tally.copy()
         while True:
             deadline = line.now() + BETWEEN + line.grace
             noise = percent_wrong(line.tally.since(before)) > NOISE_PERCENT
-            if deadline > start + (NOISE_LIMIT if noise else BUSY_LIMIT):
+            if deadline > start + (min(patience, NOISE_LIMIT) if noise else patience):
                 return False
             if not await line.read(deadline):
                 return True
