@@ -29,24 +29,62 @@ with_lock() {
   flock 9
 }
 
-# Packages of a Debian suite into a folder, with an apt state of our own: needs no root, installs nothing.
-#   unpack_from_debian SUITE FOLDER PACKAGE...
-unpack_from_debian() {
-  local suite="$1" folder="$2" apt="$CACHE/apt" mirror deb
-  shift 2
+# An apt for one Debian suite with a state of its own, which knows what is installed here: needs no root, installs nothing.
+#   private_apt SUITE   sets APT, the options that every apt-get then takes
+private_apt() {
+  local apt="$CACHE/apt" mirror
   mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Component: main' 2>/dev/null |
     grep -v security | head -n 1)" || true
   [ -n "$mirror" ] || return 1
-  rm -rf "$apt" "$folder.new"
-  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs" "$folder.new"
-  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite" >"$apt/sources.list"
-  local options=(-qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
-    -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=)
-  apt-get "${options[@]}" update || return 1
-  (cd "$apt/debs" && apt-get "${options[@]}" download "$@") || return 1
-  for deb in "$apt"/debs/*.deb; do dpkg -x "$deb" "$folder.new" || return 1; done
-  rm -rf "$folder" "$apt"
-  mv "$folder.new" "$folder"
+  rm -rf "$apt"
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$1" >"$apt/sources.list"
+  APT=(-qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
+    -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
+  apt-get "${APT[@]}" update
+}
+
+# What was downloaded, into a folder.
+unpack_downloads() {
+  local deb
+  rm -rf "$1.new"
+  mkdir -p "$1.new"
+  for deb in "$CACHE"/apt/cache/archives/*.deb; do dpkg -x "$deb" "$1.new" || return 1; done
+  rm -rf "$1" "$CACHE/apt"
+  mv "$1.new" "$1"
+}
+
+# Packages of a Debian suite into a folder, without what they depend on.
+#   unpack_from_debian SUITE FOLDER PACKAGE...
+unpack_from_debian() {
+  private_apt "$1" || return 1
+  (cd "$CACHE/apt/cache/archives" && apt-get "${APT[@]}" download "${@:3}") || return 1
+  unpack_downloads "$2"
+}
+
+# This machine's Debian suite.
+debian_suite() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}"); }
+
+# Programs that have their package's name: the machine's own, or Debian's in a private folder. False where there is no way.
+#   ensure_debian PACKAGE...
+ensure_debian() {
+  local folder="$CACHE/debian" package program
+  export PATH="$PATH:/usr/local/sbin:/usr/sbin:$folder/run"
+  local missing=()
+  for package; do command -v "$package" >/dev/null || missing+=("$package"); done
+  [ "${#missing[@]}" = 0 ] && return
+  say "Unpacking ${missing[*]} from Debian's packages into a private folder"
+  private_apt "$(debian_suite)" &&
+    apt-get "${APT[@]}" -y --no-install-recommends --download-only install "${missing[@]}" >/dev/null &&
+    unpack_downloads "$folder" || return 1
+  mkdir "$folder/run"
+  for package in "${missing[@]}"; do
+    program="$(find "$folder/usr/bin" "$folder/usr/sbin" -name "$package" 2>/dev/null | head -n 1)"
+    # Its libraries are for it alone.
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' \
+      "$(find "$folder/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)" "$program" >"$folder/run/$package"
+    chmod +x "$folder/run/$package"
+  done
 }
 
 ensure_uv() {
@@ -63,7 +101,7 @@ ensure_uv() {
   fi
   # Debian keeps pip out of python3; its wheel runs without being installed.
   local pip
-  unpack_from_debian "$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}")" "$CACHE/pip" python3-pip-whl ||
+  unpack_from_debian "$(debian_suite)" "$CACHE/pip" python3-pip-whl ||
     die "python3 cannot make virtual environments: install the package python3-venv and start again."
   pip="$(find "$CACHE/pip/usr/share/python-wheels" -name 'pip-*.whl')"
   python3 "$pip/pip" install -q --target "$CACHE/uv" uv

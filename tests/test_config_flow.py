@@ -14,15 +14,30 @@ from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.iec62056.config_flow import MeterConfigFlow, _shown
+from custom_components.iec62056 import ports
+from custom_components.iec62056.config_flow import MeterConfigFlow, _action, _shown
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.protocol.errors import MeterError, PortBusy, PortMissing
+from custom_components.iec62056.placement import Signal
+from custom_components.iec62056.protocol.errors import (
+    CheckWrong,
+    Incomplete,
+    LineBusy,
+    MeterError,
+    NoAnswer,
+    NoIdentification,
+    NumberUnsteady,
+    OnlyEcho,
+    PortBusy,
+    PortMissing,
+    WrongParity,
+)
 from custom_components.iec62056.protocol.model import (
     CheckKind,
     LineProfile,
     Medium,
     Mode,
     Progress,
+    Rung,
     Stage,
 )
 
@@ -35,10 +50,23 @@ from .bench import (
     OTHER_PORT,
     PORT,
     Bench,
+    later,
     reading,
     state,
 )
 
+EVERYTHING_AUTOMATIC = {
+    "mode": "auto",
+    "speed": "auto",
+    "bus": False,
+    "wake_up": "auto",
+    "request": "auto",
+    "stay": False,
+    "dtr": "auto",
+    "rts": "auto",
+}
+READ_NAMES = {"registers", "speed", "limit"}
+PLACE_NAMES = {"calls", "good", "enough", "left"}
 TRANSLATIONS = Path(__file__).parent.parent / "custom_components" / DOMAIN / "translations"
 
 
@@ -120,13 +148,46 @@ async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) ->
     await bench.until(lambda: bench.reads == 1)
     shown = await hass.config_entries.flow.async_configure(shown["flow_id"])
     assert shown["progress_action"] == "sign_on"
-    assert shown["description_placeholders"] == {"registers": "0", "speed": "300"}
+    assert shown["description_placeholders"] == {
+        "registers": "0",
+        "speed": "300",
+        "limit": "100 s",
+    }
     # Asking again while nothing has changed starts no second reading.
     again = await hass.config_entries.flow.async_configure(shown["flow_id"])
     assert again["type"] is FlowResultType.SHOW_PROGRESS
     assert bench.reads == 1
     bench.gate.set()
     assert (await settled(hass, again))["step_id"] == "found"
+
+
+@pytest.mark.parametrize(
+    ("progress", "action"),
+    [
+        (Progress(Stage.OPENING), "opening"),
+        (Progress(Stage.SIGN_ON), "sign_on"),
+        (Progress(Stage.SIGN_ON, rung=Rung.SIGN_ON), "rung_sign_on"),
+        (Progress(Stage.WAKING, rung=Rung.WAKE_UP), "rung_wake_up"),
+        (Progress(Stage.LISTENING, 30, 0, 9600, rung=Rung.LISTEN), "rung_listen"),
+        # From the first data on, what counts is how far they have come.
+        (Progress(Stage.LISTENING, 60, 2, 9600, rung=Rung.LISTEN), "listening"),
+        (Progress(Stage.READING, 10, 0, 9600, rung=Rung.PINS), "reading"),
+    ],
+)
+def test_text_of_a_progress(progress: Progress, action: str) -> None:
+    assert _action(progress) == action
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_each_progress_has_a_text(language: str) -> None:
+    texts = json.loads((TRANSLATIONS / f"{language}.json").read_text())["config"]["progress"]
+    actions = {*Stage, *(f"rung_{rung}" for rung in Rung), "place"}
+    assert set(texts) == actions | {f"place_{signal}" for signal in Signal}
+    for action, text in texts.items():
+        known = PLACE_NAMES if action.startswith("place") else READ_NAMES
+        assert _names(text) <= known
+        # How long it can take is said while nothing is found.
+        assert ("limit" in _names(text)) is action.startswith("rung")
 
 
 async def test_progress_is_drawn_again_while_a_stage_lasts(
@@ -176,13 +237,31 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
         for key in result["data_schema"].schema
         if key.description
     }
-    assert suggested == {"device": PORT, "address": "12345678"}
+    # What moving the probe may mend is tried next.
+    over_the_probe = kind in (
+        NoAnswer,
+        OnlyEcho,
+        WrongParity,
+        NoIdentification,
+        Incomplete,
+        CheckWrong,
+        NumberUnsteady,
+        LineBusy,
+    )
+    assert suggested == {
+        "device": PORT,
+        "shared": False,
+        "address": "12345678",
+        "align": over_the_probe,
+    }
     advanced = next(
         part.schema.schema
         for key, part in result["data_schema"].schema.items()
         if key == "advanced"
     )
-    assert [key.description for key in advanced] == [{"suggested_value": "c"}]
+    assert {
+        key.schema: key.description["suggested_value"] for key in advanced if key.description
+    } == EVERYTHING_AUTOMATIC | {"mode": "c"}
     bench.answers = [reading()]
     again = await hass.config_entries.flow.async_configure(result["flow_id"], form())
     assert (await settled(hass, again))["step_id"] == "found"
@@ -217,13 +296,13 @@ async def test_number_without_check_character_is_read_twice(
     hass: HomeAssistant, bench: Bench
 ) -> None:
     first = reading(health=NO_CHECK)
-    second = reading({**HOUSEHOLD, "1.8.0": ["012345.999*kWh"]}, health=NO_CHECK)
+    second = reading({**HOUSEHOLD, "1.8.0": ["012345.690*kWh"]}, at=later(0.2), health=NO_CHECK)
     bench.answers = [first, second]
     created = await confirm(hass, await read(hass))
     assert created["type"] is FlowResultType.CREATE_ENTRY
     assert bench.reads == 2
     assert len(bench.lines) == 1
-    assert state(hass, "1-0:1.8.0").state == "12345.999"
+    assert state(hass, "1-0:1.8.0").state == "12345.690"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +321,7 @@ async def test_meter_without_number(hass: HomeAssistant, bench: Bench) -> None:
     bench.answers = [reading({"1.8.0": ["1*kWh"]}, health=NO_CHECK)]
     found = await read(hass)
     assert found["step_id"] == "found_unnamed"
-    assert bench.reads == 1
+    assert bench.reads == 2
     created = await confirm(hass, found)
     assert created["type"] is FlowResultType.CREATE_ENTRY
     assert created["result"].unique_id is None
@@ -254,7 +333,7 @@ async def test_known_meter_on_another_port_is_moved(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
 ) -> None:
     bench.learned = lambda profile: replace(profile, medium=Medium.ELECTRICITY, stay=True)
-    bench.answers = [reading({**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]})]
+    bench.answers = [reading({**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}, at=later(5))]
     asked = await read(hass, device=OTHER_PORT, address=NUMBER)
     assert asked["step_id"] == "move"
     assert asked["description_placeholders"] == {
@@ -311,6 +390,88 @@ async def test_port_and_address_that_are_taken(
         assert result["step_id"] == "found"
 
 
+async def test_shared_line_needs_a_number(hass: HomeAssistant, bench: Bench) -> None:
+    """Without one, all meters would answer at once."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    shared = {**form(address=" "), "shared": True}
+    asked = await hass.config_entries.flow.async_configure(result["flow_id"], shared)
+    assert (asked["type"], asked["errors"]) == (FlowResultType.FORM, {"address": "number_needed"})
+    assert bench.lines == []
+    given = await hass.config_entries.flow.async_configure(
+        asked["flow_id"], {**shared, "address": NUMBER}
+    )
+    created = await confirm(hass, await settled(hass, given))
+    assert created["data"] == {
+        "device": PORT,
+        "address": NUMBER,
+        "shared": True,
+        "number_code": "0-0:96.1.0",
+    }
+
+
+async def test_second_meter_on_a_line_needs_a_number(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    hass.config_entries.async_update_entry(loaded, data={**loaded.data, "address": NUMBER})
+    result = await start(hass)
+    assert (result["type"], result["errors"]) == (
+        FlowResultType.FORM,
+        {"address": "number_needed"},
+    )
+    assert bench.reads == 1
+
+
+async def test_what_is_said_by_hand_is_kept_and_stays(hass: HomeAssistant, bench: Bench) -> None:
+    """The line may teach what it likes: a person knows better."""
+    by_hand = {
+        "mode": "c",
+        "speed": "9600",
+        "bus": True,
+        "wake_up": "never",
+        "request": "#",
+        "stay": True,
+        "switch_delay": 250,
+        "dtr": "on",
+        "rts": "off",
+    }
+    bench.learned = lambda profile: replace(
+        profile, stay=False, request="2", wake_up=True, check_kind=CheckKind.XOR
+    )
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"device": "socket://127.0.0.1:1", "advanced": by_hand}
+    )
+    created = await confirm(hass, await settled(hass, result))
+    assert created["data"] == {
+        "device": "socket://127.0.0.1:1",
+        "address": "",
+        "mode": "C",
+        "speed": 9600,
+        "bus": True,
+        "wake_up": "never",
+        "request": "#",
+        "stay": True,
+        "switch_delay": 250,
+        "dtr": True,
+        "rts": False,
+        "number_code": "0-0:96.1.0",
+    }
+    given = LineProfile(
+        mode=Mode.C,
+        bus=True,
+        wake_up=False,
+        request="#",
+        stay=True,
+        switch_delay=0.25,
+        dtr=True,
+        rts=False,
+    )
+    assert bench.profiles == [given]
+    coordinator = created["result"].runtime_data
+    assert coordinator.profile == replace(given, check_kind=CheckKind.XOR)
+    assert ([line.speed for line in bench.lines], coordinator.speed) == ([9600], 9600)
+
+
 async def test_two_names_of_one_port_are_one_port(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, tmp_path: Path
 ) -> None:
@@ -326,10 +487,10 @@ async def test_plain_device_is_stored_by_its_lasting_name(
     hass: HomeAssistant, bench: Bench
 ) -> None:
     with patch(
-        "custom_components.iec62056.config_flow.usb.get_serial_by_id", return_value=PORT
-    ) as by_id:
-        created = await confirm(hass, await read(hass, device="/dev/ttyUSB7"))
-    by_id.assert_called_once_with("/dev/ttyUSB7")
+        "custom_components.iec62056.ports.lasting_name", return_value=ports.Name(PORT)
+    ) as lasting:
+        created = await confirm(hass, await read(hass, device=" /dev/ttyUSB7 "))
+    lasting.assert_called_once_with("/dev/ttyUSB7")
     assert created["data"]["device"] == PORT
 
 

@@ -1,0 +1,174 @@
+"""What a person says of a line: the form's fields, what an entry keeps of them, and the profile they make. Pure.
+
+Only what was said is kept; the rest is found by calling the meter, again where it has changed.
+Never here: ports, steps of the dialogue.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, UnitOfTime
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    SerialPortSelector,
+    TextSelector,
+)
+import voluptuous as vol
+
+from .const import CONF_MODE
+from .protocol.ladder import Hints
+from .protocol.model import SIGN_ON_SPEED, LineProfile, Mode
+from .protocol.queue import BUS_IDLE
+
+CONF_SHARED: Final = "shared"
+CONF_ALIGN: Final = "align"
+SECTION_ADVANCED: Final = "advanced"
+CONF_SPEED: Final = "speed"
+CONF_BUS: Final = "bus"
+CONF_DTR: Final = "dtr"
+CONF_RTS: Final = "rts"
+CONF_WAKE_UP: Final = "wake_up"
+CONF_SWITCH_DELAY: Final = "switch_delay"
+CONF_REQUEST: Final = "request"
+CONF_STAY: Final = "stay"
+
+AUTO: Final = "auto"
+ON: Final = "on"
+OFF: Final = "off"
+# Std Annex B.1 and B.2.
+STANDARD: Final = "standard"
+FAST: Final = "fast"
+NEVER: Final = "never"
+MODES: Final = (Mode.A, Mode.B, Mode.C, Mode.D)
+# Std 6.3.14 item 13, and what pushing meters and bridges are set to.
+SPEEDS: Final = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+# The standard's, and those some makes have for other lists.
+REQUESTS: Final = ("?", "#", "2")
+# Adapters and heads that take longer are not known.
+LONGEST_SWITCH_DELAY: Final = 400
+
+_PINS: Final = (CONF_DTR, CONF_RTS)
+
+
+def _choice(name: str, *options: str, custom: bool = False) -> SelectSelector:
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=[AUTO, *options],
+            mode=SelectSelectorMode.DROPDOWN,
+            translation_key=name,
+            custom_value=custom,
+        )
+    )
+
+
+SCHEMA: Final = vol.Schema(
+    {
+        vol.Required(CONF_DEVICE): SerialPortSelector(),
+        vol.Required(CONF_SHARED, default=False): BooleanSelector(),
+        vol.Optional(CONF_ADDRESS): TextSelector(),
+        vol.Required(CONF_ALIGN, default=False): BooleanSelector(),
+        vol.Required(SECTION_ADVANCED): section(
+            vol.Schema(
+                {
+                    vol.Required(CONF_MODE, default=AUTO): _choice(
+                        CONF_MODE, *(mode.lower() for mode in MODES)
+                    ),
+                    vol.Required(CONF_SPEED, default=AUTO): _choice(
+                        CONF_SPEED, *(str(speed) for speed in SPEEDS)
+                    ),
+                    vol.Required(CONF_BUS, default=False): BooleanSelector(),
+                    vol.Required(CONF_WAKE_UP, default=AUTO): _choice(
+                        CONF_WAKE_UP, STANDARD, FAST, NEVER
+                    ),
+                    vol.Required(CONF_REQUEST, default=AUTO): _choice(
+                        CONF_REQUEST, *REQUESTS, custom=True
+                    ),
+                    vol.Required(CONF_STAY, default=False): BooleanSelector(),
+                    vol.Optional(CONF_SWITCH_DELAY): NumberSelector(
+                        NumberSelectorConfig(
+                            min=0,
+                            max=LONGEST_SWITCH_DELAY,
+                            step=5,
+                            mode=NumberSelectorMode.BOX,
+                            unit_of_measurement=UnitOfTime.MILLISECONDS,
+                        )
+                    ),
+                    vol.Required(CONF_DTR, default=AUTO): _choice(CONF_DTR, ON, OFF),
+                    vol.Required(CONF_RTS, default=AUTO): _choice(CONF_RTS, ON, OFF),
+                }
+            ),
+            {"collapsed": True},
+        ),
+    }
+)
+
+
+def kept(form: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """What an entry keeps of the form: nothing of what was left to be found."""
+    said: dict[str, Any] = {}
+    if form[CONF_SHARED]:
+        said[CONF_SHARED] = True
+    for name, value in form[SECTION_ADVANCED].items():
+        if value in (AUTO, False, None):
+            continue
+        if name == CONF_MODE:
+            said[name] = Mode(value.upper())
+        elif name in _PINS:
+            said[name] = value == ON
+        else:
+            said[name] = int(value) if name in (CONF_SPEED, CONF_SWITCH_DELAY) else value
+    address = form.get(CONF_ADDRESS, "").strip()
+    return {CONF_DEVICE: device, CONF_ADDRESS: address, **said}
+
+
+def given(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a LineProfile that a person has said; they stay whatever the line teaches."""
+    fields: dict[str, Any] = {CONF_ADDRESS: data.get(CONF_ADDRESS, "")}
+    fields |= {
+        name: data[name] for name in (CONF_REQUEST, CONF_STAY, CONF_BUS, *_PINS) if name in data
+    }
+    if CONF_WAKE_UP in data:
+        fields["wake_up"] = data[CONF_WAKE_UP] == STANDARD
+        fields["fast_wake_up"] = data[CONF_WAKE_UP] == FAST
+    if CONF_MODE in data:
+        fields[CONF_MODE] = Mode(data[CONF_MODE])
+    if CONF_SWITCH_DELAY in data:
+        fields[CONF_SWITCH_DELAY] = data[CONF_SWITCH_DELAY] / 1000
+    return fields
+
+
+def profile_of(data: Mapping[str, Any]) -> LineProfile:
+    """What is known of the line before anything was heard on it."""
+    return LineProfile(**given(data))
+
+
+def hints_of(data: Mapping[str, Any], profile: LineProfile, *, shared: bool) -> Hints:
+    """What to look for the meter with; `profile` is what led to it before, `shared` what is known beside the entry."""
+    return Hints(
+        profile=profile,
+        fixed=frozenset(given(data)),
+        shared=shared or data.get(CONF_SHARED, False),
+    )
+
+
+def wakes(data: Mapping[str, Any]) -> bool:
+    """Whether each call wakes the meter; without being woken, a battery meter does not hear it."""
+    return data.get(CONF_WAKE_UP) in (STANDARD, FAST)
+
+
+def speed_of(data: Mapping[str, Any]) -> int:
+    """What a bridge that cannot change its speed is set to, in baud."""
+    speed: int = data.get(CONF_SPEED, SIGN_ON_SPEED)
+    return speed
+
+
+def idle_of(profile: LineProfile) -> float:
+    """How long the line rests between two meters, in seconds."""
+    return BUS_IDLE if profile.bus else 0.0

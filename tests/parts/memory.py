@@ -1,0 +1,60 @@
+"""A line in memory: the client's own `SerialLine` on the simulator's wire, with no port in between.
+
+Here: what stands in for serialx's transport.
+Never here: what opening a port can do wrong; nothing is opened.
+"""
+
+import asyncio
+from typing import Any
+
+from simulator import Meter
+from simulator.log import Log
+from simulator.serve import _Pump
+from simulator.wire import Wire
+
+
+class Memory:
+    """One wire with its meters; one client at a time may have it."""
+
+    def __init__(self, *meters: Meter) -> None:
+        self.log = Log()
+        self.opened = 0
+        self.open = False
+        self._pump = _Pump(Wire(meters, self.log), 300)
+        self._pump.run()
+
+    async def open_transport(self, _url: str, protocol: asyncio.Protocol, speed: int) -> Any:
+        """In place of the client's own."""
+        assert not self.open, "two masters"
+        self.opened += 1
+        self.open = True
+        return _Transport(self, self._pump, protocol, speed)
+
+    def stop(self) -> None:
+        """End its timers."""
+        self._pump.close()
+
+
+class _Transport:
+    """Those parts of a serialx transport that a `SerialLine` uses."""
+
+    def __init__(self, memory: Memory, pump: _Pump, protocol: asyncio.Protocol, speed: int) -> None:
+        self._memory = memory
+        self._pump = pump
+        self._protocol = protocol
+        pump.output = protocol.data_received
+        pump.switched(speed)
+
+    def write(self, data: bytes) -> None:
+        self._pump.received(data)
+
+    async def reconfigure_port(self, *, baudrate: int) -> None:
+        self._pump.switched(baudrate)
+
+    def close(self) -> None:
+        self._memory.open = False
+        self._pump.output = None
+        self._protocol.connection_lost(None)
+
+    async def wait_closed(self) -> None:
+        pass

@@ -1,0 +1,52 @@
+"""Each thing that goes wrong with a line is made to happen, and the dialogue says exactly that."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
+import pytest
+
+from custom_components.iec62056.const import DOMAIN
+
+from .parts.causes import PARAMETERS, Cause
+from .parts.clock import hurried
+from .parts.held import open_files
+
+TRANSLATIONS = Path(__file__).parents[1] / "custom_components" / DOMAIN / "translations"
+SENTENCES: dict[str, str] = json.loads((TRANSLATIONS / "en.json").read_text("utf-8"))["config"][
+    "error"
+]
+
+
+async def shown_in_the_end(hass: HomeAssistant, url: str) -> ConfigFlowResult:
+    """What the dialogue shows when the reading is over."""
+    flow = hass.config_entries.flow
+    shown: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    shown = await flow.async_configure(shown["flow_id"], {"device": url, "advanced": {}})
+    while shown["type"] is FlowResultType.SHOW_PROGRESS:
+        await asyncio.sleep(0.5)
+        shown = await flow.async_configure(shown["flow_id"])
+    flow.async_abort(shown["flow_id"])
+    return shown  # type: ignore[no-any-return]
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize("cause", PARAMETERS)
+async def test_reason_in_the_dialogue(hass: HomeAssistant, cause: Cause, tmp_path: Path) -> None:
+    assert await async_setup_component(hass, "usb", {})
+    before = open_files()
+    with hurried(cause.pace):
+        async with cause.make(tmp_path) as url:
+            shown = await shown_in_the_end(hass, url)
+    assert (shown["step_id"], shown["errors"]) == ("user", {"base": cause.key})
+    placeholders = shown["description_placeholders"]
+    assert placeholders is not None
+    assert cause.placeholders.items() <= placeholders.items()
+    # Nothing of the sentence stays open.
+    assert "{" not in SENTENCES[cause.key].format(**placeholders)
+    assert open_files() == before
