@@ -1,0 +1,450 @@
+"""What of a meter's readings is believed: its records, what is held and why, and whose readings they are.
+
+Here: a reading goes through the gates register by register, and what passes them joins the state. Frozen values and
+pure functions: whoever keeps the result has all of it, or, where something failed on the way, still all of the old.
+Never here: the gates themselves (plausibility), reading, files, clocks, entities, what a person is told.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple, Self
+
+from .catalogue import Context, Description, Kind, context_of, describe_all, kept_unit, native
+from .identity import Identity, plain
+from .plausibility import (
+    Case,
+    Doubt,
+    Judgement,
+    Nature,
+    Record,
+    Sample,
+    accept,
+    judge_reading,
+    limits_of,
+    nature_of,
+)
+from .plausibility_record import Held
+from .protocol.model import LineProfile, Reading, Register, Verdict
+from .protocol.obis import register_timestamp
+from .state import MOST_REGISTERS, Known, MeterState, plain_register, register_of
+
+VERSION = 1
+# So many texts in a row that are neither the known one nor each other are no damage: this text changes.
+DIFFERENT_TEXTS = 2
+
+BELIEVED = Judgement()
+_UNSEEN = Judgement(Doubt.FIRST, again=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A register as it came and is not believed."""
+
+    register: Register
+    received: datetime
+    doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Another meter that answers in place of the known one: what is believed of it, while a person is asked.
+
+    `base` has its totals as they were first believed, by the keys of the descriptions.
+    """
+
+    number: str
+    beliefs: Beliefs
+    state: MeterState | None = None
+    base: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+class Taken(NamedTuple):
+    """What a reading has led to. `again`: a second one, made at once, can settle a doubt."""
+
+    beliefs: Beliefs
+    state: MeterState | None
+    again: bool
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What is known of one meter's values beside the values themselves.
+
+    Records go by the keys of descriptions, holds by those of registers. `varying` are texts that were never the same
+    twice. Of `asked`, a person should decide; of `kept`, one has decided that the published value is right.
+    """
+
+    records: Mapping[str, Record] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    varying: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    exchange: Exchange | None = None
+
+    @classmethod
+    def of(cls, state: MeterState, units: Mapping[str, str]) -> Self:
+        """Believe what was published so far: of a meter that was read before anything was kept of its records."""
+        context = context_of(state.reading)
+        key, name = _name_of(state.identity)
+        at = state.received.timestamp()
+        records = {key: Record(good=Sample(None, name, None, at, checked=True))}
+        for known in state.registers.values():
+            for one in _values(known.register, context, units):
+                case = one.case(known.received, None, checked=True)
+                after, _ = judge_reading({}, {one.key: case})
+                records[one.key] = after[one.key] if after[one.key].good else Record()
+        return cls(records)
+
+    def take(
+        self,
+        reading: Reading,
+        profile: LineProfile,
+        state: MeterState | None,
+        units: Mapping[str, str],
+    ) -> Taken:
+        """Judge a reading and join to the state what may be published of it.
+
+        `units` are those the sensors have. The state stays the very same where nothing of the reading is believed.
+        """
+        judge = _Judge(self, reading, state, units)
+        if (other := self.exchange) is not None:
+            if judge.says == other.number:
+                return self._of_other(other, reading, profile, state, units)
+            if judge.says != judge.known_as:
+                # Without a number it may be either's.
+                return Taken(self, state, again=False, held=0)
+        judge.run()
+        if judge.exchanged:
+            other = Exchange(judge.says or "", Beliefs())
+            return self._of_other(other, reading, profile, state, units)
+        believed = replace(reading, registers=judge.believed())
+        if not believed.registers:
+            return judge.result(state)
+        return judge.result(MeterState.of(believed, profile, state))
+
+    def _of_other(
+        self,
+        other: Exchange,
+        reading: Reading,
+        profile: LineProfile,
+        state: MeterState | None,
+        units: Mapping[str, str],
+    ) -> Taken:
+        """Learn the other meter beside the known one; nothing of it is published."""
+        taken = other.beliefs.take(reading, profile, other.state, units)
+        base = dict(other.base)
+        for key, record in taken.beliefs.records.items():
+            if record.good is not None and record.good.number is not None:
+                base.setdefault(key, record.good.number)
+        exchange = Exchange(other.number, taken.beliefs, taken.state, base)
+        return Taken(replace(self, exchange=exchange), state, taken.again, held=0)
+
+    def believe(
+        self, key: str, state: MeterState, units: Mapping[str, str]
+    ) -> tuple[Beliefs, MeterState]:
+        """A person has said that the value held there is right."""
+        found = self.held_value(key)
+        if found is None:
+            return self._settled(key), state
+        register_key, hold = found
+        context = context_of(state.reading)
+        nature = next(
+            one.nature for one in _values(hold.register, context, units) if one.key == key
+        )
+        records = {**self.records, key: accept(self.records[key], nature)}
+        registers = {**state.registers, register_key: Known(hold.register, hold.received)}
+        holds = {one: held for one, held in self.holds.items() if one != register_key}
+        beliefs = replace(self._settled(key), records=records, holds=holds)
+        return beliefs, replace(state, registers=registers)
+
+    def keep(self, key: str) -> Beliefs:
+        """A person has said that the published value is right: nothing is asked again until a good one comes."""
+        return replace(self._settled(key), kept=self.kept | {key})
+
+    def _settled(self, key: str) -> Beliefs:
+        return replace(self, asked=self.asked - {key}, kept=self.kept - {key})
+
+    def held_value(self, key: str) -> tuple[str, Hold] | None:
+        """The register, and what is held of it, to which a description's key belongs."""
+        for register_key in (key, key.rpartition("#")[0]):
+            if (hold := self.holds.get(register_key)) is not None:
+                return register_key, hold
+        return None
+
+    def forget_other(self) -> Beliefs:
+        """A person has said that the other meter is not this entry's."""
+        return replace(self, exchange=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, fit for JSON."""
+        return {
+            "version": VERSION,
+            "records": {key: record.as_dict() for key, record in self.records.items()},
+            "holds": [
+                [*plain_register(hold.register), hold.received.isoformat(), hold.doubt.value]
+                for hold in self.holds.values()
+            ],
+            "varying": sorted(self.varying),
+            "asked": sorted(self.asked),
+            "kept": sorted(self.kept),
+            "exchange": self.exchange
+            and {
+                "number": self.exchange.number,
+                "beliefs": self.exchange.beliefs.as_dict(),
+                "state": self.exchange.state and self.exchange.state.as_dict(),
+                "base": {key: str(number) for key, number in self.exchange.base.items()},
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The beliefs that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        if data["version"] != VERSION:
+            raise ValueError(f"version {data['version']}")
+        holds = {}
+        for *sent, received, doubt in data["holds"]:
+            hold = Hold(register_of(sent), datetime.fromisoformat(received), Doubt(doubt))
+            holds[hold.register.key] = hold
+        other = data["exchange"]
+        return cls(
+            records={str(key): Record.from_dict(one) for key, one in data["records"].items()},
+            holds=holds,
+            varying=frozenset(map(str, data["varying"])),
+            asked=frozenset(map(str, data["asked"])),
+            kept=frozenset(map(str, data["kept"])),
+            exchange=other
+            and Exchange(
+                str(other["number"]),
+                cls.from_dict(other["beliefs"]),
+                other["state"] and MeterState.from_dict(other["state"]),
+                {str(key): Decimal(number) for key, number in other["base"].items()},
+            ),
+        )
+
+
+class _Value(NamedTuple):
+    """One value of a register, as a sensor has it."""
+
+    register: Register
+    description: Description
+    unit: str | None
+
+    @property
+    def key(self) -> str:
+        return self.description.key
+
+    @property
+    def nature(self) -> Nature:
+        if self.description.kind is Kind.TEXT:
+            return Nature.NAME
+        return nature_of(self.register.obis, self.description.state_class)
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether the text is a moment: the meter's clock says another one in every reading."""
+        values, index = self.register.values, self.description.index
+        return index < len(values) and (
+            register_timestamp(self.register.obis, index, values[index].text) is not None
+        )
+
+    def case(self, received: datetime, record: Record | None, *, checked: bool) -> Case:
+        """The value as the gates see it; a text where numbers were is none."""
+        at = received.timestamp()
+        good = None if record is None else record.good
+        nature = self.nature
+        if nature is Nature.NAME if good is None else good.number is None:
+            return Case(Sample(None, repr(self.register.values), None, at, checked), Nature.NAME)
+        index, values = self.description.index, self.register.values
+        text, unit = values[index] if index < len(values) else ("", None)
+        number = None
+        if self.description.kind is Kind.NUMBER and self.unit in (None, self.description.unit):
+            value = native(self.register, self.description, UTC)
+            number = value if isinstance(value, Decimal) else None
+        if nature is Nature.NAME:
+            nature = Nature.FREE
+        limits = limits_of(nature, self.description.unit)
+        return Case(Sample(number, text, unit, at, checked), nature, limits)
+
+
+def _values(register: Register, context: Context, units: Mapping[str, str]) -> Iterator[_Value]:
+    for description in describe_all(register, context):
+        unit = units.get(description.key)
+        yield _Value(register, kept_unit(description, unit), unit)
+
+
+def _name_of(identity: Identity) -> tuple[str, str]:
+    """The key under which a meter's name is judged, and the name: its number, else what kind it is."""
+    if identity.number is not None:
+        return f"={identity.number_code}", identity.number
+    return "=", identity.name
+
+
+class _Judge:
+    """One reading on its way through the gates."""
+
+    def __init__(
+        self,
+        before: Beliefs,
+        reading: Reading,
+        state: MeterState | None,
+        units: Mapping[str, str],
+    ) -> None:
+        self._before = before
+        self._reading = reading
+        self._registers: dict[str, Register] = {}
+        for register in reading.registers:
+            # The first one sent is the current one where a meter repeats an address.
+            self._registers.setdefault(register.key, register)
+        self._name, self.says = self._whose(state)
+        # A damaged code must not change what the others mean.
+        context = context_of(reading if state is None else state.reading)
+        self._records = before.records
+        self._judged: dict[str, Judgement] = {}
+        self._values = [
+            one
+            for register in self._registers.values()
+            for one in _values(register, context, units)
+        ]
+        self._varying = set(before.varying)
+
+    def _whose(self, state: MeterState | None) -> tuple[str, str | None]:
+        """The key under which the meter's name is judged, and what this reading says it is, if anything."""
+        identity = Identity.of(self._reading.identification, self._registers.values())
+        if state is None:
+            return _name_of(identity)
+        known = state.identity
+        key, _ = _name_of(known)
+        if (sent := self._registers.get(known.number_code or "")) and sent.values:
+            return key, plain(sent.values[0].text)
+        if self._reading.identification is None:
+            return key, None
+        if known.number is None:
+            return key, identity.name
+        # Another make may send its number under another code.
+        same = (identity.flag, identity.model) == (known.flag, known.model)
+        return key, None if same else identity.number or identity.name
+
+    @property
+    def known_as(self) -> str | None:
+        """What the meter was known by before this reading."""
+        record = self._before.records.get(self._name)
+        return None if record is None or record.good is None else record.good.text
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether the reading has confirmed another name."""
+        name = self._judged.get(self._name)
+        return name is not None and name.good and self.known_as not in (None, self.says)
+
+    def run(self) -> None:
+        """Judge all values."""
+        records = self._before.records
+        checked = self._reading.health.check is Verdict.RIGHT
+        received = self._reading.received
+        if len(records) >= MOST_REGISTERS:
+            # What noise has made up was never confirmed.
+            records = {key: record for key, record in records.items() if record.good}
+        name = None
+        cases: dict[str, Case] = {}
+        free: dict[str, Case] = {}
+        if self.says is not None:
+            sample = Sample(None, self.says, None, received.timestamp(), checked)
+            cases[self._name] = Case(sample, Nature.NAME)
+            name = self._name if self.known_as is not None else None
+        for one in self._values:
+            known = records.get(one.key)
+            if known is None and len(records) >= MOST_REGISTERS:
+                continue
+            case = one.case(received, known, checked=checked)
+            (free if self._is_free(one, case, known) else cases)[one.key] = case
+        after, judged = judge_reading(records, cases, name)
+        another = self._name in judged and not judged[self._name].good
+        if another and name is None and any(one.good for one in judged.values()):
+            # Not even the first name is sure: of two readings, they may be two meters'.
+            after, judged = judge_reading(records, cases, self._name)
+        for key, case in free.items():
+            if another and records:
+                judged[key] = Judgement(Doubt.NUMBER, again=True)
+            else:
+                after[key], judged[key] = _seen(records, key, case)
+        for key, case in cases.items():
+            self._vary(key, case, judged, after)
+        self._records, self._judged = after, judged
+
+    def _is_free(self, one: _Value, case: Case, known: Record | None) -> bool:
+        """Whether the value has no gate but that its code is no invention: times, changing texts, no number yet."""
+        if case.nature is Nature.NAME:
+            return one.is_clock or one.key in self._varying
+        return case.sample.number is None and (known is None or known.good is None)
+
+    def _vary(
+        self,
+        key: str,
+        case: Case,
+        judged: dict[str, Judgement],
+        after: dict[str, Record],
+    ) -> None:
+        """A text that is another each time is not damaged each time."""
+        before = self._before.records.get(key)
+        if key == self._name or judged[key].doubt is not Doubt.NAME or before is None:
+            return
+        if len(before.held) >= DIFFERENT_TEXTS:
+            self._varying.add(key)
+            after[key], judged[key] = Record(good=case.sample), BELIEVED
+
+    def believed(self) -> tuple[Register, ...]:
+        """The registers of which every value may be published."""
+        doubtful = {
+            one.register.key for one in self._values if not self._judged.get(one.key, _UNSEEN).good
+        }
+        return tuple(register for key, register in self._registers.items() if key not in doubtful)
+
+    def result(self, state: MeterState | None) -> Taken:
+        """What is believed after this reading."""
+        before = self._before
+        # What was never a register of the meter and does not come again was noise.
+        mine = () if state is None else state.registers
+        holds = {
+            key: hold
+            for key, hold in before.holds.items()
+            if key in mine and key not in self._registers
+        }
+        asked, kept = set(before.asked), set(before.kept)
+        held = 0
+        for one in self._values:
+            judgement = self._judged.get(one.key, BELIEVED)
+            register_key = one.register.key
+            if judgement.doubt is None:
+                asked.discard(one.key)
+                kept.discard(one.key)
+                continue
+            held += 1
+            hold = Hold(one.register, self._reading.received, judgement.doubt)
+            if judgement.doubt is Doubt.TEXT and one.key in asked:
+                # What a person is asked about is a number.
+                hold = before.holds.get(register_key, hold)
+            holds[register_key] = hold
+            if judgement.repair and one.key not in kept:
+                asked.add(one.key)
+        beliefs = replace(
+            before,
+            records=self._records,
+            holds=holds,
+            varying=frozenset(self._varying),
+            asked=frozenset(asked),
+            kept=frozenset(kept),
+            exchange=None,
+        )
+        again = any(one.again for one in self._judged.values())
+        return Taken(beliefs, state, again, held)
+
+
+def _seen(records: Mapping[str, Record], key: str, case: Case) -> tuple[Record, Judgement]:
+    """A value without a gate of its own: its code must have come before, or under a check in the first reading."""
+    good = case.sample if case.nature is Nature.NAME else None
+    if key in records or (case.sample.checked and not records):
+        return Record(good=good), BELIEVED
+    return Record(held=(Held(case.sample, Doubt.FIRST),)), _UNSEEN

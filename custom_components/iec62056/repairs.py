@@ -1,0 +1,107 @@
+"""The answers to what a person is asked about a meter's values.
+
+Here: one dialogue per kind of question.
+Never here: when a question is asked (doubts), what follows from an answer (trust).
+"""
+
+from typing import Any, override
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+from .coordinator import MeterConfigEntry
+from .doubts import CHECK, EXCHANGED
+from .trust import Trust
+
+type Data = dict[str, str | int | float | None]
+
+
+class _Question(RepairsFlow):
+    """A question about one meter."""
+
+    _options: tuple[str, ...]
+
+    def __init__(self, entry: MeterConfigEntry, key: str) -> None:
+        """Know whom it is about."""
+        self._entry = entry
+        self._key = key
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Say what was seen, and give the choice."""
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=list(self._options),
+            description_placeholders=None if issue is None else issue.translation_placeholders,
+        )
+
+    @property
+    def _trust(self) -> Trust:
+        return self._entry.runtime_data.trust
+
+
+class HeldQuestion(_Question):
+    """A value stays held: which one is right?"""
+
+    _options = ("believe", "keep")
+
+    async def async_step_believe(self, user_input: Any = None) -> RepairsFlowResult:
+        """The new one."""
+        self._trust.async_believe(self._key)
+        return self.async_create_entry(data={})
+
+    async def async_step_keep(self, user_input: Any = None) -> RepairsFlowResult:
+        """The published one."""
+        self._trust.async_keep(self._key)
+        return self.async_create_entry(data={})
+
+
+class ExchangeQuestion(_Question):
+    """Another meter answers: what has happened?"""
+
+    _options = ("go_on", "add", "wrong_probe")
+
+    async def async_step_go_on(self, user_input: Any = None) -> RepairsFlowResult:
+        """It has taken the other's place: its sensors go on with the same history."""
+        if not await self._trust.async_go_on():
+            return self.async_abort(reason="known_already")
+        return self.async_create_entry(data={})
+
+    async def async_step_add(self, user_input: Any = None) -> RepairsFlowResult:
+        """It is a meter of its own; the old one's history ends."""
+        if not await self._trust.async_add_other():
+            return self.async_abort(reason="known_already")
+        return self.async_create_entry(data={})
+
+    async def async_step_wrong_probe(self, user_input: Any = None) -> RepairsFlowResult:
+        """The probe sits on the wrong meter."""
+        self._trust.async_forget_other()
+        return self.async_create_entry(data={})
+
+
+class CheckQuestion(_Question):
+    """The check character is always wrong: do without it?"""
+
+    @override
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Say what it costs."""
+        if user_input is None:
+            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+            return self.async_show_form(
+                step_id="init",
+                description_placeholders=None if issue is None else issue.translation_placeholders,
+            )
+        self._trust.async_do_without_check()
+        return self.async_create_entry(data={})
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: Data | None
+) -> RepairsFlow:
+    """The dialogue for a question."""
+    known = data or {}
+    entry: MeterConfigEntry = hass.config_entries.async_get_known_entry(str(known["entry_id"]))
+    kinds = {EXCHANGED: ExchangeQuestion, CHECK: CheckQuestion}
+    return kinds.get(str(known["kind"]), HeldQuestion)(entry, str(known["key"]))

@@ -1,0 +1,335 @@
+"""What one meter's coordinator believes, what its battery may still be asked, and what a person has answered.
+
+Here: beliefs, budget and steps kept together with the state, so that they are stored in one piece; and what follows
+from the answers to the questions.
+Never here: when a reading is made and how; the judgement itself (beliefs), the questions' texts (doubts).
+"""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import ceil
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
+from homeassistant.components.sensor import SensorStateClass
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryDisabler
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
+from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from .beliefs import Beliefs, Exchange
+from .budget import Budget
+from .catalogue import Description, clean_text, context_of, describe_all, kept_unit
+from .const import CONF_NUMBER_CODE, DOMAIN
+from .doubts import LONGEST, async_ask
+from .protocol.errors import CheckWrong, MeterError
+from .protocol.model import CheckKind, LineProfile, Reading
+from .state import MeterState
+from .steps import PERIOD, Step, async_correct
+from .store import Stored, async_hand_over
+
+if TYPE_CHECKING:
+    from .coordinator import MeterCoordinator
+
+# A check that is wrong over so many readings, which are otherwise alike, is the meter's own.
+WRONG_CHECKS: Final = 3
+HOUR: Final = timedelta(hours=1)
+_TOTALS: Final = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
+
+
+class Trust:
+    """What is believed of one meter. `counts` are since the start: values held, and retries."""
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Nothing is known yet."""
+        self.beliefs = Beliefs()
+        self.budget = Budget()
+        self.steps: tuple[Step, ...] = ()
+        self.counts = Counter[str]()
+        self._coordinator = coordinator
+        self._hass = coordinator.hass
+        self._wrong_checks: tuple[bytes, int] = (b"", 0)
+        self._cancel_correction: CALLBACK_TYPE | None = None
+        coordinator.config_entry.async_on_unload(self._stop_correcting)
+
+    @callback
+    def restore(self, stored: Stored) -> None:
+        """Take what was stored."""
+        self.budget, self.steps = stored.budget, stored.steps
+        self.beliefs = stored.beliefs or Beliefs.of(stored.state, stored.units)
+
+    @callback
+    def async_start(self) -> None:
+        """Ask again what is still open, and correct what is not corrected yet."""
+        self._ask()
+        self._correct_later()
+
+    @property
+    def held(self) -> int:
+        """How many registers are held."""
+        return len(self.beliefs.holds)
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether another meter answers."""
+        return self.beliefs.exchange is not None
+
+    def wants_again(self, reading: Reading, profile: LineProfile) -> bool:
+        """Whether a second reading, made at once, would settle a doubt."""
+        coordinator = self._coordinator
+        return self.beliefs.take(reading, profile, coordinator.data, coordinator.units).again
+
+    @callback
+    def take(self, reading: Reading, profile: LineProfile) -> MeterState | None:
+        """Judge a reading; the state with what may be published of it, None where nothing ever was."""
+        coordinator = self._coordinator
+        taken = self.beliefs.take(reading, profile, coordinator.data, coordinator.units)
+        self.beliefs = taken.beliefs
+        self.counts["held"] += taken.held
+        self.counts["retries"] += reading.health.retries
+        self._wrong_checks = (b"", 0)
+        self._ask(taken.state)
+        state = taken.state
+        if state is not None and state is coordinator.data:
+            # The line and its health are known anew, the values keep their age.
+            state = replace(state, profile=profile, health=reading.health)
+        return state
+
+    @callback
+    def count_failure(self, err: MeterError) -> None:
+        """Note a reading that failed; three alike whose check was wrong raise a question."""
+        if not isinstance(err, CheckWrong):
+            return
+        shape, times = self._wrong_checks
+        alike = bool(err.shape) and shape == err.shape
+        self._wrong_checks = (err.shape, times + 1 if alike else int(bool(err.shape)))
+        self._ask()
+
+    # The battery
+
+    def next_due(self) -> datetime:
+        """When a meter on its battery is read next by itself."""
+        return self.budget.next_due(dt_util.utcnow(), self._coordinator.data.received)
+
+    def check_budget(self) -> None:
+        """Raise ServiceValidationError where a person asks for more than the battery is to bear."""
+        now = dt_util.utcnow()
+        if self.budget.allows(now, self._coordinator.data.received):
+            return
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="budget_spent",
+            translation_placeholders={"hours": str(ceil((self.next_due() - now) / HOUR))},
+        )
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether the day has a wake-up left."""
+        return self.budget.allows(dt_util.utcnow(), self._coordinator.data.received)
+
+    async def async_may_wake(self) -> bool:
+        """Count a wake-up before it is sent, so that no crash forgets it. False where the day has none left."""
+        now, received = dt_util.utcnow(), self._coordinator.data.received
+        if not self.budget.allows(now, received):
+            return False
+        self.budget = self.budget.woken(now, received)
+        await self._coordinator.async_save_now()
+        self._coordinator.async_update_listeners()
+        return True
+
+    # The answers
+
+    @callback
+    def async_believe(self, key: str) -> None:
+        """The value that is held is right."""
+        coordinator = self._coordinator
+        beliefs, state = self.beliefs.believe(key, coordinator.data, coordinator.units)
+        self.beliefs = beliefs
+        for _, description in self._totals(coordinator.data):
+            if description.key == key:
+                self._add_steps(Step(key, dt_util.utcnow(), Decimal(0), description.unit))
+        self._publish(state)
+
+    @callback
+    def async_keep(self, key: str) -> None:
+        """The value that is published is right."""
+        self.beliefs = self.beliefs.keep(key)
+        self._publish(self._coordinator.data)
+
+    @callback
+    def async_forget_other(self) -> None:
+        """The probe sat on the wrong meter; if it still does, that is noticed again."""
+        self.beliefs = self.beliefs.forget_other()
+        self._publish(self._coordinator.data)
+
+    @callback
+    def async_do_without_check(self) -> None:
+        """This meter computes its check in a way of its own."""
+        coordinator = self._coordinator
+        self._wrong_checks = (b"", 0)
+        coordinator.profile = replace(
+            coordinator.profile, check_kind=CheckKind.NONE, check_candidate=None
+        )
+        self._publish(replace(coordinator.data, profile=coordinator.profile))
+
+    async def async_go_on(self) -> bool:
+        """Let the other meter have this entry, its device and its entities. False where it has an entry already."""
+        coordinator, entry = self._coordinator, self._coordinator.config_entry
+        found = self._other()
+        if found is None:
+            return False
+        other, state = found
+        before, offsets = coordinator.data, self._offsets(other)
+        now = dt_util.utcnow()
+        steps = [
+            Step(description.key, now, offsets[description.key], description.unit)
+            for _, description in self._totals(before)
+            if description.key in offsets
+        ]
+        self.beliefs, coordinator.data = other.beliefs, state
+        self.steps = (*self.steps, *steps)
+        self._ask()
+        old = coordinator.unique_id
+        new = state.identity.unique_id or entry.entry_id
+        self._rename(old, new)
+        coordinator.unique_id = new
+        await coordinator.async_save_now()
+        self._hass.config_entries.async_update_entry(
+            entry, unique_id=state.identity.unique_id, data=self._entry_data(state)
+        )
+        self._hass.config_entries.async_schedule_reload(entry.entry_id)
+        return True
+
+    async def async_add_other(self) -> bool:
+        """Give the other meter an entry of its own; this one rests. False where it has one already."""
+        entry = self._coordinator.config_entry
+        found = self._other()
+        if found is None:
+            return False
+        _, state = found
+        self.async_forget_other()
+        manager = self._hass.config_entries
+        await manager.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+        data = self._entry_data(state)
+        async_hand_over(self._hass, data[CONF_DEVICE], data[CONF_ADDRESS], state)
+        await manager.async_add(
+            ConfigEntry(
+                data=data,
+                discovery_keys=MappingProxyType({}),
+                domain=DOMAIN,
+                minor_version=entry.minor_version,
+                options=dict(entry.options),
+                source=SOURCE_USER,
+                subentries_data=None,
+                title=clean_text(state.identity.name, LONGEST),
+                unique_id=state.identity.unique_id,
+                version=entry.version,
+            )
+        )
+        return True
+
+    def _other(self) -> tuple[Exchange, MeterState] | None:
+        """The other meter, where it can have an entry."""
+        other = self.beliefs.exchange
+        if other is None or other.state is None:
+            return None
+        unique_id = other.state.identity.unique_id
+        for entry in self._hass.config_entries.async_entries(DOMAIN):
+            if unique_id is not None and entry.unique_id == unique_id:
+                return None
+        return other, other.state
+
+    def _offsets(self, other: Exchange) -> dict[str, Decimal]:
+        """The last number of each total less the other meter's first, in the sensor's unit."""
+        offsets = {}
+        for key, base in other.base.items():
+            record = self.beliefs.records.get(key)
+            if record is not None and record.good is not None and record.good.number is not None:
+                offsets[key] = record.good.number - base
+        return offsets
+
+    def _totals(self, state: MeterState) -> list[tuple[str, Description]]:
+        """The registers of which the recorder makes sums."""
+        context = context_of(state.reading)
+        units = self._coordinator.units
+        return [
+            (key, kept_unit(description, units.get(description.key)))
+            for key, known in state.registers.items()
+            for description in describe_all(known.register, context)
+            if description.state_class in _TOTALS
+        ]
+
+    def _rename(self, old: str, new: str) -> None:
+        """Let device and entities be known by the other meter's number."""
+        entry = self._coordinator.config_entry
+        entities, devices = er.async_get(self._hass), dr.async_get(self._hass)
+        for entity in er.async_entries_for_config_entry(entities, entry.entry_id):
+            key = entity.unique_id.removeprefix(f"{old}_")
+            entities.async_update_entity(entity.entity_id, new_unique_id=f"{new}_{key}")
+        for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
+            if (DOMAIN, old) in device.identifiers:
+                devices.async_update_device(device.id, new_identifiers={(DOMAIN, new)})
+
+    def _entry_data(self, state: MeterState) -> dict[str, str]:
+        data = dict(self._coordinator.config_entry.data)
+        data.pop(CONF_NUMBER_CODE, None)
+        code = state.identity.number_code
+        return data if code is None else {**data, CONF_NUMBER_CODE: code}
+
+    # The steps in the statistics
+
+    @callback
+    def _add_steps(self, *steps: Step) -> None:
+        self.steps = (*self.steps, *steps)
+        self._correct_later()
+
+    @callback
+    def _correct_later(self) -> None:
+        """Correct the earliest step as soon as the recorder has summed it up."""
+        self._stop_correcting()
+        if not self.steps or RECORDER not in self._hass.config.components:
+            return
+        ready = min(step.ready for step in self.steps)
+        self._cancel_correction = async_track_point_in_utc_time(
+            self._hass, self._correct, max(ready, dt_util.utcnow())
+        )
+
+    @callback
+    def _stop_correcting(self) -> None:
+        if self._cancel_correction is not None:
+            self._cancel_correction()
+            self._cancel_correction = None
+
+    async def _correct(self, now: datetime) -> None:
+        self._cancel_correction = None
+        for step in self.steps:
+            if step.ready > now:
+                continue
+            entity_id = er.async_get(self._hass).async_get_entity_id(
+                "sensor", DOMAIN, f"{self._coordinator.unique_id}_{step.key}"
+            )
+            if entity_id is None or await async_correct(self._hass, entity_id, step, now):
+                self.steps = tuple(one for one in self.steps if one is not step)
+        self._coordinator.async_save()
+        if self.steps:
+            self._cancel_correction = async_track_point_in_utc_time(
+                self._hass, self._correct, now + PERIOD
+            )
+
+    @callback
+    def _publish(self, state: MeterState) -> None:
+        self._ask(state)
+        self._coordinator.async_publish(state)
+
+    @callback
+    def _ask(self, state: MeterState | None = None) -> None:
+        entry = self._coordinator.config_entry
+        check = self._wrong_checks[1] >= WRONG_CHECKS
+        known = state or self._coordinator.data
+        async_ask(self._hass, entry.entry_id, entry.title, self.beliefs, known, check=check)
