@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 import time
+from typing import NamedTuple
 
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
@@ -12,7 +13,9 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.iec62056 import lines
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol import obis
+from custom_components.iec62056.protocol.ascii.signon import WHOLE_EFFORT, Effort
 from custom_components.iec62056.protocol.errors import MeterError
+from custom_components.iec62056.protocol.ladder import Hints
 from custom_components.iec62056.protocol.model import (
     CheckKind,
     Health,
@@ -28,7 +31,7 @@ from custom_components.iec62056.protocol.model import (
     Value,
     Verdict,
 )
-from custom_components.iec62056.protocol.trace import Direction, Trace
+from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NUMBER = "34567812"
@@ -97,11 +100,20 @@ def reading(
     )
 
 
+class Damaged(NamedTuple):
+    """A meter that was understood, though so many characters came damaged."""
+
+    wrong: int
+
+
 class FakeLine:
     """A line nobody speaks on."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, speed: int) -> None:
         self.name = url
+        self.speed = speed
+        self.tally = Tally()
+        self.grace = 0.05
         self.trace = Trace()
         self.closed = False
 
@@ -129,10 +141,19 @@ class Bench:
     reads: int = 0
     lines: list[FakeLine] = field(default_factory=list)
     profiles: list[LineProfile] = field(default_factory=list)
+    calls: list[Identification | Exception | Damaged] = field(
+        default_factory=lambda: [IDENTIFICATION]
+    )
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    identified: int = 0
+    climbs: list[Hints] = field(default_factory=list)
+    efforts: list[Effort] = field(default_factory=list)
     pushes: asyncio.Queue[Reading | Exception] = field(default_factory=asyncio.Queue)
+    hosts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self.called.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Give the loop and its threads time until the condition holds."""
@@ -145,17 +166,21 @@ class Bench:
 
     def waiting(self, hass: HomeAssistant) -> int:
         """How many hold a port or stand in its queue."""
-        return sum(port.users for port in hass.data.get(lines._PORTS, {}).values())
+        return sum(port.queue.users for port in hass.data.get(lines._PORTS, {}).values())
 
     @property
     def open_lines(self) -> int:
         return sum(not line.closed for line in self.lines)
 
-    async def open_line(self, url: str) -> FakeLine:
+    async def address(self, _hass: HomeAssistant, host: str) -> str:
+        """In place of a look-up of the host's name."""
+        return self.hosts.get(host, host)
+
+    async def open_line(self, url: str, *, speed: int) -> FakeLine:
         if self.open_error is not None:
             raise self.open_error
         assert not any(line.name == url and not line.closed for line in self.lines), "two masters"
-        self.lines.append(FakeLine(url))
+        self.lines.append(FakeLine(url, speed))
         return self.lines[-1]
 
     def meter(
@@ -163,9 +188,20 @@ class Bench:
         line: FakeLine,
         profile: LineProfile,
         progress: ProgressCallback | None = None,
+        effort: Effort = WHOLE_EFFORT,
     ) -> FakeMeter:
         self.profiles.append(profile)
+        self.efforts.append(effort)
         return FakeMeter(self, line, profile, progress)
+
+    async def climb(
+        self, line: FakeLine, hints: Hints, progress: ProgressCallback | None = None
+    ) -> tuple[LineProfile, Reading]:
+        """The whole ladder; the meter is on its first rung."""
+        self.climbs.append(hints)
+        meter = self.meter(line, hints.profile, progress)
+        first = await meter.read_all()
+        return meter.profile, first
 
 
 class FakeMeter:
@@ -203,6 +239,18 @@ class FakeMeter:
         cut = max(answer.raw.find(NUMBER.encode()) + 4, 1)
         self._line.trace.add(Direction.RECEIVED, 1.0, 4800, answer.raw[:cut])
         self._line.trace.add(Direction.RECEIVED, 3.0, 4800, answer.raw[cut:])
+        return answer
+
+    async def identify(self) -> Identification:
+        bench = self._bench
+        bench.identified += 1
+        await bench.called.wait()
+        answer = bench.calls.pop(0) if len(bench.calls) > 1 else bench.calls[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Damaged):
+            self._line.tally.count(b"\xb1" * 40 + b"\x31" * answer.wrong)
+            return IDENTIFICATION
         return answer
 
     async def listen(self) -> AsyncGenerator[Reading]:

@@ -1,12 +1,14 @@
 """What the tests of the integration share. Tests of the client and of the simulator ask for none of it."""
 
 from collections.abc import Generator
+import os
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
 from homeassistant.core import HomeAssistant
+from hypothesis import settings
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -14,6 +16,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.iec62056.const import CONF_NUMBER_CODE, DOMAIN
 
 from .bench import NUMBER, PORT, START, Bench
+
+# The same cases in every run; `scripts/test --long` draws others, from a seed it prints.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("drawn", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +40,14 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
     bench = Bench()
     with (
         patch("custom_components.iec62056.lines.open_line", bench.open_line),
+        patch("custom_components.iec62056.lines._address", bench.address),
         patch("custom_components.iec62056.coordinator.Meter", bench.meter),
         patch("custom_components.iec62056.config_flow.Meter", bench.meter),
+        patch("custom_components.iec62056.placement.Meter", bench.meter),
+        patch("custom_components.iec62056.moved.Meter", bench.meter),
+        patch("custom_components.iec62056.coordinator.climb", bench.climb),
+        patch("custom_components.iec62056.config_flow.climb", bench.climb),
+        patch("custom_components.iec62056.config_flow.limit", lambda _line, _hints: 100.0),
     ):
         yield bench
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.update_coordinator import UpdateFailed
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -24,14 +24,28 @@ from custom_components.iec62056.protocol.errors import (
     PortBusy,
     WrongParity,
 )
+from custom_components.iec62056.protocol.ladder import Hints
 from custom_components.iec62056.protocol.model import (
+    CheckKind,
     LineProfile,
     Medium,
     Mode,
+    Reading,
 )
 from custom_components.iec62056.state import MeterState
 
-from .bench import GOOD_HEALTH, HOUSEHOLD, NUMBER, PORT, START, Bench, later, reading, state
+from .bench import (
+    GOOD_HEALTH,
+    HOUSEHOLD,
+    NUMBER,
+    PORT,
+    START,
+    Bench,
+    entity_id,
+    later,
+    reading,
+    state,
+)
 from .test_init import file_of, stored
 
 ELECTRIC = LineProfile(medium=Medium.ELECTRICITY)
@@ -97,12 +111,20 @@ async def test_failed_poll_changes_no_register(
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before = {one.entity_id: one for one in hass.states.async_all("sensor")}
+    def registers() -> dict[str, State]:
+        found = {one.entity_id: one for one in hass.states.async_all("sensor")}
+        # What tells of the line must not stay as it is.
+        assert found.pop(entity_id(hass, "signal")).state == expected
+        return found
+
+    expected = "good"
+    before = registers()
     bench.answers = [CheckWrong()]
     for minute in (1.1, 2.2, 3.3):
         await fire(hass, freezer, minute)
     assert bench.reads == 4
-    assert {one.entity_id: one for one in hass.states.async_all("sensor")} == before
+    expected = "damaged"
+    assert registers() == before
     assert loaded.runtime_data.failures == 3
     assert isinstance(error := loaded.runtime_data.last_exception, UpdateFailed)
     assert error.translation_key == "check_wrong"
@@ -295,12 +317,18 @@ async def test_pushes_are_published_at_most_every_ten_seconds(
     for second in range(25):
         at = START + timedelta(seconds=second)
         freezer.move_to(at)
-        sent = {"1.8.0": [f"{second}*kWh"]} if second % 2 else {"2.8.0": [f"{second}*kWh"]}
+        sent = {"2.8.0": [f"000012.{3 + second:03}*kWh"]}
+        if second % 2:
+            sent = {"1.8.0": [f"012345.{678 + second}*kWh"]}
         bench.pushes.put_nowait(reading(sent, at=at))
         await bench.until(bench.pushes.empty)
         await hass.async_block_till_done()
         shown.append(f"{state(hass, '1-0:1.8.0').state} {state(hass, '1-0:2.8.0').state}")
-    assert list(dict.fromkeys(shown)) == ["12345.678 0", "9 10", "19 20"]
+    assert list(dict.fromkeys(shown)) == [
+        "12345.678 12.003",
+        "12345.687 12.013",
+        "12345.697 12.023",
+    ]
     assert bench.reads == 0
     assert len(bench.lines) == 1
 
@@ -327,8 +355,8 @@ async def test_push_line_that_breaks_is_opened_again_with_a_pause(
     assert said(caplog, logging.ERROR) == 1
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
-    bench.pushes.put_nowait(reading({"1.8.0": ["7*kWh"]}))
-    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "7")
+    bench.pushes.put_nowait(reading({"1.8.0": ["012345.700*kWh"]}, at=later(1)))
+    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12345.700")
     bench.pushes.put_nowait(NoAnswer())
     await bench.until(lambda: len(pauses) == 10)
     assert pauses[-1] == 5
@@ -360,3 +388,95 @@ async def test_push_meter_that_was_never_heard(
     await bench.until(lambda: bench.open_lines == 1)
     assert bench.reads == 1
     assert entry.state is ConfigEntryState.LOADED
+
+
+async def refresh(loaded: MockConfigEntry, bench: Bench, answer: Reading | Exception) -> bool:
+    """Read once more; whether the meter was looked for."""
+    bench.answers = [answer]
+    climbs = len(bench.climbs)
+    await loaded.runtime_data.async_refresh()
+    return len(bench.climbs) > climbs
+
+
+async def test_meter_is_looked_for_after_repeated_failures(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    """Three failures in a row, then twice as many each time: the search takes the line for minutes."""
+    coordinator = loaded.runtime_data
+    before = replace(coordinator.profile, check_kind=CheckKind.XOR)
+    coordinator.profile = before
+    looked_for = [await refresh(loaded, bench, NoAnswer()) for _ in range(14)]
+    assert [number for number, looked in enumerate(looked_for) if looked] == [3, 6, 12]
+    # The way that led to the meter is the first that is tried.
+    assert bench.climbs[0] == Hints(profile=before, fixed=frozenset({"address"}))
+    assert not await refresh(loaded, bench, reading(at=later(20)))
+    looked_for = [await refresh(loaded, bench, NoAnswer()) for _ in range(4)]
+    assert looked_for == [False, False, False, True]
+
+
+async def test_way_that_was_found_is_kept(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    for _ in range(3):
+        await refresh(loaded, bench, NoAnswer())
+    bench.learned = lambda profile: replace(profile, request="#", medium=Medium.ELECTRICITY)
+    assert await refresh(loaded, bench, reading(at=later(4)))
+    assert loaded.runtime_data.profile.request == "#"
+    bench.learned = lambda profile: profile
+    assert not await refresh(loaded, bench, reading(at=later(5)))
+    assert bench.profiles[-1].request == "#"
+
+
+async def test_line_that_fails_is_no_reason_to_look_for_the_meter(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    assert not any([await refresh(loaded, bench, PortBusy(port="x")) for _ in range(8)])
+
+
+async def test_battery_meter_is_never_looked_for(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, hass_storage: dict[str, Any]
+) -> None:
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), HEAT))
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert not any([await refresh(entry, bench, NoAnswer()) for _ in range(8)])
+
+
+async def test_other_meters_on_the_line_are_not_called_in_the_search(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    MockConfigEntry(domain=DOMAIN, data={"device": PORT, "address": "1"}).add_to_hass(hass)
+    for _ in range(4):
+        await refresh(loaded, bench, NoAnswer())
+    assert [hints.shared for hints in bench.climbs] == [True]
+
+
+async def test_meter_that_now_sends_by_itself_is_listened_to(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    for _ in range(3):
+        await refresh(loaded, bench, NoAnswer())
+    bench.learned = lambda profile: replace(profile, mode=Mode.D, medium=Medium.ELECTRICITY)
+    await refresh(loaded, bench, reading(at=later(4)))
+    await bench.until(lambda: bench.open_lines == 1)
+    bench.pushes.put_nowait(reading({**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}, at=later(5)))
+    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12346.000")
+    await hass.config_entries.async_unload(loaded.entry_id)
+
+
+async def test_pushing_meter_is_listened_to_at_other_speeds_after_repeated_failures(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    hass_storage: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hass_storage[file_of(entry)] = stored(
+        MeterState.of(reading(), replace(PUSH, listen_speed=9600))
+    )
+    monkeypatch.setattr("custom_components.iec62056.recovery.FIRST_PAUSE", 0)
+    for _ in range(4):
+        bench.pushes.put_nowait(NoAnswer())
+    await hass.config_entries.async_setup(entry.entry_id)
+    await bench.until(lambda: len(bench.profiles) == 5)
+    assert [profile.listen_speed for profile in bench.profiles] == [9600, 9600, 9600, None, 9600]
+    await hass.config_entries.async_unload(entry.entry_id)

@@ -8,7 +8,13 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
-from custom_components.iec62056.protocol.errors import NoAnswer
+from custom_components.iec62056.protocol.errors import (
+    MeterError,
+    NoAnswer,
+    NoData,
+    PortBusy,
+    WrongParity,
+)
 from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode
 from custom_components.iec62056.state import MeterState
 
@@ -35,6 +41,7 @@ async def test_diagnostics(hass: HomeAssistant, loaded: MockConfigEntry) -> None
         "life": 900.0,
         "alive": True,
         "failures": 0,
+        "signal": "good",
         "last_error": None,
     }
     assert data["telegram"]["text"].startswith("/LGZ4ZMF100AC.M26\r\n\x02C.1.0(99999999)\r\n")
@@ -114,4 +121,26 @@ async def test_after_a_restart_and_a_failure(
     await entry.runtime_data.async_refresh()
     data = await async_get_config_entry_diagnostics(hass, entry)
     assert data["schedule"]["failures"] == 1
-    assert data["schedule"]["last_error"] == "no_answer"
+    assert data["schedule"]["last_error"] == {
+        "reason": "no_answer",
+        "sentence": str(NoAnswer()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (PortBusy(port="rfc2217://cellar.lan:2001"), "The port … is in use"),
+        (NoData(meter=f"LUN5{NUMBER}"), "The meter LUN599999999 gave its name"),
+        (WrongParity(percent="37"), "37 % of the characters arrived damaged"),
+    ],
+)
+async def test_reason_of_a_failure_names_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, error: MeterError, sentence: str
+) -> None:
+    bench.answers = [error]
+    await loaded.runtime_data.async_refresh()
+    data = await async_get_config_entry_diagnostics(hass, loaded)
+    assert data["schedule"]["last_error"]["reason"] == error.key
+    assert data["schedule"]["last_error"]["sentence"].startswith(sentence)
+    assert data["schedule"]["last_error"]["sentence"].endswith(error.advice)

@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.iec62056 import async_remove_config_entry_device
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import LineProfile, Medium
@@ -245,3 +246,17 @@ async def test_interval_is_kept_while_the_meter_is_silent(
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
     assert bench.reads == 6
+
+
+async def test_device_that_is_no_meter_of_the_entry_any_more_can_be_deleted(
+    hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    current = device_registry.async_get_device_by_identifier(
+        (DOMAIN, f"LGZ_{NUMBER}"), loaded.entry_id
+    )
+    assert current is not None
+    old = device_registry.async_get_or_create(
+        config_entry_id=loaded.entry_id, identifiers={(DOMAIN, "LGZ_99887766")}
+    )
+    assert not await async_remove_config_entry_device(hass, loaded, current)
+    assert await async_remove_config_entry_device(hass, loaded, old)

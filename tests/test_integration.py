@@ -19,6 +19,7 @@ from custom_components.iec62056.state import MeterState
 from simulator import Household, Kind, Manners, Meter, Mode, Served, serve
 
 from .bench import reading, state
+from .parts.clock import hurried
 from .test_init import file_of, stored
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -157,16 +158,18 @@ async def test_two_meters_on_one_line(hass: HomeAssistant) -> None:
 async def test_silent_port_says_so(hass: HomeAssistant) -> None:
     silent = meter()
     silent.faults.ignore = set(range(1, 20))
-    async with serve(silent) as served:
-        flow = hass.config_entries.flow
-        shown = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-        shown = await flow.async_configure(
-            shown["flow_id"], {"device": served.url, "advanced": {"mode": "auto"}}
-        )
-        while shown["type"] is FlowResultType.SHOW_PROGRESS:
-            await asyncio.sleep(0.05)
-            shown = await flow.async_configure(shown["flow_id"])
-        assert shown["errors"] == {"base": "no_answer"}
+    # All ways to a meter are tried: more than a minute of the line's time.
+    with hurried(8.0):
+        async with serve(silent) as served:
+            flow = hass.config_entries.flow
+            shown = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+            shown = await flow.async_configure(
+                shown["flow_id"], {"device": served.url, "advanced": {"mode": "auto"}}
+            )
+            while shown["type"] is FlowResultType.SHOW_PROGRESS:
+                await asyncio.sleep(0.05)
+                shown = await flow.async_configure(shown["flow_id"])
+            assert shown["errors"] == {"base": "no_answer"}
 
 
 async def killed_while_reading(served: Served) -> None:

@@ -66,17 +66,20 @@ async def test_unchanged_polls_write_nothing(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     before = await rows(hass)
-    registers = {one for one in before if one.startswith("sensor.")} - {
+    # Those of the registers, and all that is derived of them or told of the link.
+    quiet = {one for one in before if one.startswith(("sensor.", "binary_sensor."))} - {
         entity_id(hass, "last_reading")
     }
+    registers = {entity_id(hass, register.key) for register in first.registers}
     assert len(registers) == REGISTERS
+    assert registers < quiet
     for poll in range(1, POLLS + 1):
         bench.answers = [reading(sent(poll), at=later(poll))]
         freezer.move_to(later(poll))
         await entry.runtime_data.async_refresh()
     after = await rows(hass)
     assert bench.reads == POLLS + 1
-    assert {one: after[one] for one in registers} == {one: before[one] for one in registers}
+    assert {one: after[one] for one in quiet} == {one: before[one] for one in quiet}
     assert after[entity_id(hass, "last_reading")] == before[entity_id(hass, "last_reading")] + POLLS
 
 
@@ -93,5 +96,13 @@ async def test_attributes_are_not_recorded(
 
     recorded = await get_instance(hass).async_add_executor_job(shared)
     assert "unit_of_measurement" in recorded
-    for attribute in ("obis_code", "as_sent", "quality", "meter_time"):
-        assert attribute not in recorded
+    for attribute in (
+        "obis_code",
+        "as_sent",
+        "quality",
+        "meter_time",
+        "held_value",
+        "derived",
+        "since",
+    ):
+        assert f'"{attribute}"' not in recorded

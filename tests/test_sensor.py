@@ -8,7 +8,7 @@ from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.iec62056.const import DOMAIN
 
@@ -61,7 +61,9 @@ async def test_all_registers_are_there_and_the_useful_ones_enabled(
         one.unique_id.removeprefix(f"LGZ_{NUMBER}_"): one.disabled_by
         for one in er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
     }
-    assert len(found) == len(HOUSEHOLD) + 1
+    registers = loaded.runtime_data.data.registers
+    assert len(registers) == len(HOUSEHOLD)
+    assert found.keys() > set(registers)
     for enabled in ("1-0:1.8.0", "1-0:2.8.0", "1-0:16.7.0", "1-0:32.7.0", "last_reading"):
         assert found[enabled] is None
     for disabled in ("ZZ1", "1-0:1.8.0*1", "0-0:96.1.0"):
@@ -81,7 +83,11 @@ async def test_choice_of_the_person_stays(
     )
     await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
-    await read_again(loaded, bench, freezer, {"ZZ1": ["hello again"]})
+    # Home Assistant itself reloads an entry half a minute after an entity was enabled.
+    freezer.move_to(later(1))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await read_again(loaded, bench, freezer, {"ZZ1": ["hello again"]}, 2)
     assert state(hass, "ZZ1").state == "hello again"
     assert hass.states.get(entity_id(hass, "1-0:2.8.0")) is None
 
@@ -140,9 +146,9 @@ async def test_value_that_stays_is_reported(
         ("12345679*Wh", "12345.679"),
         ("44.444444*GJ", None),
         # Another dimension, or no number at all: nothing that is said in kWh.
-        ("12.3*V", "unknown"),
-        ("-.--*kWh", "unknown"),
-        ("", "unknown"),
+        ("12.3*V", "held"),
+        ("-.--*kWh", "held"),
+        ("", "held"),
     ],
 )
 async def test_unit_is_kept_and_values_in_another_are_converted(
@@ -159,8 +165,11 @@ async def test_unit_is_kept_and_values_in_another_are_converted(
     assert energy.attributes["unit_of_measurement"] == "kWh"
     if shown is None:
         assert float(energy.state) == pytest.approx(12345.678889, abs=1e-6)
-    elif shown == "unknown":
-        assert energy.state == shown
+    elif shown == "held":
+        assert energy.state == "12345.678"
+        assert energy.attributes["quality"] == "held"
+        assert energy.attributes["held_because"] == "text"
+        assert energy.attributes["held_value"] == f"({sent})"
     else:
         assert float(energy.state) == float(shown)
 
@@ -202,10 +211,38 @@ async def test_register_that_appears_later_becomes_an_entity(
     assert state(hass, "1-0:52.7.0").state == "229.9"
 
 
-async def test_register_that_becomes_text_is_unknown_not_wrong(
+async def test_register_that_becomes_text_keeps_its_value(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await read_again(loaded, bench, freezer, {"1.8.0": ["32A.062*kWh"]})
-    assert state(hass, "1-0:1.8.0").state == "unknown"
-    await read_again(loaded, bench, freezer, {}, 2)
     assert state(hass, "1-0:1.8.0").state == "12345.678"
+    assert state(hass, "1-0:1.8.0").attributes["quality"] == "held"
+    assert state(hass, "held_values").state == "1"
+    await read_again(loaded, bench, freezer, {}, 2)
+    assert state(hass, "1-0:1.8.0").attributes["quality"] == "good"
+    assert "held_value" not in state(hass, "1-0:1.8.0").attributes
+    assert state(hass, "held_values").state == "0"
+
+
+async def test_register_that_was_not_sent_for_long_has_no_entity_at_the_next_start(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    """What is left of it in the registry can be deleted then; should it be sent again, it is there again."""
+    gone = {name: sent for name, sent in HOUSEHOLD.items() if name != "32.7"}
+    for days, there in ((29, True), (31, False)):
+        minutes = days * 24 * 60
+        bench.answers = [reading(gone, at=later(minutes))]
+        freezer.move_to(later(minutes))
+        await loaded.runtime_data.async_refresh()
+        await hass.config_entries.async_reload(loaded.entry_id)
+        await hass.async_block_till_done()
+        voltage = hass.states.get(entity_id(hass, "1-0:32.7.0"))
+        assert voltage is not None
+        assert ("restored" in voltage.attributes) is not there
+        assert voltage.state == ("unknown" if there else "unavailable")
+    await read_again(loaded, bench, freezer, {}, 31 * 24 * 60 + 1)
+    assert state(hass, "1-0:32.7.0").state == "231.4"

@@ -235,8 +235,8 @@ async def test_damaged_file_is_read_or_refused(
 
 def test_first_reading_is_handed_over_once() -> None:
     hass: Any = SimpleNamespace(data={})
-    assert async_take_over(hass, "/dev/a", "") is None
+    assert async_take_over(hass, "/dev/a", "") == ()
     async_hand_over(hass, "/dev/a", "", kept())
-    assert async_take_over(hass, "/dev/a", "12") is None
-    assert async_take_over(hass, "/dev/a", "") == kept()
-    assert async_take_over(hass, "/dev/a", "") is None
+    assert async_take_over(hass, "/dev/a", "12") == ()
+    assert async_take_over(hass, "/dev/a", "") == (kept(),)
+    assert async_take_over(hass, "/dev/a", "") == ()

@@ -6,12 +6,25 @@ from string import Formatter
 
 import pytest
 
+from custom_components.iec62056 import derived_sensor, link_sensor
 from custom_components.iec62056.catalogue import translation_keys
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
 # Sensors that are no register.
-OTHERS = {"last_reading": frozenset[str]()}
+OTHERS = dict.fromkeys(
+    (
+        "last_reading",
+        "signal",
+        "held_values",
+        "wake_ups",
+        *(
+            description.translation_key or ""
+            for description in (*derived_sensor.DESCRIPTIONS.values(), *link_sensor.DESCRIPTIONS)
+        ),
+    ),
+    frozenset[str](),
+)
 
 type Texts = dict[tuple[str, ...], frozenset[str]]
 
@@ -63,7 +76,7 @@ def test_english_and_german_are_there() -> None:
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
 def test_every_name_of_the_catalogue(path: Path) -> None:
     names = {key: _placeholders(name) for key, name in _names(path).items()}
-    assert names == translation_keys() | OTHERS
+    assert names == OTHERS | translation_keys()
 
 
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)

@@ -1,14 +1,26 @@
 """Meters that speak IEC 62056-21, through an optical probe, the wired interface or a serial bridge.
 
-Here: setting up, unloading and removing one meter.
+Here: the actions' registration; setting up, unloading and removing one meter.
 Never here: anything a meter says.
 """
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.helpers.typing import ConfigType
 
-from .const import PLATFORMS
+from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterConfigEntry, MeterCoordinator
+from .services import async_setup_services
 from .store import MeterStore
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions: they can be checked in an automation also while no meter is set up."""
+    async_setup_services(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
@@ -30,3 +42,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bo
 async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> None:
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: MeterConfigEntry, device: DeviceEntry
+) -> bool:
+    """Whether a device may be deleted: one that is not, or is no longer, this entry's meter."""
+    return (DOMAIN, entry.runtime_data.unique_id) not in device.identifiers

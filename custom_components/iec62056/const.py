@@ -10,7 +10,8 @@ from homeassistant.const import Platform
 
 DOMAIN: Final = "iec62056"
 LOGGER: Final = logging.getLogger(__package__)
-PLATFORMS: Final = [Platform.SENSOR]
+PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
+CONF_ADAPTER: Final = "adapter"
 CONF_MODE: Final = "mode"
 CONF_NUMBER_CODE: Final = "number_code"

@@ -6,15 +6,19 @@ Never here: titles, serial numbers, hosts, passwords.
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.update_coordinator import UpdateFailed
 
 from .const import CONF_NUMBER_CODE
 from .coordinator import MeterConfigEntry
+from .protocol.errors import MeterError
 from .protocol.trace import Direction, Trace
 from .redact import mask, redact, secrets_of
+
+# Placeholders that name a person's things: a host, another entry.
+NAMES: Final = ("port", "holder")
+HIDDEN: Final = "…"
 
 
 async def async_get_config_entry_diagnostics(
@@ -27,12 +31,12 @@ async def async_get_config_entry_diagnostics(
     secrets = secrets_of(known.register for known in state.registers.values())
     if coordinator.address:
         secrets |= {coordinator.address}
-    error = coordinator.last_exception
     return {
         "line": {
             "scheme": coordinator.device.partition("://")[0]
             if "://" in coordinator.device
             else "device",
+            "fixed_speed": coordinator.speed,
             "profile": {**coordinator.profile.as_dict(), "address": mask(coordinator.address)},
         },
         "meter": {
@@ -47,7 +51,8 @@ async def async_get_config_entry_diagnostics(
             "life": coordinator.life.total_seconds(),
             "alive": coordinator.alive(state.received),
             "failures": coordinator.failures,
-            "last_error": error.translation_key if isinstance(error, UpdateFailed) else None,
+            "signal": coordinator.signal,
+            "last_error": _reason(coordinator.last_exception, secrets),
         },
         "telegram": {
             "received": state.received.isoformat(),
@@ -55,12 +60,34 @@ async def async_get_config_entry_diagnostics(
             "unparsed": [redact(line, secrets) for line in state.unparsed],
         },
         "health": asdict(state.health),
+        "doubts": {
+            "held_since_start": coordinator.trust.counts["held"],
+            "retries_since_start": coordinator.trust.counts["retries"],
+            "checks_failed_since_start": coordinator.checks_failed,
+            "held": {
+                key: {"reason": hold.doubt, "received": hold.received.isoformat()}
+                for key, hold in coordinator.trust.beliefs.holds.items()
+            },
+            "other_meter": coordinator.trust.exchanged,
+        },
         "registers": {
             key: {"received": known.received.isoformat(), "restored": known.restored}
             for key, known in state.registers.items()
         },
         "session": None if coordinator.trace is None else _session(coordinator.trace, secrets),
     }
+
+
+def _reason(error: BaseException | None, secrets: Iterable[str]) -> dict[str, str] | None:
+    """Why the last reading failed, in the words a person gets, but for names of ports and of other entries."""
+    reason = None if error is None else error.__cause__
+    if not isinstance(reason, MeterError):
+        return None
+    shown = {
+        name: HIDDEN if name in NAMES else redact(text, secrets)
+        for name, text in reason.placeholders.items()
+    }
+    return {"reason": reason.key, "sentence": str(type(reason)(**shown))}
 
 
 def _session(trace: Trace, secrets: Iterable[str]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""One sensor per value the meter sends, and one for the time of the last reading.
+"""One sensor per value the meter sends, one for the time of the last reading, one for the probe's signal.
 
 Here: registers become entities, and keep their unit and their attributes.
 Never here: what a code means (catalogue), when the meter is read (coordinator).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
@@ -13,10 +13,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
+from . import derived_sensor, link_sensor, trust_sensor
 from .catalogue import Description, kept_unit, native, taken_at
 from .catalogue_data import Kind
 from .coordinator import MeterConfigEntry, MeterCoordinator
 from .entity import MeterEntity
+from .placement import Signal
 from .protocol.model import Register
 
 PARALLEL_UPDATES = 0
@@ -25,13 +27,21 @@ ATTR_OBIS: Final = "obis_code"
 ATTR_SENT: Final = "as_sent"
 ATTR_QUALITY: Final = "quality"
 ATTR_METER_TIME: Final = "meter_time"
+ATTR_REASON: Final = "held_because"
+ATTR_HELD: Final = "held_value"
+ATTR_CALLS: Final = "calls"
+ATTR_GOOD_IN_A_ROW: Final = "good_in_a_row"
 
 GOOD: Final = "good"
 RESTORED: Final = "restored"
 STALE: Final = "stale"
+HELD: Final = "held"
 
 # A load profile in one register is for the telegram, not for an attribute.
 LONGEST_SENT: Final = 1024
+
+# A register that was not sent for so long gets no entity at the next start: what is left of it can be deleted then.
+VANISHED: Final = timedelta(days=30)
 
 _TIME_CLASSES: Final = {
     Kind.TIMESTAMP: SensorDeviceClass.TIMESTAMP,
@@ -50,7 +60,12 @@ async def async_setup_entry(
 
     @callback
     def add_new() -> None:
-        new = [key for key in coordinator.data.registers if key not in known]
+        state = coordinator.data
+        new = [
+            key
+            for key, one in state.registers.items()
+            if key not in known and state.received - one.received < VANISHED
+        ]
         known.update(new)
         async_add_entities(
             RegisterSensor(coordinator, key, description)
@@ -58,9 +73,12 @@ async def async_setup_entry(
             for description in coordinator.describe(key)
         )
 
-    async_add_entities([LastReadingSensor(coordinator)])
+    async_add_entities([LastReadingSensor(coordinator), SignalSensor(coordinator)])
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
+    derived_sensor.async_setup(entry, async_add_entities)
+    link_sensor.async_setup(entry, async_add_entities)
+    trust_sensor.async_setup(entry, async_add_entities)
 
 
 class LastReadingSensor(MeterEntity, SensorEntity):
@@ -85,11 +103,50 @@ class LastReadingSensor(MeterEntity, SensorEntity):
         return self.coordinator.data.received
 
 
+class SignalSensor(MeterEntity, SensorEntity):
+    """What last reached the probe from the meter; during an alignment it is told after each call."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_translation_key = "signal"
+    _unrecorded_attributes = frozenset({ATTR_CALLS, ATTR_GOOD_IN_A_ROW})
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Name it."""
+        super().__init__(coordinator, "signal")
+        self._attr_options = list(Signal)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.async_listen_signal(self.async_write_ha_state))
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> Signal | None:
+        return self.coordinator.signal
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, int] | None:
+        placement = self.coordinator.placement
+        if placement is None:
+            return None
+        return {ATTR_CALLS: placement.calls, ATTR_GOOD_IN_A_ROW: placement.in_a_row}
+
+
 class RegisterSensor(MeterEntity, SensorEntity):
     """One value of one register."""
 
     # The recorder keeps states; these tell how the present one came about.
-    _unrecorded_attributes = frozenset({ATTR_OBIS, ATTR_SENT, ATTR_QUALITY, ATTR_METER_TIME})
+    _unrecorded_attributes = frozenset(
+        {ATTR_OBIS, ATTR_SENT, ATTR_QUALITY, ATTR_METER_TIME, ATTR_REASON, ATTR_HELD}
+    )
 
     def __init__(
         self, coordinator: MeterCoordinator, register_key: str, description: Description
@@ -98,7 +155,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
         super().__init__(coordinator, description.key)
         self._register_key = register_key
         self._key = description.key
-        self._source: tuple[Register, str] | None = None
+        self._source: tuple[Register, str, dict[str, Any]] | None = None
         self._attr_entity_registry_enabled_default = description.enabled
         self._describe(kept_unit(description, coordinator.units.get(self._key)))
         self._refresh()
@@ -126,16 +183,21 @@ class RegisterSensor(MeterEntity, SensorEntity):
     def _refresh(self) -> None:
         """Take the register's present value; attributes stay as they are while value and quality do."""
         known = self.coordinator.data.registers[self._register_key]
+        hold = self.coordinator.trust.beliefs.holds.get(self._register_key)
+        held: dict[str, Any] = {}
+        if hold is not None:
+            held = {ATTR_REASON: hold.doubt.value, ATTR_HELD: _as_sent(hold.register)}
         if not self.coordinator.alive(known.received):
-            # The meter still sends, but not this register any more.
+            # The meter still sends, but not this register any more, or nothing of it that may be believed.
             self._source = None
-            self._show(None, {ATTR_QUALITY: STALE})
+            self._show(None, {ATTR_QUALITY: STALE, **held})
             return
-        source = (known.register, RESTORED if known.restored else GOOD)
+        quality = RESTORED if known.restored else GOOD
+        source = (known.register, HELD if held else quality, held)
         if source == self._source:
             return
         self._source = source
-        register, quality = source
+        register, quality, _ = source
         zone = dt_util.get_default_time_zone()
         value = self._value(register)
         meter_time = taken_at(register, self._description, zone)
@@ -143,6 +205,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
             ATTR_OBIS: register.key,
             ATTR_SENT: _as_sent(register),
             ATTR_QUALITY: quality,
+            **held,
         }
         if meter_time is not None:
             attributes[ATTR_METER_TIME] = meter_time.isoformat()
@@ -172,8 +235,9 @@ class RegisterSensor(MeterEntity, SensorEntity):
 
     def _show(self, value: Any, attributes: dict[str, Any]) -> None:
         before = getattr(self, "_attr_extra_state_attributes", {})
-        if value == self._attr_native_value and attributes[ATTR_QUALITY] == before.get(
-            ATTR_QUALITY
+        telling = (ATTR_QUALITY, ATTR_REASON, ATTR_HELD)
+        if value == self._attr_native_value and all(
+            attributes.get(name) == before.get(name) for name in telling
         ):
             return
         self._attr_native_value = value

@@ -106,12 +106,7 @@ class MeterState:
             "profile": self.profile.as_dict(),
             "identification": self.identification and asdict(self.identification),
             "registers": [
-                [
-                    known.register.address,
-                    known.register.obis and str(known.register.obis),
-                    known.register.values,
-                    known.received.isoformat(),
-                ]
+                [*plain_register(known.register), known.received.isoformat()]
                 for known in self.registers.values()
             ],
             "received": self.received.isoformat(),
@@ -124,15 +119,8 @@ class MeterState:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The state that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
         registers: dict[str, Known] = {}
-        for address, code, values, received in data["registers"]:
-            register = Register(
-                _text(address),
-                None if code is None else obis.parse(_text(code)),
-                tuple(
-                    Value(_text(text), None if unit is None else _text(unit))
-                    for text, unit in values
-                ),
-            )
+        for *sent, received in data["registers"]:
+            register = register_of(sent)
             registers.setdefault(register.key, Known(register, _time(received), restored=True))
         return cls(
             profile=LineProfile.from_dict(data["profile"]),
@@ -143,6 +131,21 @@ class MeterState:
             unparsed=tuple(_text(line) for line in data["unparsed"]),
             raw=data["raw"].encode("latin-1"),
         )
+
+
+def plain_register(register: Register) -> list[Any]:
+    """A register as plain data, fit for JSON."""
+    return [register.address, register.obis and str(register.obis), register.values]
+
+
+def register_of(plain: list[Any]) -> Register:
+    """The register that `plain_register` wrote. Raises TypeError or ValueError on anything else."""
+    address, code, values = plain
+    return Register(
+        _text(address),
+        None if code is None else obis.parse(_text(code)),
+        tuple(Value(_text(text), None if unit is None else _text(unit)) for text, unit in values),
+    )
 
 
 def _text(item: Any) -> str:

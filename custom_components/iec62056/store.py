@@ -6,6 +6,7 @@ Never here: what the data mean.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
@@ -13,8 +14,12 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
+from .beliefs import Beliefs
+from .budget import Budget
 from .const import DOMAIN, LOGGER
+from .derived_memory import Memory
 from .state import MeterState
+from .steps import Step
 
 VERSION = 1
 MINOR_VERSION = 1
@@ -27,14 +32,31 @@ SAVE_SOON = 5
 
 @dataclass(slots=True)
 class Stored:
-    """The content of the file: the state, and the unit each sensor keeps."""
+    """The content of the file.
+
+    `units` are those the sensors keep, `aligned` is when a battery meter's probe was, `steps` are not corrected yet.
+    Without `beliefs`, what was published is believed.
+    """
 
     state: MeterState
     units: dict[str, str] = field(default_factory=dict)
+    aligned: datetime | None = None
+    beliefs: Beliefs | None = None
+    budget: Budget = field(default_factory=Budget)
+    steps: tuple[Step, ...] = ()
+    memory: Memory = field(default_factory=Memory)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""
-        return {"state": self.state.as_dict(), "units": dict(self.units)}
+        return {
+            "state": self.state.as_dict(),
+            "units": dict(self.units),
+            "aligned": self.aligned and self.aligned.isoformat(),
+            "beliefs": self.beliefs and self.beliefs.as_dict(),
+            "budget": self.budget.as_dict(),
+            "steps": [step.as_dict() for step in self.steps],
+            "memory": self.memory.as_dict(),
+        }
 
 
 class MeterStore:
@@ -54,12 +76,49 @@ class MeterStore:
             if data is None:
                 return None
             units = {str(key): str(unit) for key, unit in data["units"].items()}
-            return Stored(MeterState.from_dict(data["state"]), units)
-        except HomeAssistantError, AttributeError, KeyError, TypeError, ValueError:
+            aligned = data.get("aligned") and datetime.fromisoformat(data["aligned"])
+            return Stored(
+                MeterState.from_dict(data["state"]),
+                units,
+                aligned,
+                self._beliefs(data.get("beliefs")),
+                Budget.from_dict(data["budget"]) if "budget" in data else Budget(),
+                tuple(Step.from_dict(step) for step in data.get("steps", ())),
+                self._memory(data.get("memory")),
+            )
+        except (
+            HomeAssistantError,
+            ArithmeticError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ):
             LOGGER.warning(
                 "The stored reading in %s cannot be used: the meter is read anew", self._store.key
             )
             return None
+
+    def _beliefs(self, data: Any) -> Beliefs | None:
+        """The beliefs, or none: the state counts without them."""
+        if data is None:
+            return None
+        try:
+            return Beliefs.from_dict(data)
+        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
+            LOGGER.warning(
+                "What %s says of the values' course cannot be used: it is learned anew",
+                self._store.key,
+            )
+            return None
+
+    def _memory(self, data: Any) -> Memory:
+        """What is derived from several readings begins anew where it is damaged."""
+        try:
+            return Memory() if data is None else Memory.from_dict(data)
+        except AttributeError, KeyError, TypeError, ValueError:
+            LOGGER.warning("What %s remembers of earlier readings cannot be used", self._store.key)
+            return Memory()
 
     @callback
     def async_save_later(self, content: Callable[[], Stored], delay: float) -> None:
@@ -74,11 +133,15 @@ class MeterStore:
 
         self._store.async_delay_save(data, delay)
 
+    async def async_save(self, content: Stored) -> None:
+        """Write now, whatever was going to be written."""
+        self._pending = None
+        await self._store.async_save(content.as_dict())
+
     async def async_flush(self) -> None:
         """Write now what is waiting to be written."""
         if (content := self._pending) is not None:
-            self._pending = None
-            await self._store.async_save(content().as_dict())
+            await self.async_save(content())
 
     async def async_remove(self) -> None:
         """Delete the file."""
@@ -86,16 +149,16 @@ class MeterStore:
 
 
 # The dialogue has read the meter before its entry exists: readings wait here for the entry's set-up.
-_FIRST: HassKey[dict[tuple[str, str], MeterState]] = HassKey(f"{DOMAIN}_first_readings")
+_FIRST: HassKey[dict[tuple[str, str], tuple[MeterState, ...]]] = HassKey(f"{DOMAIN}_first_readings")
 
 
 @callback
-def async_hand_over(hass: HomeAssistant, device: str, address: str, state: MeterState) -> None:
-    """Leave the dialogue's reading for the entry with that port and address."""
-    hass.data.setdefault(_FIRST, {})[device, address] = state
+def async_hand_over(hass: HomeAssistant, device: str, address: str, *states: MeterState) -> None:
+    """Leave the dialogue's readings for the entry with that port and address."""
+    hass.data.setdefault(_FIRST, {})[device, address] = states
 
 
 @callback
-def async_take_over(hass: HomeAssistant, device: str, address: str) -> MeterState | None:
-    """The reading left for that port and address, once."""
-    return hass.data.get(_FIRST, {}).pop((device, address), None)
+def async_take_over(hass: HomeAssistant, device: str, address: str) -> tuple[MeterState, ...]:
+    """The readings left for that port and address, once."""
+    return hass.data.get(_FIRST, {}).pop((device, address), ())

@@ -1,0 +1,120 @@
+"""Whether the meter answers, and what it tells of its own state.
+
+Here: how each looks in Home Assistant.
+Never here: which bits and counters mean what (signs.py).
+"""
+
+from typing import Final, override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from . import signs
+from .coordinator import MeterConfigEntry, MeterCoordinator
+from .derived_sensor import ATTR_FROM
+from .entity import MeterEntity
+from .signs import Sign
+
+PARALLEL_UPDATES = 0
+
+
+def _description(
+    sign: Sign, device_class: BinarySensorDeviceClass, *, enabled: bool = True
+) -> BinarySensorEntityDescription:
+    return BinarySensorEntityDescription(
+        key=sign,
+        translation_key=sign,
+        device_class=device_class,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=enabled,
+    )
+
+
+DESCRIPTIONS: Final = {
+    Sign(description.key): description
+    for description in (
+        _description(Sign.FAULT, BinarySensorDeviceClass.PROBLEM),
+        _description(Sign.PHASE_FAILURE, BinarySensorDeviceClass.PROBLEM, enabled=False),
+        _description(Sign.MAIN_COVER, BinarySensorDeviceClass.TAMPER),
+        _description(Sign.TERMINAL_COVER, BinarySensorDeviceClass.TAMPER),
+        _description(Sign.MAGNET, BinarySensorDeviceClass.TAMPER),
+        _description(Sign.CLOCK_INVALID, BinarySensorDeviceClass.PROBLEM, enabled=False),
+    )
+}
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: MeterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the connection and the signs known so far, and later those that appear."""
+    coordinator = entry.runtime_data
+    known: set[Sign] = set()
+
+    @callback
+    def add_new() -> None:
+        new = [sign for sign in signs.offered(coordinator.view.lookup) if sign not in known]
+        known.update(new)
+        async_add_entities(SignSensor(coordinator, DESCRIPTIONS[sign]) for sign in new)
+
+    async_add_entities([ConnectionSensor(coordinator)])
+    add_new()
+    entry.async_on_unload(coordinator.async_add_listener(add_new))
+
+
+class ConnectionSensor(MeterEntity, BinarySensorEntity):
+    """Whether the last attempt to read the meter succeeded, and was not too long ago."""
+
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Name it."""
+        super().__init__(coordinator, "connection")
+
+    @property
+    @override
+    def available(self) -> bool:
+        """It is there to tell that the others are not."""
+        return True
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        return self.coordinator.connected
+
+
+class SignSensor(MeterEntity, BinarySensorEntity):
+    """Something the meter tells of itself."""
+
+    _unrecorded_attributes = frozenset({ATTR_FROM})
+
+    def __init__(
+        self, coordinator: MeterCoordinator, description: BinarySensorEntityDescription
+    ) -> None:
+        """Describe the sensor."""
+        super().__init__(coordinator, description.key)
+        self.entity_description = description
+        self._sign = Sign(description.key)
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        view = self.coordinator.view
+        found = signs.sources(self._sign, view.lookup)
+        if not any(self.coordinator.alive(one.received) for one in found):
+            return None
+        return signs.is_set(self._sign, view.lookup, view.memory, view.zone)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, list[str]]:
+        lookup = self.coordinator.view.lookup
+        return {ATTR_FROM: [found.key for found in signs.sources(self._sign, lookup)]}

@@ -1,0 +1,69 @@
+"""Two buttons: read the meter now, and call it again and again while a person moves the probe.
+
+Never here: the calls themselves (placement, coordinator), or whether a battery meter may be called.
+"""
+
+from typing import override
+
+from homeassistant.components.button import ButtonEntity
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import MeterConfigEntry, MeterCoordinator, runs_on_battery
+from .entity import MeterEntity
+
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: MeterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the buttons."""
+    async_add_entities([ReadNowButton(entry.runtime_data), AlignButton(entry.runtime_data)])
+
+
+class ReadNowButton(MeterEntity, ButtonEntity):
+    """Reads the meter out of turn."""
+
+    _attr_translation_key = "read_now"
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Name it."""
+        super().__init__(coordinator, "read_now")
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Also a meter that could not be read may be tried."""
+        return True
+
+    @override
+    async def async_press(self) -> None:
+        await self.coordinator.async_read_now()
+
+
+class AlignButton(MeterEntity, ButtonEntity):
+    """Starts an alignment of the probe; the Signal sensor shows it."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Name it by what it costs."""
+        super().__init__(coordinator, "align")
+        # Each call wakes the meter: who presses it must have been told.
+        self._attr_translation_key = (
+            "align_battery" if runs_on_battery(coordinator.profile) else "align"
+        )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """It is needed most when nothing can be read."""
+        return True
+
+    @override
+    async def async_press(self) -> None:
+        self.coordinator.async_align()
