@@ -1,0 +1,4 @@
+"""Mode E: HDLC frames and DLMS/COSEM behind them.
+
+Never here: modes A to D (ascii), Home Assistant.
+"""

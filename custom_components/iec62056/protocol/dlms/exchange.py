@@ -1,0 +1,178 @@
+"""One GET, SET or ACTION from its first request to its last answer, with blocks where it needs them.
+
+Here: which PDU follows which. Pure: `request` is what goes out, `answer` takes what came in.
+Never here: the form of PDUs (`apdu`), ciphering (`association`), frames (`hdlc`).
+"""
+
+from collections.abc import Callable, Sequence
+
+from ..errors import DlmsMalformed, DlmsUnsent
+from . import apdu
+from .apdu import Block, Continue, Result, Whole
+from .axdr import Reader, encode
+from .data import Data
+from .descriptors import Item, Member
+
+# A year of quarter-hours with four values is about that long; what is longer is read in parts.
+MAX_ANSWER = 1 << 19
+
+# Class and confirmed, as every service here.
+_CONFIRMED = 0x40
+_HIGH_PRIORITY = 0x80
+# What stands in front of the content of a block: service, form and invoke id, whether it is the last, number, length.
+_BLOCK_HEAD = 3 + 1 + 4 + 3
+
+
+def invoke_octet(invoke: int, *, priority: bool = True) -> int:
+    """The invoke-id-and-priority octet of an invoke id, which counts modulo 16."""
+    return invoke & 0x0F | _CONFIRMED | (_HIGH_PRIORITY if priority else 0)
+
+
+class Exchange:
+    """A request and its answer. Made by `get`, `set_value`, `set_values`, `act` and `act_all`."""
+
+    def __init__(
+        self,
+        service: int,
+        invoke: int,
+        requests: Sequence[bytes],
+        expected: int,
+        parse: Callable[[Reader], tuple[Result, ...]],
+    ) -> None:
+        """`requests` is the request, in blocks where it is long; `expected` how many results it has."""
+        self._service = service
+        self._invoke = invoke
+        self._requests = requests
+        self._expected = expected
+        self._parse = parse
+        self._sent = 1
+        self._blocks = 0
+        self._part = bytearray()
+        self.request: bytes | None = requests[0]
+        """What goes out next; None once the answer is whole."""
+        self.results: tuple[Result, ...] = ()
+        """One for each thing that was asked, in its order."""
+
+    def answer(self, octets: bytes) -> None:
+        """Take the answer to `request`, which is set anew. Raises DlmsMalformed, ServiceRefused."""
+        self.request = None
+        match apdu.answer(octets, self._service, self._invoke):
+            case Whole(results):
+                self._finish(results)
+            case Continue(number):
+                if number != self._sent or self._sent == len(self._requests):
+                    raise DlmsMalformed(why="its blocks are out of order")
+                self.request = self._requests[self._sent]
+                self._sent += 1
+            case Block(number, last, part):
+                self._take(number, part, last=last)
+
+    def _take(self, number: int, part: bytes, *, last: bool) -> None:
+        self._blocks += 1
+        if number != self._blocks or self._sent != len(self._requests):
+            raise DlmsMalformed(why="its blocks are out of order")
+        # Without content there is no end: each block must bring something, but the last.
+        if not part and not last:
+            raise DlmsMalformed(why="a block of it is empty")
+        self._part += part
+        if len(self._part) > MAX_ANSWER:
+            raise DlmsMalformed(why="it is too long; read it in parts")
+        if last:
+            whole = bytes(self._part)
+            self._part.clear()
+            self._finish(self._parse(Reader(whole)))
+            return
+        following = apdu.get_next if self._service == apdu.GET_REQUEST else apdu.act_next
+        self.request = following(number, self._invoke)
+
+    def _finish(self, results: tuple[Result, ...]) -> None:
+        # A reason why not may stand alone for a whole list.
+        if len(results) == 1 < self._expected and not isinstance(results[0], Data):
+            results *= self._expected
+        if len(results) != self._expected:
+            raise DlmsMalformed(why="it has another number of results than was asked for")
+        self.results = results
+
+
+def get(items: Sequence[Item], invoke: int) -> Exchange:
+    """Read attributes; more than one only where the meter grants multiple references. Raises DlmsUnsent."""
+    if not items:
+        raise DlmsUnsent(why="nothing was asked for")
+    parse = apdu.listed if len(items) > 1 else _one
+    return Exchange(apdu.GET_REQUEST, invoke, [apdu.get(items, invoke)], len(items), parse)
+
+
+def _one(reader: Reader) -> tuple[Result, ...]:
+    return (reader.data(),)
+
+
+def set_value(item: Item, value: Data, invoke: int, *, limit: int, blocks: bool) -> Exchange:
+    """Set an attribute.
+
+    `limit` is the longest PDU the meter takes in octets, `blocks` whether it grants block transfer with SET.
+    Raises DlmsUnsent.
+    """
+    encoded = encode(value)
+    requests = [apdu.set_one(item, encoded, invoke)]
+    if len(requests[0]) > limit:
+        parts = _parts(encoded, limit - len(item.encode()) if blocks else 0)
+        requests = [apdu.set_first(item, parts[0], invoke)]
+        requests += [
+            apdu.set_block(number, part, invoke, last=number == len(parts))
+            for number, part in enumerate(parts[1:], 2)
+        ]
+    return Exchange(apdu.SET_REQUEST, invoke, requests, 1, _no_blocks)
+
+
+def set_values(changes: Sequence[tuple[Item, Data]], invoke: int, *, limit: int) -> Exchange:
+    """Set several attributes at once, where the meter grants multiple references. Raises DlmsUnsent."""
+    items = [item for item, _ in changes]
+    request = apdu.set_list(items, [encode(value) for _, value in changes], invoke)
+    return Exchange(apdu.SET_REQUEST, invoke, [_short(request, limit)], len(changes), _no_blocks)
+
+
+def act(
+    member: Member, parameters: Data | None, invoke: int, *, limit: int, blocks: bool
+) -> Exchange:
+    """Call a method; `limit` and `blocks` as in `set_value`. Raises DlmsUnsent."""
+    encoded = None if parameters is None else encode(parameters)
+    requests = [apdu.act(member, encoded, invoke)]
+    if len(requests[0]) > limit:
+        parts = _parts(encoded or b"", limit - len(member.encode()) if blocks else 0)
+        requests = [apdu.act_first(member, parts[0], invoke)]
+        requests += [
+            apdu.act_block(number, part, invoke, last=number == len(parts))
+            for number, part in enumerate(parts[1:], 2)
+        ]
+    return Exchange(apdu.ACTION_REQUEST, invoke, requests, 1, _acted)
+
+
+def act_all(calls: Sequence[tuple[Member, Data]], invoke: int, *, limit: int) -> Exchange:
+    """Call several methods in turn, where the meter grants multiple references. Raises DlmsUnsent."""
+    members = [member for member, _ in calls]
+    request = apdu.act_list(members, [encode(parameters) for _, parameters in calls], invoke)
+    return Exchange(
+        apdu.ACTION_REQUEST, invoke, [_short(request, limit)], len(calls), apdu.acted_list
+    )
+
+
+def _short(request: bytes, limit: int) -> bytes:
+    if len(request) > limit:
+        raise DlmsUnsent(why="it is longer than this meter takes")
+    return request
+
+
+def _parts(encoded: bytes, room: int) -> list[bytes]:
+    """A value in two parts or more, each with its head within `room`."""
+    size = min(room - _BLOCK_HEAD, len(encoded) - 1)
+    if size < 1:
+        raise DlmsUnsent(why="it is longer than this meter takes")
+    return [encoded[start : start + size] for start in range(0, len(encoded), size)]
+
+
+def _no_blocks(_: Reader) -> tuple[Result, ...]:
+    raise DlmsMalformed(why="it has blocks where there can be none")
+
+
+def _acted(reader: Reader) -> tuple[Result, ...]:
+    return (apdu.acted(reader),)
