@@ -257,6 +257,9 @@ class _Network:
     async def unplug(self) -> None:
         server, self._server = self._server, None
         if server is not None:
+            # A connection taken a moment ago must become one first: a closed server would leave its socket open.
+            self._bridge.pump.loop.remove_reader(server.sockets[0])
+            await asyncio.sleep(0)
             server.close()
             self._bridge.drop()
             await server.wait_closed()

@@ -8,6 +8,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.core import Recorder
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
@@ -28,6 +29,8 @@ from .bench import (
 )
 from .mutations import SEED, Harm, arrive, harmed, telegram, with_parity
 from .test_exchange import OTHER, changes, sum_up
+
+pytestmark = pytest.mark.alone
 
 DAY = 24 * 60
 BAD = 0.05

@@ -14,7 +14,7 @@ from .parts.cuts import SEED, Cut, Ports, Station, all_of, station
 from .parts.document import section, write_section
 from .parts.held import open_files, tasks
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
+pytestmark = [pytest.mark.usefixtures("socket_enabled"), pytest.mark.alone]
 
 STATIONS = 6
 PACE = 8.0

@@ -23,6 +23,8 @@ from custom_components.iec62056.repairs import async_create_fix_flow
 
 from .bench import NUMBER, START, Bench, entity_id, later, reading, state
 
+pytestmark = pytest.mark.alone
+
 OTHER = "99887766"
 ENERGY = "1-0:1.8.0"
 

@@ -96,6 +96,10 @@ async def test_all_names_of_a_host_are_one_address(
     assert await lines.async_key(hass, "socket://Bridge:2001") == f"{address}:2001"
 
 
+async def test_bridge_without_a_host(hass: HomeAssistant) -> None:
+    assert await lines.async_key(hass, "socket://:1") == await lines.async_key(hass, "tcp://:1")
+
+
 async def test_link_and_device_are_one_port(hass: HomeAssistant, tmp_path: Path) -> None:
     (tmp_path / "by-id").symlink_to(tmp_path / "ttyUSB0")
     assert await lines.async_key(hass, str(tmp_path / "by-id")) == str(tmp_path / "ttyUSB0")
@@ -200,7 +204,11 @@ async def test_a_session_sees_who_waits(hass: HomeAssistant, bench: Bench) -> No
         async with lines.hold(hass, "socket://host:2") as other:
             assert lines.waiting(hass, other) == 0
     await task
-    assert lines.waiting(hass, line) == 0
+    async with lines.hold(hass, "socket://host:1"):
+        task = asyncio.create_task(use())
+        await bench.until(lambda: bench.waiting(hass) == 2)
+        assert lines.waiting(hass, line) == 0, "it is closed: others wait for another one"
+    await task
 
 
 @pytest.mark.parametrize(
@@ -244,3 +252,11 @@ async def test_busy_port_names_who_holds_it(
             pytest.fail("the line is not open")
     assert caught.value.placeholders.get("holder") == holder
     assert caught.value.key == ("port_busy" if holder is None else "port_held")
+
+
+async def test_busy_port_without_a_list_of_ports(hass: HomeAssistant, bench: Bench) -> None:
+    bench.open_error = PortBusy(port="x")
+    with pytest.raises(PortBusy) as caught:
+        async with lines.hold(hass, "/dev/ttyUSB0"):
+            pytest.fail("the line is not open")
+    assert caught.value.key == "port_busy"

@@ -184,6 +184,11 @@ async def test_bridge_keeps_its_name(hass: HomeAssistant) -> None:
     assert await ports.async_lasting_name(hass, "socket://host:1") == "socket://host:1"
 
 
+async def test_nothing_is_known_before_home_assistant_has_looked(hass: HomeAssistant) -> None:
+    assert await ports.async_kind(hass, "/dev/ttyUSB0") is None
+    assert await ports.async_candidates(hass, "1A86:7523") == []
+
+
 class Sockets:
     """The ports Home Assistant sees now, and who uses them."""
 
@@ -280,7 +285,7 @@ async def test_meter_on_another_port_is_followed(
     "answer",
     [
         NoAnswer(),
-        reading({"C.1.0": ["99999999"], "1.8.0": ["1*kWh"]}),
+        reading({"C.1.0": ["34567899"], "1.8.0": ["1*kWh"]}),
         reading({"1.8.0": ["1*kWh"]}),
     ],
     ids=["nobody", "another meter", "a meter without a number"],
@@ -314,7 +319,7 @@ async def test_ports_in_use_and_other_adapters_are_left_alone(
         ),
         adapter("esphome-hass://esphome/node?port_name=a", CH340, None),
     ]
-    sockets.users[NEW] = [usb.SerialPortConsumer(kind="app", title="Other", active=False)]
+    sockets.users = {NEW: [usb.SerialPortConsumer(kind="app", title="Other", active=False)]}
     await entry.runtime_data.async_refresh()
     assert bench.lines == []
     assert entry.data["device"] == OLD

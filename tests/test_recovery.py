@@ -147,6 +147,12 @@ async def test_line_that_goes_and_comes_back(
     assert life.opened == before + 5
     assert (bench.open_lines, bench.waiting(life.hass)) == (0, 0)
     assert len(said(caplog)) == 2
+    # Gone once more: that is another story, and begins with a short pause.
+    bench.open_error = error
+    life.tries.clear()
+    await life.pass_(90)
+    assert 5 <= life.tries[1] - life.tries[0] <= 7
+    assert len(said(caplog)) == 3
 
 
 async def test_silent_meter_is_called_less_often(

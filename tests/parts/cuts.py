@@ -132,7 +132,10 @@ class Station:
 
     async def begin(self) -> Callable[[], None]:
         """Set the entry up, and look at every state that is written from then on."""
-        assert await self.hass.config_entries.async_setup(self.entry.entry_id)
+        async with self.entry.setup_lock:
+            # The first entry of all brings the others with it.
+            begun = self.entry.state is ConfigEntryState.LOADED
+        assert begun or await self.hass.config_entries.async_setup(self.entry.entry_id)
         registry = er.async_get(self.hass)
         watched = [
             one.entity_id

@@ -45,6 +45,9 @@ class Proxy:
         """Be gone: connections break, new ones are refused."""
         server, self._server = self._server, None
         if server is not None:
+            # A connection taken a moment ago must become one first: a closed server would leave its socket open.
+            asyncio.get_running_loop().remove_reader(server.sockets[0])
+            await asyncio.sleep(0)
             server.close()
         self.flow()
         self.reset()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 from random import Random
 
 import pytest
@@ -39,19 +40,25 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def everyone(*users: Awaitable[None]) -> list[BaseException | None]:
+    """Wait for all of them; who waits for ever is a failure."""
+    async with asyncio.timeout(5):
+        return await asyncio.gather(*users, return_exceptions=True)
+
+
 @pytest.fixture
 def line() -> Line:
     return Line(Queue())
 
 
 async def test_in_order_of_arrival(line: Line) -> None:
-    await asyncio.gather(*(line.use(user) for user in "dacb"))
+    await everyone(*(line.use(user) for user in "dacb"))
     assert line.order == list("dacb")
     assert line.queue.users == 0
 
 
 async def test_who_asks_often_waits_for_the_others(line: Line) -> None:
-    await asyncio.gather(*(line.use(user) for user in "aaaaabcb"))
+    await everyone(*(line.use(user) for user in "aaaaabcb"))
     assert "".join(line.order) == "aabcabaa"
 
 
@@ -60,7 +67,7 @@ async def test_who_comes_back_at_once_does_not_pass_the_others(line: Line) -> No
         for _ in range(3):
             await line.use(user)
 
-    await asyncio.gather(again("a"), again("b"), again("c"))
+    await everyone(again("a"), again("b"), again("c"))
     assert "".join(line.order) == "abcabcabc"
 
 
@@ -73,7 +80,7 @@ async def test_waiting_is_seen(line: Line) -> None:
         tasks[1].cancel()
         await settle()
         assert line.queue.waiting == 2
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await everyone(*tasks)
     assert "".join(line.order) == "bc"
 
 
@@ -84,7 +91,7 @@ async def test_gone_in_the_moment_its_turn_comes(line: Line) -> None:
         await settle()
     # Its turn has come, but it was not told yet.
     tasks[0].cancel()
-    await asyncio.wait(tasks)
+    await everyone(*tasks)
     assert "".join(line.order) == "cd"
     assert line.queue.users == 0
 
@@ -95,7 +102,7 @@ async def test_the_next_and_the_one_after_it_go_at_once(line: Line) -> None:
         await settle()
         tasks[0].cancel()
         tasks[1].cancel()
-    await asyncio.wait(tasks)
+    await everyone(*tasks)
     assert line.order == ["d"]
     assert line.queue.users == 0
 
@@ -160,7 +167,7 @@ async def test_gone_while_the_line_rests(line: Line) -> None:
     await settle()
     assert line.queue.users == 1
     resting.cancel()
-    await asyncio.wait([resting])
+    await everyone(resting)
     await line.use("a")
     assert line.order == ["a", "a"]
     assert line.queue.users == 0
@@ -180,7 +187,7 @@ async def test_many_users_that_come_and_go() -> None:
             if random.random() < 0.3:
                 await asyncio.sleep(0)
         await settle()
-        done = await asyncio.gather(*tasks, return_exceptions=True)
+        done = await everyone(*tasks)
         assert line.queue.users == 0
         served = Counter(line.order).total()
         assert served >= sum(one is None for one in done)

@@ -71,7 +71,7 @@ class Line(Protocol):
     speed: int
     """The speed now."""
     grace: float
-    """What to add to every deadline: the link's own lag."""
+    """What to add to every deadline: stalls of the link, and the lag measured on it."""
     margin: float
     """The time between the end of the last character and a change of speed on this line."""
     tally: Tally

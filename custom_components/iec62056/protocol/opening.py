@@ -124,16 +124,18 @@ async def open_transport(
 async def _connect(
     url: str, protocol: asyncio.Protocol, speed: int, byte_size: int, parity: serialx.Parity
 ) -> serialx.BaseSerialTransport:
-    transport, _ = await serialx.create_serial_connection(
-        asyncio.get_running_loop(),
-        lambda: protocol,
-        url,
-        baudrate=speed,
-        byte_size=byte_size,
-        parity=parity,
-        connect_timeout=CONNECTED_WITHIN,
-        transport_cls=_AcknowledgedTransport if _scheme(url) == "rfc2217" else None,
-    )
+    # The API of a node waits for a silent one for a minute and more, whatever time is given to serialx.
+    async with asyncio.timeout(CONNECTED_WITHIN if _scheme(url).startswith("esphome") else None):
+        transport, _ = await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: protocol,
+            url,
+            baudrate=speed,
+            byte_size=byte_size,
+            parity=parity,
+            connect_timeout=CONNECTED_WITHIN,
+            transport_cls=_AcknowledgedTransport if _scheme(url) == "rfc2217" else None,
+        )
     return transport
 
 
