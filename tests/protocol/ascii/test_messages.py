@@ -275,3 +275,11 @@ def test_break_whatever_its_check() -> None:
     assert messages.is_break(b"\x01B0\x03q")
     assert messages.is_break(b"\x01B0\x03u")
     assert not messages.is_break(b"\x01P0\x02()\x03`")
+
+
+@given(st.binary(max_size=300))
+def test_the_standards_check_is_the_parity_of_each_bit(block: bytes) -> None:
+    expected = 0
+    for code in block:
+        expected ^= code
+    assert messages.check_character(block, CheckKind.XOR) == expected & 0x7F
