@@ -5,9 +5,11 @@ from pathlib import Path
 import re
 import struct
 import subprocess
+from zipfile import ZipFile
 
 from awesomeversion import AwesomeVersion
 from homeassistant import const
+from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,32 @@ def test_manifest_is_what_home_assistant_and_hacs_load() -> None:
     assert "usb" in MANIFEST["dependencies"], "it brings the serial library"
     keys = list(MANIFEST)
     assert keys == ["domain", "name", *sorted(keys[2:])], "hassfest wants this order"
+
+
+def test_the_change_log_tells_of_this_version() -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == MANIFEST["version"]
+
+
+def test_the_archive_is_the_component(tmp_path: Path) -> None:
+    archive = tmp_path / HACS["filename"]
+    assert HACS["filename"] in (ROOT / "scripts" / "release").read_text("utf-8")
+    subprocess.run(
+        ["git", "archive", "--format=zip", "--output", archive, "HEAD:custom_components/iec62056"],
+        cwd=ROOT,
+        check=True,
+    )
+    with ZipFile(archive) as file:
+        names = set(file.namelist())
+    assert {"manifest.json", "__init__.py", "translations/en.json", "brand/icon.png"} <= names
+    assert not any(name.startswith(("custom_components", "tests")) for name in names)
+
+
+def test_each_action_is_described_and_has_an_icon() -> None:
+    described = set(load_yaml_dict(str(COMPONENT / "services.yaml")))
+    icons = json.loads((COMPONENT / "icons.json").read_text("utf-8"))
+    english = json.loads((COMPONENT / "translations" / "en.json").read_text("utf-8"))
+    assert described == set(icons["services"]) == set(english["services"])
 
 
 def test_there_is_one_integration() -> None:
