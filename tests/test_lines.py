@@ -110,7 +110,7 @@ async def test_link_and_device_are_one_port(hass: HomeAssistant, tmp_path: Path)
     [
         ("/dev/ttyUSB0", "/dev/ttyUSB0"),
         ("rfc2217://me:secret@host:2001", "rfc2217://host:2001"),
-        ("esphome://host:6053/?port_name=a&key=secret", "esphome://host:6053/"),
+        ("esphome://host:6053/?port_name=a&key=secret", "esphome://host:6053?port_name=a"),
     ],
 )
 def test_shown_name_keeps_secrets(url: str, shown: str) -> None:

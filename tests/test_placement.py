@@ -13,7 +13,7 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.iec62056 import placement
+from custom_components.iec62056 import lines, placement
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.placement import (
     BATTERY_CALLS,
@@ -23,10 +23,13 @@ from custom_components.iec62056.placement import (
     of_health,
 )
 from custom_components.iec62056.protocol.errors import (
+    BridgeSilent,
+    BridgeTaken,
     CheckWrong,
     ConnectionLost,
     LineBusy,
     MeterError,
+    MeterFaster,
     MeterRefused,
     NoAnswer,
     NoData,
@@ -78,6 +81,7 @@ GOOD = IDENTIFICATION
         (Health(parity_errors=1), Signal.WEAK),
         (Health(retries=1), Signal.WEAK),
         (NoAnswer(), Signal.NOTHING),
+        (BridgeSilent(port="x"), Signal.NOTHING),
         (OnlyEcho(), Signal.ECHO),
         (WrongParity(percent="40"), Signal.DAMAGED),
         (NoIdentification(), Signal.DAMAGED),
@@ -88,9 +92,11 @@ GOOD = IDENTIFICATION
         (NoData(meter="x"), Signal.GOOD),
         (MeterRefused(message="x"), Signal.GOOD),
         (SeveralMeters(), Signal.GOOD),
+        (MeterFaster(port="x", speed="300", wanted="2400"), Signal.GOOD),
         # Nothing can be said of a probe that cannot be reached.
         (PortMissing(port="x"), None),
         (ConnectionLost(port="x"), None),
+        (BridgeTaken(port="x"), None),
     ],
 )
 def test_signal(result: Health | MeterError, signal: Signal | None) -> None:
@@ -177,7 +183,11 @@ async def test_dialogue_gives_up_after_three_minutes(
     bench.calls = [NoAnswer()]
     bench.called.clear()
     shown = await start(hass)
-    for calls, left in ((1, "3 min"), (2, "119 s"), (3, "1 s")):
+    for calls, left in (
+        (1, "3\N{NO-BREAK SPACE}min"),
+        (2, "119\N{NO-BREAK SPACE}s"),
+        (3, "1\N{NO-BREAK SPACE}s"),
+    ):
         shown = await seen(hass, bench, shown, calls)
         assert shown["description_placeholders"]["left"] == left
         now = {1: 1061.0, 2: 1179.4, 3: 1180.0}[calls]
@@ -191,7 +201,7 @@ async def test_dialogue_gives_up_after_three_minutes(
     shown = await choose(hass, shown, "place")
     assert (shown["progress_action"], shown["description_placeholders"]["left"]) == (
         "place",
-        "3 min",
+        "3\N{NO-BREAK SPACE}min",
     )
     hass.config_entries.flow.async_abort(shown["flow_id"])
 
@@ -349,6 +359,29 @@ async def test_button_and_signal(
     assert state(hass, "1-0:1.8.0").last_reported == energy
 
 
+async def test_alignment_and_readings_of_a_meter_take_turns_as_one(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    """Its own calls must not make a meter's readings wait as another one's would."""
+    users: list[Any] = []
+    hold = lines.hold
+
+    def noting(*asked: Any, **how: Any) -> Any:
+        users.append(how["user"])
+        return hold(*asked, **how)
+
+    with patch("custom_components.iec62056.lines.hold", noting):
+        await press(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        await loaded.runtime_data.async_refresh()
+    assert users == [loaded.entry_id] * 4
+
+
+async def test_two_alignments_are_two_users() -> None:
+    one, other = (Placement.begin(PORT, 300, LineProfile(), 0.0, battery=False) for _ in "ab")
+    assert one.user != other.user
+
+
 async def test_signal_follows_the_readings(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
 ) -> None:
@@ -372,7 +405,7 @@ async def test_alignment_ends_with_the_line(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, "signal").state == "unknown"
     assert bench.identified == 2
-    assert loaded.runtime_data.placement is None
+    assert loaded.runtime_data.alignment.placement is None
 
 
 async def test_unload_in_the_middle_of_an_alignment_frees_the_port(

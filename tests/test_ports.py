@@ -8,13 +8,16 @@ from unittest.mock import patch
 
 from homeassistant.components import usb
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.iec62056 import ports
+from custom_components.iec62056 import lines, moved, ports
+from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.ports import Why, lasting_name, tells_apart
 from custom_components.iec62056.protocol.errors import NoAnswer, PortMissing
 from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode
+from custom_components.iec62056.protocol.queue import BUS_IDLE
 from custom_components.iec62056.state import MeterState
 
 from .bench import NUMBER, Bench, later, reading, state
@@ -177,11 +180,30 @@ async def test_reason_is_said(
         if record.name.startswith("custom_components") and "/dev/ttyUSB0" in record.getMessage()
     ]
     assert [record.levelno for record in said] == ([] if level is None else [level])
-    assert all(str(name.why) in record.getMessage() for record in said)
+    assert all(name.device in record.getMessage() for record in said)
+
+
+@pytest.mark.parametrize("why", [*Why, None])
+async def test_reason_has_a_sentence_for_the_dialogue(hass: HomeAssistant, why: Why | None) -> None:
+    with patch.object(ports, "lasting_name", return_value=ports.Name("/dev/ttyUSB0", why)):
+        assert await ports.async_why(hass, "/dev/ttyUSB0") is why
+    texts = await async_get_translations(hass, "en", "selector", [DOMAIN])
+    prefix = f"component.{DOMAIN}.selector.port_name.options."
+    said = {name.removeprefix(prefix) for name in texts if name.startswith(prefix)}
+    assert said == set(Why)
 
 
 async def test_bridge_keeps_its_name(hass: HomeAssistant) -> None:
     assert await ports.async_lasting_name(hass, "socket://host:1") == "socket://host:1"
+    assert await ports.async_why(hass, "socket://host:1") is None
+
+
+async def test_name_that_was_stored_has_the_same_reason(machine: Machine) -> None:
+    """It is asked again when the meter was found."""
+    device = machine.plug("ttyUSB0", by_id="usb-1a86-if00", by_path="pci-usb-0:1", serial=None)
+    first = lasting_name(device, machine.links)
+    assert first.why is Why.NO_SERIAL
+    assert lasting_name(first.device, machine.links) == first
 
 
 async def test_nothing_is_known_before_home_assistant_has_looked(hass: HomeAssistant) -> None:
@@ -247,6 +269,26 @@ async def set_up(
     hass_storage[file_of(entry)] = stored(MeterState.of(reading(), profile))
     await hass.config_entries.async_setup(entry.entry_id)
     return entry
+
+
+async def test_search_is_one_user_and_lets_a_bus_rest(
+    hass: HomeAssistant, sockets: Sockets
+) -> None:
+    """Other meters may be on the lines that are searched."""
+    hass.config.components.add("usb")
+    sockets.found = [adapter(NEW, CH340, None), adapter(STICK, CH340, None)]
+    sockets.users = {}
+    sockets.bench.answers = [NoAnswer()]
+    asked: list[Any] = []
+    hold = lines.hold
+
+    def noting(*where: Any, **how: Any) -> Any:
+        asked.append((how["user"], how["idle"]))
+        return hold(*where, **how)
+
+    with patch("custom_components.iec62056.lines.hold", noting):
+        await moved.async_find(hass, "1A86:7523", UNIQUE_ID, LineProfile(bus=True))
+    assert asked == [(UNIQUE_ID, BUS_IDLE)] * 2
 
 
 async def test_kind_of_adapter_is_kept(

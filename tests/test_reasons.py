@@ -1,19 +1,23 @@
 """Each thing that goes wrong with a line is made to happen, and the dialogue says exactly that."""
 
 import asyncio
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
+from simulator import serve
 
-from .parts.causes import PARAMETERS, Cause
+from .parts.causes import PARAMETERS, Cause, stock_meter
 from .parts.clock import hurried
 from .parts.held import open_files
 
@@ -43,10 +47,33 @@ async def test_reason_in_the_dialogue(hass: HomeAssistant, cause: Cause, tmp_pat
     with hurried(cause.pace):
         async with cause.make(tmp_path) as url:
             shown = await shown_in_the_end(hass, url)
+    assert open_files() == before
+    if shown["type"] is FlowResultType.MENU:
+        # A reason that leaves a choice is a question of its own.
+        assert shown["step_id"] == cause.key
+        return
     assert (shown["step_id"], shown["errors"]) == ("user", {"base": cause.key})
     placeholders = shown["description_placeholders"]
     assert placeholders is not None
     assert cause.placeholders.items() <= placeholders.items()
     # Nothing of the sentence stays open.
     assert "{" not in SENTENCES[cause.key].format(**placeholders)
-    assert open_files() == before
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_who_holds_a_busy_port_is_named(hass: HomeAssistant) -> None:
+    """By the title that its entry has in Home Assistant."""
+    assert await async_setup_component(hass, "usb", {})
+    async with serve(stock_meter()) as served:
+        other = os.open(served.url, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        MockConfigEntry(
+            domain="edl21",
+            title="Meter in the cellar",
+            data={"serial_port": served.url},
+            state=ConfigEntryState.LOADED,
+        ).add_to_hass(hass)
+        shown = await shown_in_the_end(hass, served.url)
+        os.close(other)
+    assert shown["errors"] == {"base": "port_held"}
+    assert (shown["description_placeholders"] or {})["holder"] == "Meter in the cellar"

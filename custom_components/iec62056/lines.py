@@ -24,6 +24,7 @@ from .const import DOMAIN
 from .protocol.errors import BridgeNotReady, ConnectionLost, PortBusy, PortHeld
 from .protocol.line import Line, open_line
 from .protocol.model import SIGN_ON_SPEED
+from .protocol.opening import public_name
 from .protocol.queue import Queue
 
 # One bridge's port is one line, whatever is spoken to the bridge.
@@ -33,6 +34,9 @@ NODE_PORTS: Final = ("port_name", "port_serial_number", "port_udev_id")
 NODE_PORT: Final = 6053
 # A name that is not resolved by then is a key as it stands: the opening, which resolves it again, says what is wrong.
 RESOLVED_WITHIN: Final = 2.0
+
+# The dialogue shows a port's name as messages do.
+shown = public_name
 
 
 @dataclass(slots=True)
@@ -87,12 +91,6 @@ async def _address(hass: HomeAssistant, host: str | None) -> str:
     return min((family != socket.AF_INET, str(address[0])) for family, *_, address in found)[1]
 
 
-def shown(url: str) -> str:
-    """The port's name without what may be secret in it."""
-    scheme, found, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}" if found else url
-
-
 @asynccontextmanager
 async def hold(
     hass: HomeAssistant,
@@ -124,9 +122,17 @@ async def hold(
 @callback
 def waiting(hass: HomeAssistant, line: Line) -> int:
     """How many turns on that open line are waited for: a session that is kept should end when there are any."""
-    return next(
-        (port.queue.waiting for port in hass.data.get(_PORTS, {}).values() if port.line is line), 0
-    )
+    return _queue(hass, line).waiting
+
+
+async def wanted(hass: HomeAssistant, line: Line) -> None:
+    """Come back as soon as somebody waits for that open line."""
+    await _queue(hass, line).wanted()
+
+
+def _queue(hass: HomeAssistant, line: Line) -> Queue:
+    """The queue in front of an open line."""
+    return next(port.queue for port in hass.data[_PORTS].values() if port.line is line)
 
 
 async def _open(hass: HomeAssistant, url: str, speed: int) -> Line:
@@ -134,13 +140,13 @@ async def _open(hass: HomeAssistant, url: str, speed: int) -> Line:
         return await open_line(url, speed=speed)
     except HomeAssistantError as err:
         # Home Assistant's own serial transport: ESPHome is not loaded, or its node is asleep.
-        raise BridgeNotReady(port=shown(url)) from err
+        raise BridgeNotReady(port=public_name(url)) from err
     except PortBusy as err:
         if (holder := await _holder(hass, url)) is None:
             raise
-        raise PortHeld(port=shown(url), holder=holder) from err
+        raise PortHeld(port=public_name(url), holder=holder) from err
     except (OSError, EOFError) as err:
-        raise ConnectionLost(port=shown(url)) from err
+        raise ConnectionLost(port=public_name(url)) from err
 
 
 async def _holder(hass: HomeAssistant, url: str) -> str | None:

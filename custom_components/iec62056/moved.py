@@ -12,6 +12,7 @@ from . import lines, ports
 from .protocol.errors import MeterError
 from .protocol.meter import Meter
 from .protocol.model import LineProfile, Reading
+from .settings import idle_of
 from .state import MeterState
 
 
@@ -32,7 +33,7 @@ async def async_find(
     """
     for device in await ports.async_candidates(hass, kind):
         try:
-            async with lines.hold(hass, device) as line:
+            async with lines.hold(hass, device, user=unique_id, idle=idle_of(profile)) as line:
                 meter = Meter(line, profile)
                 reading = await meter.read_all()
         except MeterError:

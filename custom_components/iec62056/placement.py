@@ -5,6 +5,7 @@ Never here: how it is shown, or who may ask for it.
 """
 
 import asyncio
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
@@ -14,6 +15,7 @@ from homeassistant.core import HomeAssistant
 from . import lines
 from .protocol.ascii.signon import Effort
 from .protocol.errors import (
+    BridgeSilent,
     CheckWrong,
     FixedSpeed,
     Incomplete,
@@ -62,6 +64,7 @@ class Signal(StrEnum):
 # What every other error of a meter has in common: it was understood.
 _SIGNALS: Final[dict[type[MeterError], Signal]] = {
     NoAnswer: Signal.NOTHING,
+    BridgeSilent: Signal.NOTHING,
     FixedSpeed: Signal.NOTHING,
     OnlyEcho: Signal.ECHO,
     WrongParity: Signal.DAMAGED,
@@ -94,22 +97,38 @@ def is_over_the_probe(err: MeterError) -> bool:
 
 @dataclass(slots=True)
 class Placement:
-    """The calls of one alignment. `most` is how many of them the meter may be asked for."""
+    """The calls of one alignment. `most` is how many of them the meter may be asked for.
+
+    `user` is who waits for the line (`lines.hold`): an entry's own, so that its readings and calls take turns as one.
+    """
 
     device: str
     speed: int
     profile: LineProfile
     deadline: float
+    user: Hashable
     most: int | None = None
     calls: int = 0
     in_a_row: int = 0
 
     @classmethod
     def begin(
-        cls, device: str, speed: int, profile: LineProfile, now: float, *, battery: bool
+        cls,
+        device: str,
+        speed: int,
+        profile: LineProfile,
+        now: float,
+        *,
+        battery: bool,
+        user: Hashable = None,
     ) -> Self:
-        """No call was made yet. `speed` is a fixed bridge's, in baud; `now` the loop's time in seconds."""
-        return cls(device, speed, profile, now + LONGEST, BATTERY_CALLS if battery else None)
+        """No call was made yet. `speed` is a fixed bridge's, in baud; `now` the loop's time in seconds.
+
+        Without a `user`, this alignment is one of its own.
+        """
+        asks = object() if user is None else user
+        most = BATTERY_CALLS if battery else None
+        return cls(device, speed, profile, now + LONGEST, asks, most)
 
     @property
     def good(self) -> bool:
@@ -127,7 +146,7 @@ class Placement:
         """
         try:
             idle = idle_of(self.profile)
-            async with lines.hold(hass, self.device, self.speed, idle=idle) as line:
+            async with lines.hold(hass, self.device, self.speed, user=self.user, idle=idle) as line:
                 signal = await self._hear(line)
         except MeterError as err:
             found = of_failure(err)

@@ -26,14 +26,24 @@ COUNTED: Final = "0123456789ABCDEF"
 
 
 class Why(StrEnum):
-    """Why a port has not the name that Home Assistant's list of ports gives it; the sentence for the log."""
+    """Why a port has not the name that Home Assistant's list of ports gives it; the keys of the sentences about it.
 
-    NO_SERIAL = "its adapter has no serial number of its own: the USB socket is kept instead"
-    NOT_ALONE = "another adapter has the same serial number: the USB socket is kept instead"
-    PASSING = (
+    They stand in the translations under `selector.port_name.options`.
+    """
+
+    NO_SERIAL = "no_serial"
+    NOT_ALONE = "not_alone"
+    PASSING = "passing"
+
+
+_LOGGED: Final = {
+    Why.NO_SERIAL: "its adapter has no serial number of its own: the USB socket is kept instead",
+    Why.NOT_ALONE: "another adapter has the same serial number: the USB socket is kept instead",
+    Why.PASSING: (
         "there is no lasting name for it here: it may change when something is plugged in or Home Assistant is"
         " restarted; in a container, pass /dev/serial on"
-    )
+    ),
+}
 
 
 class Name(NamedTuple):
@@ -92,14 +102,23 @@ def _identity(adapter: usb.USBDevice) -> tuple[object, ...]:
 
 async def async_lasting_name(hass: HomeAssistant, device: str) -> str:
     """The name to store for a port that a person has chosen; said in the log where it is another or may not last."""
-    if not device.startswith("/dev/"):
-        return device
-    name = await hass.async_add_executor_job(lasting_name, device)
+    name = await _async_name(hass, device)
     if name.why is Why.PASSING:
-        LOGGER.warning("The port %s is kept under this name: %s", device, name.why)
+        LOGGER.warning("The port %s is kept under this name: %s", device, _LOGGED[name.why])
     elif name.why is not None:
-        LOGGER.info("The port %s is kept as %s: %s", device, name.device, name.why)
+        LOGGER.info("The port %s is kept as %s: %s", device, name.device, _LOGGED[name.why])
     return name.device
+
+
+async def async_why(hass: HomeAssistant, device: str) -> Why | None:
+    """What a person should know of the name a port was stored under; None where it is as good as can be."""
+    return (await _async_name(hass, device)).why
+
+
+async def _async_name(hass: HomeAssistant, device: str) -> Name:
+    if not device.startswith("/dev/"):
+        return Name(device)
+    return await hass.async_add_executor_job(lasting_name, device)
 
 
 async def async_kind(hass: HomeAssistant, device: str) -> str | None:

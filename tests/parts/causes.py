@@ -23,6 +23,7 @@ from simulator import (
     Link,
     Manners,
     Meter,
+    Mode,
     Pusher,
     Transport,
     serve,
@@ -77,6 +78,11 @@ def _meter(
     return make
 
 
+def stock_meter() -> Meter:
+    """A meter without any fault."""
+    return Meter(_Stock(), _manners())
+
+
 def _manners(**other: Any) -> Manners:
     settings: dict[str, Any] = {"flag": "LGZ", "speed": 2400, "reaction": REACTION}
     return Manners(**settings | other)
@@ -113,7 +119,7 @@ async def _missing(folder: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _locked(_: Path) -> AsyncIterator[str]:
-    async with serve(Meter(_Stock(), _manners())) as served:
+    async with serve(stock_meter()) as served:
         other = os.open(served.url, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             fcntl.flock(other, fcntl.LOCK_EX)
@@ -124,7 +130,7 @@ async def _locked(_: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _forbidden(_: Path) -> AsyncIterator[str]:
-    async with serve(Meter(_Stock(), _manners())) as served:
+    async with serve(stock_meter()) as served:
         Path(served.url).chmod(0)  # noqa: ASYNC240
         with _not_root():
             yield served.url
@@ -151,7 +157,7 @@ async def _hangs_up(_: Path) -> AsyncIterator[str]:
 async def _has_a_client(folder: Path) -> AsyncIterator[str]:
     """ser2net, with another program connected to it."""
     async with (
-        serve(Meter(_Stock(), _manners())) as served,
+        serve(stock_meter()) as served,
         ser2net(served.url, folder, rfc2217=False) as url,
     ):
         port = int(url.rpartition(":")[2])
@@ -160,6 +166,33 @@ async def _has_a_client(folder: Path) -> AsyncIterator[str]:
             yield url
         finally:
             writer.transport.abort()
+
+
+@asynccontextmanager
+async def _asleep(_: Path) -> AsyncIterator[str]:
+    yield f"esphome://127.0.0.1:{free_port()}/?port_name=meter"
+
+
+@asynccontextmanager
+async def _queues(_: Path) -> AsyncIterator[str]:
+    """A bridge that takes the connection and says nothing while it serves another client."""
+    ended = asyncio.Event()
+
+    async def wait(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ended.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(wait, "127.0.0.1", 0)
+    async with server:
+        yield f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ended.set()
+
+
+@asynccontextmanager
+async def _mode_b_at_300(_: Path) -> AsyncIterator[str]:
+    meter = Meter(_Stock(), _manners(mode=Mode.B))
+    async with serve(meter, transport=Transport.TCP, link=Link.SEVEN) as served:
+        yield served.url
 
 
 @asynccontextmanager
@@ -177,7 +210,7 @@ async def _silent_host(_: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _reset_within_the_data(_: Path) -> AsyncIterator[str]:
-    meter = Meter(_Stock(), _manners())
+    meter = stock_meter()
     async with serve(meter, transport=Transport.TCP) as served, proxy(served.url) as network:
         network.reset_after(40)
         yield network.url
@@ -185,7 +218,7 @@ async def _reset_within_the_data(_: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _raw_bridge_as_rfc2217(_: Path) -> AsyncIterator[str]:
-    async with serve(Meter(_Stock(), _manners()), transport=Transport.TCP) as served:
+    async with serve(stock_meter(), transport=Transport.TCP) as served:
         yield served.url.replace("socket://", "rfc2217://")
 
 
@@ -250,14 +283,17 @@ CAUSES = (
     Cause("another program reads the meter", _locked, "port_busy"),
     Cause("the port belongs to someone else", _forbidden, "no_permission"),
     Cause("nothing listens on the bridge's port", _closed_port, "connection_refused"),
-    Cause("the bridge hangs up", _hangs_up, "connection_lost"),
+    Cause("the bridge hangs up", _hangs_up, "bridge_taken"),
     Cause(
         "the bridge has its one client",
         _has_a_client,
-        "connection_lost",
+        "bridge_taken",
         possible=SER2NET is not None,
     ),
     Cause("the bridge's host is silent", _silent_host, "connection_timed_out"),
+    Cause("an ESPHome node is asleep", _asleep, "bridge_not_ready"),
+    Cause("the bridge serves another client first", _queues, "bridge_silent", pace=10.0),
+    Cause("a meter that changes its speed on a fixed bridge", _mode_b_at_300, "meter_faster"),
     Cause("the connection breaks within the data", _reset_within_the_data, "connection_lost"),
     Cause("a raw bridge is taken for RFC 2217", _raw_bridge_as_rfc2217, "bridge_refused_settings"),
 )

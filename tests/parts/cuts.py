@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.line import SerialLine, open_line
-from simulator import Kind, Manners, Meter, Served, serve
+from simulator import Kind, Manners, Meter, Mode, Served, serve
 
 from .clock import Clock
 from .proxy import Proxy, proxy
@@ -35,6 +35,8 @@ REACTION: Final = 0.8
 # A session of these meters takes some 4 s; the cut may also come when it is over.
 SESSION: Final = 5.0
 LONGEST_CUT: Final = 30.0
+# A meter that sends by itself does so that often: a cut falls into a telegram, or between two.
+PUSHED_EVERY: Final = 2.0
 IDLE_SHARE: Final = 0.15
 # So much time is passed over at once while no port is open.
 STEP: Final = 20.0
@@ -125,6 +127,7 @@ class Station:
     network: Proxy | None
     entry: MockConfigEntry
     random: Random
+    pushes: bool = False
     faults: list[str] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     longest: float = 0.0
@@ -181,9 +184,10 @@ class Station:
             await self._kill(moment)
         else:
             if not idle:
-                sign_ons = len(self.served.log.of(Kind.SIGN_ON))
+                begun = Kind.DATA if self.pushes else Kind.SIGN_ON
+                sessions = len(self.served.log.of(begun))
                 async with asyncio.timeout(PATIENCE):
-                    await self.served.happened(Kind.SIGN_ON, sign_ons + 1)
+                    await self.served.happened(begun, sessions + 1)
                 await asyncio.sleep(0 if cut is Cut.CUT_SHORT else moment)
             await self._cut(cut, length, octets)
         await self._recover(cut)
@@ -219,6 +223,7 @@ class Station:
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.parts.reader", url, str(self.clock.pace)),
+                *([Mode.D] if self.pushes else []),
                 stdout=asyncio.subprocess.PIPE,
                 cwd=ROOT,
             )
@@ -243,11 +248,20 @@ class Station:
 
 @asynccontextmanager
 async def station(
-    hass: HomeAssistant, clock: Clock, ports: Ports, folder: Path, number: int
+    hass: HomeAssistant,
+    clock: Clock,
+    ports: Ports,
+    folder: Path,
+    number: int,
+    *,
+    pushes: bool = False,
 ) -> AsyncIterator[Station]:
     """A meter on a local port or, with an odd number, behind a bridge on a network that fails."""
     content = Counting(f"7001{number:04}")
-    meter = Meter(content, Manners(flag="LGZ", speed=2400, reaction=REACTION))
+    manners = Manners(flag="LGZ", speed=2400, reaction=REACTION, interval=PUSHED_EVERY)
+    if pushes:
+        manners.mode = Mode.D
+    meter = Meter(content, manners)
     async with AsyncExitStack() as stack:
         if number % 2:
             served = await stack.enter_async_context(serve(meter, transport="rfc2217"))
@@ -261,10 +275,11 @@ async def station(
             domain=DOMAIN,
             title=f"Meter {number}",
             unique_id=f"LGZ_{content.number}",
-            data={"device": url, "address": ""},
+            data={"device": url, "address": ""} | ({"mode": Mode.D.value} if pushes else {}),
         )
         entry.add_to_hass(hass)
-        yield Station(hass, clock, ports, served, content, network, entry, Random(SEED + number))
+        random = Random(SEED + number)
+        yield Station(hass, clock, ports, served, content, network, entry, random, pushes)
 
 
 async def all_of(clock: Clock, ports: Ports, *work: Coroutine[Any, Any, None]) -> None:

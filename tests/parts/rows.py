@@ -36,8 +36,8 @@ OTHER_NUMBER = "60000001"
 
 _SERIALS = count(1)
 
-# What is heard of a meter that goes on at a speed this line cannot follow depends on what the line shows of it.
-OTHER_SPEED = ("fixed_speed", "bridge_refused_settings", "no_data", "wrong_parity")
+# A line that cannot call its meter, and a meter that this line cannot follow.
+OTHER_SPEED = ("fixed_speed", "meter_faster")
 
 type Server = Callable[[str, Path], AbstractAsyncContextManager[str]]
 

@@ -60,6 +60,8 @@ class ScriptedLine(Line):
     """See `Reply` and `Push`. `run`: seconds of characters that come at once, as adapters deliver them.
 
     `fed_by`: DTR and RTS as they must stand for the probe to hear and to be heard. `fastest`: what a bridge can do.
+    `holds`: how long an adapter holds characters that should have left; a change of speed meanwhile garbles the last
+    of them, so that the meter does not understand, and sends `unasked` at the first speed instead (Std 6.4.3.3).
     """
 
     script: Iterable[Reply | Push] = ()
@@ -80,6 +82,10 @@ class ScriptedLine(Line):
     fed_by: tuple[bool, bool] | None = None
     fastest: int = 115200
     closed: bool = False
+    binary: bool = False
+    holds: float = 0.0
+    unasked: bytes = b""
+    _answer: list[tuple[float, int, int]] = field(default_factory=list)
     _now: float = 1000.0
     _sent_at: float = 0.0
     _replies: list[Reply] = field(default_factory=list)
@@ -116,18 +122,20 @@ class ScriptedLine(Line):
         return START + timedelta(seconds=self.elapsed)
 
     @override
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, *, secret: bool = False) -> None:
         await self._pass()
         began = max(self._now, self._sent_at)
         self._sent_at = began + len(data) * 10 / self.speed
         self.sent.append(Sent(data, began, self._sent_at, self.speed))
-        self.trace.add(Direction.SENT, self._now, self.speed, with_even_parity(data))
+        raw = data if self.binary else with_even_parity(data)
+        self.trace.add(Direction.SENT, self._now, self.speed, raw, secret=secret)
         if self.echoes:
             self.tally.echoed += len(data)
+        self._answer = []
         for reply in self._replies:
             if reply.to == data and reply.heard_at == self.speed and self._hears(reply):
                 self._replies.remove(reply)
-                self._schedule(
+                self._answer = self._schedule(
                     reply.data, self._sent_at + reply.after, reply.speed, reply.flip, reply.mask
                 )
                 break
@@ -156,6 +164,14 @@ class ScriptedLine(Line):
         assert self._now >= self._sent_at, "the speed changed under our own characters"
         if speed > self.fastest:
             raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd")
+        if self._now < self._sent_at + self.holds and self._answer:
+            self._coming = [item for item in self._coming if item not in self._answer]
+            self._schedule(self.unasked, self._sent_at + 2.0, self.speed, (), 0)
+        # What has arrived was understood, or not, at the speed of then.
+        self._coming = [
+            (at, (speed if sent == self.speed else 0) if at <= self._now else sent, character)
+            for at, sent, character in self._coming
+        ]
         self.speed = speed
         self.speeds.append((self._now, speed))
 
@@ -187,12 +203,14 @@ class ScriptedLine(Line):
 
     def _schedule(
         self, data: bytes, start: float, speed: int, flip: tuple[int, ...], mask: int
-    ) -> None:
+    ) -> list[tuple[float, int, int]]:
         wire = bytearray(with_even_parity(data) if self.parity and data.isascii() else data)
         for index in flip:
             wire[index] ^= mask
-        self._coming += [
+        scheduled = [
             (start + (index + 1) * 10 / speed, speed, character)
             for index, character in enumerate(wire)
         ]
+        self._coming += scheduled
         self._coming.sort(key=lambda item: item[0])
+        return scheduled

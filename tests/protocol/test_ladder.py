@@ -1,11 +1,13 @@
 """The ladder: each rung by a meter that only that rung reaches, each reason by its cause, and the longest it takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.iec62056.protocol.ascii.signon import MOST_WAKE_UPS
 from custom_components.iec62056.protocol.errors import (
     BridgeRefusedSettings,
     BusSilent,
@@ -33,6 +35,7 @@ from custom_components.iec62056.protocol.ladder import (
     silent_limit,
 )
 from custom_components.iec62056.protocol.model import (
+    CheckKind,
     LineProfile,
     Medium,
     Mode,
@@ -40,6 +43,7 @@ from custom_components.iec62056.protocol.model import (
     Reading,
     Rung,
     Stage,
+    Verdict,
 )
 from tests.protocol.scripted import Push, Reply, ScriptedLine
 from tests.protocol.telegrams import LINES, framed, p1, text
@@ -453,6 +457,63 @@ async def test_reason(script: Script, kind: type[MeterError], rungs: list[Rung])
     assert tried == rungs
 
 
+def _wrong(block: bytes) -> bytes:
+    return NAME_A + framed(block, check="odd")
+
+
+async def _check_wrong(script: Script, hints: Hints = NO_HINTS) -> tuple[ScriptedLine, CheckWrong]:
+    line = ScriptedLine(script)
+    failure, rungs = await _fails(line, hints)
+    assert isinstance(failure, CheckWrong)
+    assert len(rungs) == 1
+    return line, failure
+
+
+async def test_check_that_is_always_wrong_is_found_to_be_the_meters_own() -> None:
+    """Three readings alike but for their digits; each is repeated once."""
+    script = [Reply(ASK, _wrong(b"1.8.0(%04d*kWh)\r\n" % n)) for n in range(6)]
+    line, failure = await _check_wrong(script)
+    assert line.messages == [ASK] * 6
+    assert failure.without is not None
+    assert failure.without.check_kind is CheckKind.NONE
+    profile, reading, rungs = await _climb(ScriptedLine([script[0]]), Hints(failure.without))
+    assert (_addresses(reading), rungs) == (["1.8.0"], [Rung.SIGN_ON])
+    assert reading.health.check is Verdict.ABSENT
+    assert profile.check_kind is CheckKind.NONE
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        # Another text: one of the two was damaged.
+        [Reply(ASK, _wrong(b"1.8.0(0004*kWx)\r\n"), times=9)],
+        # Seen in its parity: the line did it.
+        [Reply(ASK, _wrong(b"1.8.0(0004*kWh)\r\n"), flip=(14,), times=9)],
+        [Reply(ASK, b"", times=99)],
+        [Reply(ASK, NAME_A + framed(b"1.8.0(0004*kWh)\r\n")[:-9], times=9)],
+    ],
+    ids=["another text", "parity", "silence", "cut off"],
+)
+async def test_check_that_is_wrong_now_and_then_is_not(others: list[Reply]) -> None:
+    _, failure = await _check_wrong([Reply(ASK, _wrong(b"1.8.0(0004*kWh)\r\n"), times=2), *others])
+    assert failure.without is None
+
+
+async def test_check_that_is_right_after_all() -> None:
+    wrong = Reply(ASK, _wrong(b"1.8.0(0004*kWh)\r\n"), times=4)
+    _, reading, _ = await _climb(
+        ScriptedLine([wrong, Reply(ASK, NAME_A + framed(b"1.8.0(0004*kWh)\r\n"))])
+    )
+    assert reading.health.check is Verdict.RIGHT
+
+
+async def test_sleeping_meter_is_not_woken_again_for_its_check() -> None:
+    block = _wrong(b"1.8.0(0004*kWh)\r\n")
+    hints = Hints(LineProfile(wake_up=True), fixed=frozenset({"wake_up"}), battery=True)
+    line, failure = await _check_wrong([Reply(ASK, block, behind=WAKE_UP, times=99)], hints)
+    assert (_wakings(line), failure.without) == (MOST_WAKE_UPS, None)
+
+
 async def test_the_latest_of_like_reasons_is_told() -> None:
     """The closer look: it heard more."""
     bad = Reply(ASK, NAME_C, flip=tuple(range(1, 15)))
@@ -585,3 +646,40 @@ async def test_rows_of_text_are_whole() -> None:
     line = ScriptedLine([Reply(ASK, NAME_A + text() + b"!\r\n")])
     _, reading, _ = await _climb(line)
     assert _addresses(reading) == WANTED
+
+
+# How soon
+
+
+async def _first_heard(line: ScriptedLine, hints: Hints = NO_HINTS) -> float:
+    """When a person sees that a meter is there: seconds from the open port to its name, or its first telegram."""
+    heard: list[float] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.characters:
+            heard.append(line.elapsed)
+
+    await climb(line, hints, watch)
+    return heard[0]
+
+
+_WOKEN = [replace(_mode_c()[0], behind=WAKE_UP), _mode_c()[1]]
+_SLOW = 1.45
+
+
+@pytest.mark.parametrize(
+    ("script", "hints", "within"),
+    [
+        ([replace(_mode_c()[0], after=_SLOW), _mode_c()[1]], NO_HINTS, 3.0),
+        ([Reply(ASK, NAME_A + framed(), after=_SLOW)], NO_HINTS, 3.0),
+        ([Reply(ASK, NAME_B, after=_SLOW), Push(framed(), at=2.5, speed=2400)], NO_HINTS, 3.0),
+        (_every(2.0, PUSH), NO_HINTS, 8.0),
+        (_WOKEN, Hints(LineProfile(wake_up=True), fixed=frozenset({"wake_up"})), 6.0),
+        # Unasked, it is called twice as the others before it is woken.
+        (_WOKEN, NO_HINTS, 10.0),
+    ],
+    ids=["mode C", "mode A", "mode B", "push", "woken", "found asleep"],
+)
+async def test_common_meters_are_heard_soon(script: Script, hints: Hints, within: float) -> None:
+    """As docs/lines.md tells it."""
+    assert await _first_heard(ScriptedLine(script), hints) <= within

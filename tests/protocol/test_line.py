@@ -26,6 +26,7 @@ from custom_components.iec62056.protocol.errors import (
     BadUrl,
     BridgeNotReady,
     BridgeRefusedSettings,
+    BridgeTaken,
     ConnectionLost,
     ConnectionRefused,
     ConnectionTimedOut,
@@ -605,11 +606,34 @@ async def test_a_probe_unplugged_while_the_speed_is_set(
     assert line.speed == 300
 
 
+@pytest.mark.parametrize("sentence", [b"", b"Port already in use\r\n"])
+async def test_a_bridge_that_serves_somebody_else(tcp: Tcp, sentence: bytes) -> None:
+    line = await open_line(tcp.url)
+    await tcp.send(sentence)
+    await tcp.stop()
+    assert await read_until(line, sentence) == sentence
+    with pytest.raises(BridgeTaken, match="another client"):
+        await line.read(line.now() + 3600)
+    await line.close()
+
+
+async def test_a_bridge_that_closes_later_has_served_us(
+    tcp: Tcp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "REFUSED_WITHIN", -1.0)
+    line = await open_line(tcp.url)
+    await tcp.stop()
+    with pytest.raises(ConnectionLost):
+        await line.read(line.now() + 3600)
+    await line.close()
+
+
 async def test_a_bridge_that_closes(tcp: Tcp) -> None:
     line = await open_line(tcp.url)
-    await tcp.send(b"/LG")
+    said = b"/LG" * 20
+    await tcp.send(said)
     await tcp.stop()
-    assert await read_until(line, b"/LG") == b"/LG"
+    assert await read_until(line, said) == said
     with pytest.raises(ConnectionLost):
         await line.read(line.now() + 3600)
     with pytest.raises(ConnectionLost):

@@ -51,4 +51,9 @@ def test_every_reason_has_its_cause() -> None:
         "connection_refused",
         "connection_lost",
         "connection_timed_out",
+        "bridge_not_ready",
+        "bridge_taken",
+        "bridge_silent",
+        "bridge_refused_settings",
+        "meter_faster",
     }

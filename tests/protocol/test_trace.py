@@ -167,3 +167,46 @@ def test_one_damaged_character_does_not_make_a_run_unreadable() -> None:
     trace.add(Direction.RECEIVED, 1.0, 300, EVEN[:6] + b"\xa8" + EVEN[7:13])
     [run] = trace.as_dict()["runs"]
     assert (run["bits"], run["text"]) == ("even", "1-0:1.\\u01a8.0*255")
+
+
+def even(text: bytes) -> bytes:
+    return bytes(byte | (byte.bit_count() & 1) << 7 for byte in text)
+
+
+PASSWORD = b"\x01P1\x02(k1Tt7-x2)\x03\x1a"
+
+
+def test_of_a_secret_only_the_command_is_recorded() -> None:
+    """Neither does its check character get in, from which a character of the secret could be told."""
+    trace = Trace()
+    trace.add(Direction.SENT, 1.0, 300, even(PASSWORD), secret=True)
+    [run] = trace.runs
+    assert bytes(run.data) == even(b"\x01P1\x02**********\x03*")
+    assert run.bits == "even"
+
+
+def test_echo_of_a_secret_is_none_either() -> None:
+    """Not even one that comes damaged and in pieces; the acknowledgement behind it is seen."""
+    trace = Trace()
+    trace.add(Direction.SENT, 1.0, 300, even(PASSWORD), secret=True)
+    echo = even(PASSWORD.replace(b"(", b"h"))
+    for place, code in enumerate(echo + b"\x06"):
+        trace.add(Direction.RECEIVED, 1.1 + place / 30, 300, bytes([code]))
+    assert trace.runs[1].text == r"\x01**\x02**********\x03*\x06"
+    assert "k1Tt7" not in trace.as_text()
+
+
+def test_what_is_sent_next_is_seen_again_and_its_answer() -> None:
+    trace = Trace()
+    trace.add(Direction.SENT, 1.0, 300, even(PASSWORD), secret=True)
+    trace.add(Direction.SENT, 2.0, 300, even(b"\x01R1\x02C.1()\x03"))
+    trace.add(Direction.RECEIVED, 3.0, 300, even(b"\x02(7)\x03"))
+    assert [run.text for run in trace.runs[1:]] == [r"\x01R1\x02C.1()\x03", r"\x02(7)\x03"]
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_secret_of_another_form_is_hidden_wholly(secret: bytes) -> None:
+    trace = Trace()
+    for number, direction in enumerate(Direction):
+        trace.add(direction, float(number), 9600, b"\x7e" + secret, secret=True)
+    assert {run.text for run in trace.runs} == {"*" * (len(secret) + 1)}

@@ -7,6 +7,8 @@ Never here: passwords, raw bytes, tracebacks.
 
 from typing import ClassVar, override
 
+from .model import LineProfile
+
 
 class MeterError(Exception):
     """Anything that keeps a reading from being made."""
@@ -79,6 +81,14 @@ class ConnectionRefused(LineError):
     advice = "Check the bridge's port number, and that no other client is connected to it."
 
 
+class BridgeTaken(ConnectionRefused):
+    """The bridge accepts a connection and ends it at once: it serves one client, and has one."""
+
+    key = "bridge_taken"
+    text = "{port} ended the connection at once: another client is probably connected to it."
+    advice = "Close the other client, or let the bridge serve more than one, then try again."
+
+
 class ConnectionTimedOut(LineError):
     """The bridge's host does not answer."""
 
@@ -127,6 +137,14 @@ class NoAnswer(MeterError):
     key = "no_answer"
     text = "The meter did not answer: not a single character came."
     advice = "Turn and shift the probe on the meter, and check that it is the optical port."
+
+
+class BridgeSilent(NoAnswer):
+    """Not one character came through a raw bridge, which says neither its settings nor whether it has a client."""
+
+    key = "bridge_silent"
+    text = "Not a single character came through {port}."
+    advice = "Shift the probe; check that the bridge is set to 300 Bd and has no other client."
 
 
 class NumberUnanswered(MeterError):
@@ -195,6 +213,14 @@ class FixedSpeed(MeterError):
     advice = "Set the bridge to 300 Bd, or use a bridge whose speed can be changed."
 
 
+class MeterFaster(FixedSpeed):
+    """The meter sends at a speed of its own, without being asked (mode B), on a line that cannot follow it."""
+
+    key = "meter_faster"
+    text = "The meter sends its data at {wanted} Bd whatever it is asked, but {port} stays at {speed} Bd."
+    advice = "Use a USB probe, or a bridge whose speed can be changed (RFC 2217, ESPHome)."
+
+
 class OtherProtocol(MeterError):
     """A meter that speaks something else."""
 
@@ -229,9 +255,11 @@ class CheckWrong(MeterError):
     """The check character does not fit the data.
 
     `shape` is the same for data that differ in their digits alone; empty where the line itself has done harm.
+    `without` is the way to a meter whose check was wrong in several readings alike, doing without it; None before that.
     """
 
     shape: bytes = b""
+    without: LineProfile | None = None
     key = "check_wrong"
     text = "The data arrived, but their check character was wrong."
     advice = "The reading is tried again; move the probe if it happens often."
@@ -277,11 +305,199 @@ class BadField(MeterError, ValueError):
     advice = "Use printable characters without brackets, slash and exclamation mark."
 
 
+class NoProgramming(MeterError):
+    """A meter that has no programming mode, or does not offer it here (Std 6.4.3.3)."""
+
+    key = "no_programming"
+    text = "The meter {meter} does not offer programming mode."
+    advice = "Single registers cannot be asked for; its readout holds all it tells."
+
+
+class ReadoutInstead(MeterError):
+    """Programming mode was asked for, and the readout came: what is not in it cannot be had."""
+
+    key = "readout_instead"
+    text = "The meter sent its readout in place of programming mode, and {code} is not in it."
+    advice = (
+        "Use a probe or a bridge that can change its speed, and do not stay at the first speed."
+    )
+
+
+class CommandUnanswered(MeterError):
+    """An open session in which the meter answers no more."""
+
+    key = "command_unanswered"
+    text = "The meter did not answer a command."
+    advice = "Its session may have ended; move the probe if it happens often."
+
+
+class AnswerUnclear(MeterError):
+    """The meter answered with another register than the one it was asked for."""
+
+    key = "answer_unclear"
+    text = "The meter answered something else when it was asked for {code}."
+    advice = "It is tried again; if it stays, send the diagnostics with a report."
+
+
+class CommandUnknown(MeterRefused):
+    """The meter does not know this kind of command, or not its form."""
+
+    key = "command_unknown"
+    text = "The meter does not understand the command for {code} ({message})."
+    advice = "Put another command before the code, as in R5 1.8.0, or check the code."
+
+
+class UnknownRegister(MeterRefused):
+    """The meter has no such register."""
+
+    key = "unknown_register"
+    text = "The meter has no register {code} ({message})."
+    advice = "Check the code in the meter's manual."
+
+
+class ValueRefused(MeterRefused):
+    """The meter has the register but not that value or range."""
+
+    key = "value_refused"
+    text = "The meter does not take this value for {code} ({message})."
+    advice = "Check the form of the value in the meter's manual."
+
+
+class NothingRecorded(MeterRefused):
+    """The range that was asked for is empty."""
+
+    key = "nothing_recorded"
+    text = "The meter has nothing recorded for {code} ({message})."
+    advice = "Ask for another range of time."
+
+
+class AccessDenied(MeterRefused):
+    """The register needs a higher access level than the one the session has (Std Annex D)."""
+
+    key = "access_denied"
+    text = "The meter refuses {code} with this password ({message})."
+    advice = "It needs another password, or is kept for the meter's operator."
+
+
+class PasswordNeeded(AccessDenied):
+    """The register needs a password, and none was given."""
+
+    key = "password_needed"
+    text = "The meter wants a password for {code} ({message})."
+    advice = "Enter the password of the meter; its operator knows it."
+
+
+class SealedRegister(AccessDenied):
+    """What the meter protects by its seal, a switch under its cover or a button: calibration, demand reset."""
+
+    key = "sealed_register"
+    text = "The meter protects {code} by its seal or by a button ({message})."
+    advice = "Only its operator can change this, at the meter itself."
+
+
+class LoginError(MeterError):
+    """The meter did not let us in; what is readable without a password still is."""
+
+    key = "login_error"
+    text = "The meter did not accept the login."
+    advice = "What can be read without a password is read all the same."
+
+
+class PasswordRefused(LoginError):
+    """The meter refused the password. It is not tried again: some meters lock after a few."""
+
+    key = "password_refused"
+    text = "The meter refused the password."
+    advice = "Enter the right one; a few wrong ones may lock the meter's port for a while."
+
+
+class LockedOut(LoginError):
+    """The meter accepts no password for a while."""
+
+    key = "locked_out"
+    text = "The meter accepts no password at present: it is locked ({message})."
+    advice = (
+        "Wait until it is free again, without another try: a minute with some, a day with others."
+    )
+
+
+class LoginUnanswered(LoginError):
+    """Nothing that could be understood came in answer to the password: whether it was right is not known."""
+
+    key = "login_unanswered"
+    text = "The meter's answer to the password did not arrive."
+    advice = "Move the probe until it sits well, then try again."
+
+
+class SecretNeeded(LoginError):
+    """The meter wants an answer computed in a way that only its maker knows."""
+
+    key = "secret_needed"
+    text = "This meter wants an answer that is computed with its maker's secret."
+    advice = "Only the maker's own software can log in; read what needs no password."
+
+
+class OperandRepeated(LoginError):
+    """The meter sent an operand again that was answered before: somebody may be listening for the same answer."""
+
+    key = "operand_repeated"
+    text = "The meter asked twice with the same number, and it is never answered twice."
+    advice = "Try again later; if it stays, this meter cannot be logged in to safely."
+
+
+class BadSecret(LoginError, ValueError):
+    """A password that cannot be sent, or from which no answer can be computed."""
+
+    key = "bad_secret"
+    text = "This password cannot be used with the meter: {why}."
+    advice = "Check its length and its characters."
+
+
+class NotPermitted(MeterError):
+    """Something was to be changed that nobody allowed; nothing was sent."""
+
+    key = "not_permitted"
+    text = "{code} may not be changed: it is not on the list of this meter."
+    advice = "Allow it in the options of the meter first."
+
+
+class ClockUnknown(MeterError):
+    """The meter shows its clock in a form that cannot be written back safely."""
+
+    key = "clock_unknown"
+    text = "The clock of this meter cannot be set: its form is not known."
+    advice = "Send the diagnostics with a report, so that it can be learned."
+
+
+class BadKeyFile(MeterError):
+    """The file with password and keys cannot be used; the command line's alone."""
+
+    key = "bad_key_file"
+    text = "The file {name} cannot be used: {why}."
+    advice = "docs/mode_e.md says what stands in it."
+
+
 class DlmsError(MeterError):
     """Anything that goes wrong in mode E, behind the sign-on."""
 
     key = "dlms_error"
     text = "The meter could not be read in its binary mode."
+
+
+class SevenBits(DlmsError):
+    """The line carries seven bits of each character: mode E needs all eight."""
+
+    key = "seven_bits"
+    text = "The line {port} is fixed to 7 data bits and cannot carry the binary mode (E)."
+    advice = "Set the bridge to 8 data bits without parity (8N1); the other modes work with it too."
+
+
+class BinaryRefused(DlmsError):
+    """The meter answered the wish for mode E with its readout, or would not be asked."""
+
+    key = "binary_refused"
+    text = "The meter {meter} did not change to its binary mode (E)."
+    advice = "Choose the automatic mode, or mode C."
 
 
 class HdlcSilent(DlmsError):
@@ -332,7 +548,7 @@ class AssociationRefused(DlmsError):
     advice = "Check the client address and the security level."
 
 
-class AuthenticationRefused(AssociationRefused):
+class AuthenticationRefused(AssociationRefused, LoginError):
     """The meter does not take the password, the key, or the security level (diagnostics 11 to 14)."""
 
     key = "authentication_refused"
@@ -353,7 +569,7 @@ class ServiceRefused(DlmsError):
         super().__init__(**placeholders)
 
 
-class SecurityBroken(DlmsError):
+class SecurityBroken(DlmsError, LoginError):
     """An answer that a meter with the right keys would not give: the association ends."""
 
     key = "security_broken"

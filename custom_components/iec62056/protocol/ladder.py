@@ -11,14 +11,18 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from .ascii import signon
+from .ascii import checks, signon
 from .ascii.messages import MAX_IDENTIFICATION
 from .ascii.signon import Effort
+from .dlms.login import Keyring
 from .errors import (
     BridgeRefusedSettings,
+    BridgeSilent,
     BusSilent,
+    CheckWrong,
     FixedSpeed,
     LineBusy,
+    LineError,
     MeterError,
     NoAnswer,
     NoIdentification,
@@ -65,7 +69,7 @@ class Hints:
 
     `profile` was given by a person, or led to the meter before; what is named in `fixed` (its fields) is never varied.
     `shared`: several meters are on the line, so that none is ever called without its number. `battery`: the meter lives
-    on a battery, and pushes nothing. `pins`: whether DTR and RTS may be changed.
+    on a battery, and pushes nothing. `pins`: whether DTR and RTS may be changed. `keyring`: the logins of mode E.
     """
 
     profile: LineProfile = ANY_METER
@@ -73,6 +77,7 @@ class Hints:
     shared: bool = False
     battery: bool = False
     pins: bool = True
+    keyring: Keyring | None = None
 
 
 NO_HINTS = Hints()
@@ -170,6 +175,10 @@ async def climb(
 def _steps(line: Line, hints: Hints) -> Iterator[_Step]:
     """The tries, in order, as long as nothing is heard."""
     base, fixed = _base(hints), hints.fixed
+    if base.hdlc_at_once:
+        # Such a meter hears no sign-on, however it is called.
+        yield _Step(Rung.SIGN_ON, replace(base, mode=Mode.E))
+        return
     if hints.profile != base:
         yield _Step(Rung.KNOWN_WAY, hints.profile)
     if base.mode is Mode.D:
@@ -252,11 +261,12 @@ class _Ladder:
     async def _try(self, step: _Step) -> tuple[LineProfile, Reading] | None:
         """What one step leads to; None where it leaves open whether there is a meter."""
         effort = replace(step.effort, wake_ups=self._wake_ups)
-        meter = Meter(self._line, step.profile, self._watcher(step.rung), effort)
+        watcher = self._watcher(step.rung)
+        meter = Meter(self._line, step.profile, watcher, effort, self._hints.keyring)
         try:
             if step.listens:
                 return await self._listen(meter, step)
-            reading = await meter.read_all()
+            reading = await self._read(meter, step)
         except _NOT_FOUND as err:
             self._failures.append(err)
         except BridgeRefusedSettings:
@@ -269,6 +279,26 @@ class _Ladder:
         if step.rung is Rung.PINS:
             await self._line.set_pins(*OPENED_PINS)
         return None
+
+    async def _read(self, meter: Meter, step: _Step) -> Reading:
+        """One reading; a check that is wrong is looked at again: some meters compute it in a way of their own."""
+        alike: list[CheckWrong] = []
+        while True:
+            try:
+                return await meter.read_all()
+            except CheckWrong as err:
+                alike.append(err)
+                asleep = step.wakes and meter.wake_ups >= self._wake_ups
+                if not err.shape or err.shape != alike[0].shape or asleep:
+                    raise
+                if len(alike) == checks.WRONG_ALIKE:
+                    err.without = checks.without_check(meter.profile)
+                    raise
+            except MeterError as err:
+                if not alike or isinstance(err, LineError):
+                    raise
+                # What the meter did when it answered tells more.
+                raise alike[0] from err
 
     async def _listen(self, meter: Meter, step: _Step) -> tuple[LineProfile, Reading]:
         self._listened |= step.profile.listen_speed is None
@@ -301,4 +331,6 @@ class _Ladder:
         # The number of a meter that was read before is right.
         if isinstance(told, NoAnswer) and profile.address and profile.medium is None:
             return NumberUnanswered()
+        if isinstance(told, NoAnswer) and not line.can_switch:
+            return BridgeSilent(port=line.name)
         return told

@@ -18,11 +18,12 @@ from typing import Protocol, override
 import serialx
 
 from .echo import EchoFilter
-from .errors import BridgeRefusedSettings, ConnectionLost
+from .errors import BridgeRefusedSettings, BridgeTaken, ConnectionLost, LineError
 from .model import SIGN_ON_SPEED
 from .opening import (
     ACKNOWLEDGED_WITHIN,
     LOCAL,
+    RAW_BRIDGE,
     kind_of,
     open_transport,
     public_name,
@@ -42,6 +43,11 @@ ECHO_LAG = 0.25
 
 # What a bridge's measured lag may add to a deadline, in seconds: one that is slower is no line to talk over.
 LONGEST_LAG = 3.0
+
+# A bridge that has its one client ends a second connection within that time, perhaps with a sentence of its own
+# (ser2net): no meter has said so much by then at 300 Bd.
+REFUSED_WITHIN = 1.0
+LONGEST_REFUSAL = 40
 
 # A peer that takes nothing more must not keep the port: what is unsent then is given up.
 CLOSED_WITHIN = 2.0
@@ -78,6 +84,8 @@ class Line(Protocol):
     """Running counters."""
     trace: Trace
     """Every run of bytes, bounded."""
+    binary: bool
+    """Whether all eight bits are the message's own (mode E): no parity is made or checked, no echo taken out."""
 
     @property
     def sent_at(self) -> float:
@@ -93,16 +101,22 @@ class Line(Protocol):
     def utcnow(self) -> datetime:
         """The time of day, aware, UTC."""
 
-    async def write(self, data: bytes) -> None:
-        """Send characters of seven bits; parity is added. Returns when they are handed over, not when they have left.
+    async def write(self, data: bytes, *, secret: bool = False) -> None:
+        """Send characters of seven bits, to which parity is added, or octets on a `binary` line.
+
+        Returns when they are handed over, not when they have left.
+
+        What is `secret` does not get into the trace, nor does its echo.
 
         Raises:
             LineError: the line is gone.
-            ValueError: a character has more than seven bits.
+            ValueError: a character has more than seven bits, and the line is not `binary`.
         """
 
     async def read(self, deadline: float) -> bytes:
         """The next run of characters, without parity bit and our own echo; empty when the deadline passes.
+
+        Octets as they came on a `binary` line.
 
         Raises:
             LineError: the line is gone, and everything that came before that has been read.
@@ -147,6 +161,7 @@ class SerialLine(Line, asyncio.Protocol):
         self.speed = speed
         self.tally = Tally()
         self.trace = Trace()
+        self.binary = False
         self._url = url
         self._kind = kind_of(url)
         self.can_switch = self._kind.can_switch
@@ -156,6 +171,8 @@ class SerialLine(Line, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: serialx.BaseSerialTransport | None = None
         self._lost = False
+        self._opened_at = self._loop.time()
+        self._refused = False
         self._sent_at = self._loop.time()
         self._input = bytearray()
         self._echo = EchoFilter(max(ECHO_LAG, self._kind.grace))
@@ -186,26 +203,28 @@ class SerialLine(Line, asyncio.Protocol):
         """
         begun = self.now()
         self._transport = await open_transport(self._url, self, self.speed)
+        self._opened_at = self.now()
         # Several round trips, and a name looked up: more than the lag, until it is measured.
-        self._measure(self.now() - begun)
+        self._measure(self._opened_at - begun)
         if self._lost:
             # Closed, or cut off, while it was being opened.
             await self.close()
-            raise ConnectionLost(port=self.name)
+            raise self._gone()
 
     @override
-    async def write(self, data: bytes) -> None:
-        raw = with_even_parity(data)
+    async def write(self, data: bytes, *, secret: bool = False) -> None:
+        raw = data if self.binary else with_even_parity(data)
         transport = self._opened()
         now = self.now()
         try:
             transport.write(raw)
         except OSError as err:
             raise ConnectionLost(port=self.name) from err
-        self.trace.add(Direction.SENT, now, self.speed, raw)
+        self.trace.add(Direction.SENT, now, self.speed, raw, secret=secret)
         self._sent_at = max(now, self._sent_at) + len(raw) * BITS_PER_CHARACTER / self.speed
         self._receive(self._echo.settle(now))
-        self._echo.expect(data, self._sent_at)
+        if not self.binary:
+            self._echo.expect(data, self._sent_at)
 
     @override
     async def read(self, deadline: float) -> bytes:
@@ -276,10 +295,14 @@ class SerialLine(Line, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now = self.now()
         self.trace.add(Direction.RECEIVED, now, self.speed, data)
-        self._receive(self._echo.feed(data, now))
+        self._receive(data if self.binary else self._echo.feed(data, now))
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._lost:
+            soon = self.now() <= self._opened_at + REFUSED_WITHIN
+            heard = self.tally.characters > LONGEST_REFUSAL
+            self._refused = self._kind is RAW_BRIDGE and soon and not heard
         self._lose()
 
     # How it is done.
@@ -287,15 +310,23 @@ class SerialLine(Line, asyncio.Protocol):
     def _opened(self) -> serialx.BaseSerialTransport:
         """The transport, while there is one to talk through."""
         if self._lost or self._transport is None:
-            raise ConnectionLost(port=self.name)
+            raise self._gone()
         return self._transport
+
+    def _gone(self) -> LineError:
+        """Why there is nothing to talk through."""
+        return (BridgeTaken if self._refused else ConnectionLost)(port=self.name)
 
     def _receive(self, data: bytes) -> None:
         """Take what is no echo into the input, wake the reader, and come back when an echo must be decided upon."""
         self.tally.echoed = self._echo.echoed
         if data:
-            self.tally.count(data)
-            self._input += data.translate(_CLEAR_BIT_7)
+            if self.binary:
+                self.tally.characters += len(data)
+                self._input += data
+            else:
+                self.tally.count(data)
+                self._input += data.translate(_CLEAR_BIT_7)
             surplus = len(self._input) - INPUT_LIMIT
             if surplus > 0:
                 del self._input[:surplus]

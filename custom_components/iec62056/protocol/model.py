@@ -218,7 +218,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that one session brought. `received` is when the first data character arrived (UTC)."""
+    """All that one session brought. `received` is when the first data character arrived (UTC).
+
+    `redacted`: what names the meter was masked when it was stored; `health` tells of the time before that.
+    """
 
     identification: Identification | None
     registers: tuple[Register, ...]
@@ -226,6 +229,7 @@ class Reading:
     health: Health
     unparsed: tuple[str, ...] = ()
     raw: bytes = b""
+    redacted: bool = False
 
     def first(self, key: str) -> Register | None:
         """The register of that key; the first one sent wins where a meter repeats an address."""
@@ -238,8 +242,12 @@ class LineProfile:
 
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
     `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
+    `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
+    and the shortest form; `hdlc_at_once` is for a meter that wants frames without a sign-on.
     `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
     instead of light, there is none. `dtr` and `rts` feed many probes (None: as the driver has them).
+    `switch_delay`: the time that this line needs, beyond its own margin, before it may change its speed. `check_seen` is a
+    digest of the data that a kind of check fitted for the first time.
     """
 
     address: str = ""
@@ -257,7 +265,13 @@ class LineProfile:
     rts: bool | None = None
     check_kind: CheckKind | None = None
     check_candidate: CheckKind | None = None
+    check_seen: str = ""
     medium: Medium | None = None
+    client: int | None = None
+    server: int = 1
+    physical: int | None = None
+    server_octets: int = 0
+    hdlc_at_once: bool = False
     learned: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Queue:
         self._places: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self._last: Hashable = None
         self._left_at = 0.0
+        self._knock = asyncio.Event()
 
     @property
     def waiting(self) -> int:
@@ -40,6 +41,12 @@ class Queue:
     def users(self) -> int:
         """How many have the line or wait for it."""
         return self.waiting + self._taken
+
+    async def wanted(self) -> None:
+        """Come back as soon as somebody waits for the line."""
+        while not self.waiting:
+            self._knock.clear()
+            await self._knock.wait()
 
     @asynccontextmanager
     async def turn(self, user: Hashable, idle: float = 0.0) -> AsyncIterator[None]:
@@ -68,6 +75,7 @@ class Queue:
             return
         place = asyncio.get_running_loop().create_future()
         self._places.setdefault(user, deque()).append(place)
+        self._knock.set()
         try:
             await place
         except asyncio.CancelledError:

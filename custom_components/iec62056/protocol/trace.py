@@ -18,11 +18,18 @@ RUN_LIMIT = 4096
 # Shorter than any pause of the protocol but the 20 ms reaction, longer than two characters at 300 Bd.
 RUN_GAP = 0.1
 
+# What stands in a record for each character that is a secret, or may be one; with even parity.
+_HIDDEN = 0xAA
+# These frame a message, and tell nothing of what is in it. After the last two comes the check, which does.
+_FRAMING = b"\x01\x02\x03\x04\x06\x15"
+_SOH, _STX, _ENDS = b"\x01", b"\x02", b"\x03\x04"
+
 # Characters that must carry the parity bit, before its absence is more than chance.
 _ENOUGH = 4
 
 _ODD_ONES = bytes(value for value in range(256) if value.bit_count() % 2)
 _BIT_7 = bytes(range(128, 256))
+_CLEAR_BIT_7 = bytes(value & 0x7F for value in range(256))
 # Bit 7 is set by even parity exactly on these.
 _MUST = bytes(value for value in range(256) if (value & 0x7F).bit_count() % 2)
 
@@ -136,6 +143,9 @@ class Trace:
         self._limit = limit
         self._runs: deque[Run] = deque()
         self._size = 0
+        self._framing = b""
+        self._secret = False
+        self._last = 0
         self.dropped = 0
 
     @property
@@ -143,8 +153,15 @@ class Trace:
         """The runs kept, in order of time."""
         return tuple(self._runs)
 
-    def add(self, direction: Direction, time: float, speed: int, data: bytes) -> None:
-        """Record bytes as they were on the wire; they join the run before where no pause lies between."""
+    def add(
+        self, direction: Direction, time: float, speed: int, data: bytes, *, secret: bool = False
+    ) -> None:
+        """Record bytes as they were on the wire; they join the run before where no pause lies between.
+
+        Of a secret message only its framing and its command are recorded, and only the framing of what comes before
+        the next message is sent: it may be an echo.
+        """
+        data = self._recorded(direction, data, secret=secret)
         last = self._runs[-1] if self._runs else None
         if (
             last is not None
@@ -157,6 +174,25 @@ class Trace:
             self._runs.append(Run(direction, time, time, speed, bytearray(data)))
         self._size += len(data)
         self._forget()
+
+    def _recorded(self, direction: Direction, data: bytes, *, secret: bool) -> bytes:
+        """The bytes, hidden where they must not be known."""
+        command = 0
+        if direction is Direction.SENT:
+            self._secret, self._last = secret, 0
+            text = data.translate(_CLEAR_BIT_7)
+            # A message of another form may have any byte anywhere.
+            self._framing = _FRAMING if text.startswith(_SOH) else b""
+            command = text.find(_STX) + 1 if self._framing else 0
+        if not self._secret:
+            return data
+        recorded = bytearray(data[:command])
+        for code in data[command:]:
+            plain = code & 0x7F
+            shown = plain in self._framing and self._last not in _ENDS
+            recorded.append(code if shown else _HIDDEN)
+            self._last = plain
+        return bytes(recorded)
 
     def _forget(self) -> None:
         """Drop the oldest bytes beyond the limit."""

@@ -31,6 +31,8 @@ def _received(stream: bytes) -> Receiver:
         (b"\x7f\x7f??" + NAME + framed(), {CheckKind.XOR}),
         (NAME + b"?" + framed(), {CheckKind.XOR}),
         (NAME + b"\x00\x7f\x1b" + framed(), {CheckKind.XOR}),
+        # What a speed change that came too late makes of characters.
+        (NAME + b"Jq\x03s" + framed(), {CheckKind.XOR}),
         (NAME.removesuffix(b"\n") + framed(), {CheckKind.XOR}),
         (NAME.replace(b"\r", b"") + framed(), {CheckKind.XOR}),
         (NAME + NAME + framed(), {CheckKind.XOR}),
@@ -51,6 +53,24 @@ def test_whole(stream: bytes, fits: set[CheckKind]) -> None:
     assert [dataset.address for dataset in receiver.datasets[: len(LINES)]] == [
         line.split("(")[0] for line in LINES
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "beheaded"),
+    [
+        (framed(), False),
+        (b"\r\n\x00\x7f" + framed(), False),
+        (framed()[1:], True),
+        (framed()[60:], True),
+        (b"Jq" + framed(), True),
+        (b"J\x02q\x05" + framed()[60:], True),
+        (b"", False),
+    ],
+)
+@pytest.mark.parametrize("name", [NAME, NAME.replace(b"MX", b"M\x00X")])
+def test_beginning_that_is_missing(name: bytes, data: bytes, beheaded: bool) -> None:
+    """Also where noise stands in its place, or in the name."""
+    assert _received(name + data).beheaded is beheaded
 
 
 @pytest.mark.parametrize("end", [2, 30, -3])

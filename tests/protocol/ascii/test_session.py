@@ -13,6 +13,7 @@ from custom_components.iec62056.protocol.errors import (
     LineBusy,
     MeterBreak,
     MeterError,
+    MeterFaster,
     MeterRefused,
     NoAnswer,
     NoData,
@@ -233,6 +234,25 @@ async def test_stay_where_the_line_cannot_switch() -> None:
     assert (reading.health.speed, _addresses(reading)) == (300, WANTED)
 
 
+@pytest.mark.parametrize("parity", [True, False])
+@pytest.mark.parametrize("data", [b"", framed()])
+async def test_mode_b_meter_on_a_line_that_cannot_follow(data: bytes, parity: bool) -> None:
+    """It is the line's fault, said at once, whether its data are seen as noise or not at all."""
+    line = ScriptedLine(
+        [Reply(ASK, NAME_B), Push(data, at=0.9, speed=2400)], can_switch=False, parity=parity
+    )
+    with pytest.raises(MeterFaster, match=r"2400 Bd .* stays at 300 Bd"):
+        await _read(line)
+    assert line.messages == [ASK]
+
+
+async def test_mode_b_meter_whose_speed_a_fixed_line_has() -> None:
+    data = Reply(ASK, NAME_B + framed()[:-9], heard_at=2400, speed=2400)
+    line = ScriptedLine([data], can_switch=False, speed=2400)
+    with pytest.raises(Incomplete):
+        await _read(line)
+
+
 async def test_stay_by_profile() -> None:
     line = ScriptedLine([Reply(ASK, NAME_C), Reply(ACK_STAY, framed())])
     await _read(line, LineProfile(stay=True))
@@ -257,11 +277,11 @@ async def test_line_fixed_at_the_meters_own_speed_acknowledges_it() -> None:
     assert _addresses(await _read(line)) == WANTED
 
 
-async def test_noise_after_the_switch_means_stay_at_the_next_try() -> None:
+async def test_noise_after_two_switches_means_stay_at_the_next_try() -> None:
+    """The meter does not go with us, however late the speed is changed."""
     line = ScriptedLine(
         [
-            Reply(ASK, NAME_C),
-            Reply(ACK_9600, framed(), speed=300),
+            *[Reply(ASK, NAME_C), Reply(ACK_9600, framed(), speed=300)] * 2,
             Reply(ASK, NAME_C),
             Reply(ACK_STAY, framed()),
         ]
@@ -270,8 +290,63 @@ async def test_noise_after_the_switch_means_stay_at_the_next_try() -> None:
     reading = await meter.read_all()
     assert _addresses(reading) == WANTED
     assert meter.profile.stay
+    assert meter.profile.switch_delay == 0.0
     assert {speed for _, speed in line.speeds} == {300, 9600}
-    assert reading.health.retries == 1
+    assert reading.health.retries == 2
+
+
+@pytest.mark.parametrize(("reaction", "holds"), [(0.2, 0.1), (0.8, 0.38)])
+@pytest.mark.parametrize("unasked", [framed(), b""])
+async def test_head_that_holds_its_characters_is_given_time(
+    reaction: float, holds: float, unasked: bytes
+) -> None:
+    """It would cut the acknowledgement off; whether the data at 300 Bd are then seen as noise or not at all."""
+    line = ScriptedLine(_mode_c(reaction=reaction) * 2, holds=holds, unasked=unasked, run=0)
+    meter = Meter(line)
+    reading = await meter.read_all()
+    assert (_addresses(reading), reading.health.speed) == (WANTED, 9600)
+    assert line.messages == [ASK, ACK_9600, ASK, ACK_9600]
+    assert not meter.profile.stay
+    learned = meter.profile.switch_delay
+    assert holds <= learned < reaction
+    # What worked is kept.
+    line._replies[:] = _mode_c(reaction=reaction)
+    assert (await meter.read_all()).health.retries == 0
+    assert meter.profile.switch_delay == learned
+
+
+async def test_head_slower_than_its_meter_stays_at_the_first_speed() -> None:
+    line = ScriptedLine(
+        [*_mode_c() * 2, Reply(ASK, NAME_C), Reply(ACK_STAY, framed())], holds=0.3, unasked=framed()
+    )
+    meter = Meter(line)
+    assert (await meter.read_all()).health.speed == 300
+    assert (meter.profile.stay, meter.profile.switch_delay) == (True, 0.0)
+
+
+async def test_meter_that_answers_before_a_late_change_of_speed() -> None:
+    """Its beginning is lost: NAK brings it back, and the next change of speed comes sooner."""
+    data = framed(text() * 4)
+    nak = Reply(NAK, data, heard_at=9600, speed=9600)
+    line = ScriptedLine([*_mode_c(data), nak], run=0)
+    meter = Meter(line, LineProfile(switch_delay=0.24, speed=9600))
+    reading = await meter.read_all()
+    assert line.messages == [ASK, ACK_9600, NAK]
+    assert len(reading.registers) == 4 * len(LINES)
+    assert meter.profile.switch_delay == 0.12
+    line._replies[:] = _mode_c(data)
+    assert (await meter.read_all()).health.retries == 0
+
+
+async def test_beginning_that_is_lost_each_time_means_stay() -> None:
+    """The bridge itself is late, and the meter repeats nothing."""
+    late = framed(text() * 4)[40:]
+    line = ScriptedLine(
+        [*_mode_c(late), *_mode_c(late), Reply(ASK, NAME_C), Reply(ACK_STAY, framed())]
+    )
+    meter = Meter(line)
+    assert (await meter.read_all()).health.speed == 300
+    assert meter.profile.stay
 
 
 async def test_noise_at_a_speed_that_worked_is_an_accident() -> None:
@@ -300,7 +375,7 @@ async def test_mode_b_meter_is_followed_again_after_noise() -> None:
             Reply(ASK, NAME_B),
             Push(noise, at=0.9, speed=4800),
             Reply(ASK, NAME_B),
-            Push(framed(), at=4.5, speed=2400),
+            Push(framed(), at=6.2, speed=2400),
         ]
     )
     meter = Meter(line)
@@ -316,13 +391,14 @@ async def test_what_a_meter_did_tells_more_than_its_silence_afterwards() -> None
 
 
 async def test_silence_after_the_switch_ends_in_a_reason() -> None:
-    line = ScriptedLine([Reply(ASK, NAME_C, times=2)])
+    line = ScriptedLine([Reply(ASK, NAME_C, times=3)])
     meter = Meter(line)
     with pytest.raises(NoData, match="LGZ5"):
         await meter.read_all()
     # A meter that gave nothing either way has taught nothing.
-    assert not meter.profile.stay
+    assert meter.profile == ANY_METER
     assert [message for message in line.messages if message.startswith(b"\x06")] == [
+        ACK_9600,
         ACK_9600,
         ACK_STAY,
     ]
@@ -613,6 +689,33 @@ async def test_break_at_the_remembered_speed_ends_an_old_programming_session() -
     assert breaks == [9600, 300]
     assert line.sent[-2].data == ASK
     assert line.sent[-2].speed == 300
+
+
+@pytest.mark.parametrize("answer", [b"", NAK], ids=["deaf", "refuses what it cannot understand"])
+async def test_old_session_of_a_meter_woken_the_fast_way_is_ended_its_own_way(
+    answer: bytes,
+) -> None:
+    """It still listens at the speed it was left at: what it says there is noise at 300 Bd."""
+    sign_off, burst = b"\x01B1\x03p", bytes(16)
+    line = ScriptedLine(
+        [
+            *[Reply(burst, answer, speed=9600)] * 9,
+            Reply(ASK, answer, speed=9600),
+            Reply(sign_off, b"\x06", heard_at=9600, speed=9600),
+            Reply(burst, b"\x06", after=0.02, behind=sign_off),
+            *_mode_c(),
+        ],
+    )
+    profile = LineProfile(speed=9600, fast_wake_up=True, check_kind=CheckKind.XOR)
+    assert _addresses(await _read(line, profile)) == WANTED
+    assert [sent.speed for sent in line.sent if sent.data == sign_off] == [9600, 300]
+
+
+@pytest.mark.parametrize("learned", ["check_kind", "check_candidate"])
+async def test_break_has_the_meters_own_check(learned: str) -> None:
+    line = ScriptedLine([Reply(ASK, b""), *_mode_c(framed(check="sum"))])
+    await _read(line, LineProfile(speed=9600, **{learned: CheckKind.SUM}))  # type: ignore[arg-type]
+    assert line.messages[1:3] == [b"\x01B0\x03u"] * 2
 
 
 async def test_line_that_never_becomes_silent() -> None:

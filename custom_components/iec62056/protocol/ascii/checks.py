@@ -5,7 +5,7 @@ Never here: computing a check (`messages.judge`), input or output.
 
 The standard has XOR; some makes send the arithmetic sum, some nothing. A kind that fits once may fit by chance (1 in
 128), so it counts alone only after it fitted twice running. A check that fits no kind is wrong, each time: a meter
-that computes it in a way of its own is read where NONE is set by hand.
+that computes it in a way of its own is read where a person says to do without it.
 """
 
 from dataclasses import replace
@@ -13,6 +13,11 @@ from hashlib import sha256
 
 from ..model import CheckKind, LineProfile, Verdict
 
+# A check that is wrong in so many readings running, which are otherwise alike, is the meter's own.
+WRONG_ALIKE = 3
+
+# Enough of a digest to tell two readouts apart.
+_SEEN = 16
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -31,16 +36,28 @@ def shape(block: bytes) -> bytes:
     return sha256(block.translate(_DIGITS_ALIKE)).digest()
 
 
+def without_check(profile: LineProfile) -> LineProfile:
+    """The profile of a meter whose check is of no use: each first value then needs a second reading that agrees."""
+    return replace(profile, check_kind=CheckKind.NONE, check_candidate=None, check_seen="")
+
+
 def kind(profile: LineProfile, fits: frozenset[CheckKind]) -> CheckKind:
     """The kind a block was judged by: the known one, else the one that fitted."""
     return profile.check_kind or min(fits, default=CheckKind.NONE, key=list(CheckKind).index)
 
 
-def learn(profile: LineProfile, fits: frozenset[CheckKind]) -> LineProfile:
-    """The profile after a good block. A block that fits several kinds, or none, teaches nothing."""
+def learn(profile: LineProfile, fits: frozenset[CheckKind], block: bytes) -> LineProfile:
+    """The profile after a good block. A block that fits several kinds, or none, teaches nothing.
+
+    Nor does the same block again, but for the standard's kind: what a line loses at the same place each time fits
+    another kind by chance each time, or has lost its check.
+    """
     if profile.check_kind is not None or len(fits) != 1:
         return profile
     (fitted,) = fits
-    if profile.check_candidate is fitted:
-        return replace(profile, check_kind=fitted, check_candidate=None)
-    return replace(profile, check_candidate=fitted)
+    seen = sha256(block).hexdigest()[:_SEEN]
+    if profile.check_candidate is not fitted:
+        return replace(profile, check_candidate=fitted, check_seen=seen)
+    if profile.check_seen == seen and fitted is not CheckKind.XOR:
+        return profile
+    return replace(profile, check_kind=fitted, check_candidate=None, check_seen="")

@@ -45,7 +45,8 @@ class _At(Enum):
 class Receiver:
     """One telegram: feed it runs until `closed`, or until `complete` and nothing follows.
 
-    `identification` is given where it is known already, so that data are expected at once.
+    `identification` is given where it is known already, so that data are expected at once. Where programming mode was
+    asked for, its first command ends the telegram, and is the `operand`.
     """
 
     def __init__(self, identification: Identification | None = None) -> None:
@@ -53,6 +54,8 @@ class Receiver:
         self.identification = identification
         self.identifications: list[Identification] = []
         self.meter_break = False
+        self.asked_for_programming = False
+        self.operand = b""
         self.overflow = False
         self.restarts = 0
         self.framed = False
@@ -63,6 +66,7 @@ class Receiver:
         self._parser = Parser()
         self._at = _At.NOISE if identification is None else _At.BODY
         self._tail = b"\n"
+        self._named_to = 0
         self._block_from = 0
         self._block_to = 0
         self._line = bytearray()
@@ -101,6 +105,12 @@ class Receiver:
     def marked(self) -> bool:
         """Whether the data ended with "!" on its line, though perhaps without ETX and check."""
         return self.complete or _END.search(bytes(self.raw[-8:])) is not None
+
+    @property
+    def beheaded(self) -> bool:
+        """Whether the data came without their STX, or behind noise that may have been their beginning."""
+        between = bytes(self.raw[self._named_to : self._block_from - len(messages.STX)])
+        return bool(self.datasets) and not (self.framed and _LEADING.fullmatch(between))
 
     @property
     def block(self) -> bytes:
@@ -218,6 +228,7 @@ class Receiver:
         self._parser = Parser()
         self.raw.clear()
         self._keep(line + line_end)
+        self._named_to = len(self.raw)
         self._at = _At.BODY
 
     def _begin(self, run: bytes, at: int) -> int:
@@ -281,9 +292,13 @@ class Receiver:
         if stop is None:
             return len(run)
         if stop[0] == messages.ETX:
-            self._keep(messages.ETX)
-            self._finish(len(self.raw))
-            self._at = _At.CHECK
+            if self.raw.find(b"(", self._block_from) < 0:
+                # No data came before it: the noise of a speed change that came too late.
+                self._add(messages.ETX)
+            else:
+                self._keep(messages.ETX)
+                self._finish(len(self.raw))
+                self._at = _At.CHECK
         elif self.datasets:
             # A frame does not begin among data: noise.
             self._add(messages.STX)
@@ -329,6 +344,9 @@ class Receiver:
             self._discard_line()
         elif len(line) > 3 and line[-2:-1] in (messages.ETX, messages.EOT):
             self.meter_break = messages.is_break(bytes(line))
-            self.closed = self.meter_break
+            if self.asked_for_programming and line.startswith(messages.SOH + b"P0"):
+                # Nothing follows before it is answered.
+                self.operand = bytes(line)
+            self.closed = self.meter_break or bool(self.operand)
             self._discard_line()
         return at + 1

@@ -13,6 +13,7 @@ from ..errors import (
     Incomplete,
     MeterBreak,
     MeterError,
+    MeterFaster,
     MeterRefused,
     NoAnswer,
     NoData,
@@ -51,6 +52,13 @@ UNASKED = 2.2
 # The slowest readout known takes 4:21 min at 300 Bd; the longest has 16 kB (9 min).
 READOUT_LIMIT = 900.0
 
+# What adapters and heads may need before they change their speed (j62056, vzlogger#111), in seconds.
+LONGEST_DELAY = 0.4
+# The part of a meter's reaction that may be waited for: its answer must not begin before the change of speed.
+_OF_REACTION = 0.75
+# A delay below this is none.
+_LEAST_DELAY = 0.02
+
 
 class Session(SignOn):
     """One meter on one open line. `profile` holds what was given and learned; one call at a time."""
@@ -73,6 +81,8 @@ class Session(SignOn):
         self._switched = False
         self._answer_from = line.tally.copy()
         self._stays = profile.stay
+        self._delay = profile.switch_delay
+        self._waited = False
 
     async def identify(self) -> Identification:
         """Sign on, and off again where the meter waits for an answer. Raises MeterError."""
@@ -90,26 +100,33 @@ class Session(SignOn):
         return identification
 
     async def read_out(self) -> Receiver:
-        """One complete data readout, repeated once where it came damaged (Std 6.4.3.5). Raises MeterError."""
+        """One complete data readout, repeated once where it came damaged (Std 6.4.3.5). Raises MeterError.
+
+        Where a change of speed has never worked, it is repeated once more with each way that is left.
+        """
         self.repeats = 0
         self._stays = self.profile.stay
+        self._delay = self.profile.switch_delay
+        self._waited = False
         receiver = await self._start()
         while True:
             await self._receive(receiver)
             fault = self._fault(receiver)
             if fault is None:
                 break
-            if self.repeats or isinstance(fault, (MeterBreak, MeterRefused)):
+            if isinstance(fault, MeterBreak | MeterRefused | MeterFaster):
+                raise fault
+            if not self._other_way(receiver, fault) and self.repeats:
                 raise fault
             self.repeats += 1
             try:
-                receiver = await self._again(receiver, fault)
+                receiver = await self._again(receiver)
             except (NoAnswer, BusSilent, OnlyEcho) as err:
                 # What it did when it answered tells more.
                 raise fault from err
-        self.profile = checks.learn(self.profile, receiver.fits)
+        self.profile = checks.learn(self.profile, receiver.fits, receiver.block)
         if self._switched:
-            self.profile = replace(self.profile, speed=self.speed)
+            self.profile = replace(self.profile, speed=self.speed, switch_delay=self._delay)
         # Where a change of speed has ever worked, one that failed was an accident.
         if self._stays and self.profile.speed is None:
             self.profile = replace(self.profile, stay=True)
@@ -147,11 +164,16 @@ class Session(SignOn):
         await self._settle(receiver, 0.0)
         speed = self._speed_for(identification, MODE_B_SPEEDS)
         if speed is not None and not receiver.started:
-            await self._line.set_speed(speed, at=self._line.now() + self.profile.switch_delay)
+            await self._line.set_speed(speed, at=self._line.now() + self._delay)
             self._switched = True
 
-    async def _select(self, receiver: Receiver, identification: Identification) -> None:
-        """Mode C: ask for the readout at the meter's speed, or "stay" (Std 6.4.3.2); nothing where data come already.
+    async def _select(
+        self,
+        receiver: Receiver,
+        identification: Identification,
+        option: str = messages.READOUT,
+    ) -> None:
+        """Mode C: ask for the readout, or another `option`, at the meter's speed, or "stay" (Std 6.4.3.2); nothing where data come already.
 
         Any character but the meter's own leaves it at the sign-on speed; another speed is never made up.
         """
@@ -168,11 +190,13 @@ class Session(SignOn):
         at_speed = MODE_C_SPEEDS.get(identification.speed_character) == line.speed
         same = speed is not None or (at_speed and not self._stays)
         await line.write(
-            messages.option_select(identification.speed_character if same else messages.STAY)
+            messages.option_select(
+                identification.speed_character if same else messages.STAY, option
+            )
         )
         self._acknowledged = True
         if speed is not None:
-            await line.set_speed(speed, at=line.sent_at + line.margin + self.profile.switch_delay)
+            await line.set_speed(speed, at=line.sent_at + line.margin + self._delay)
             self._switched = True
 
     async def _receive(self, receiver: Receiver) -> None:
@@ -239,20 +263,47 @@ class Session(SignOn):
         return None
 
     def _no_data(self, receiver: Receiver, heard: Tally) -> MeterError:
+        line, meter = self._line, receiver.identification
+        if self.mode is Mode.B and not line.can_switch and meter and meter.speed != line.speed:
+            return MeterFaster(port=line.name, speed=str(line.speed), wanted=str(meter.speed))
         if heard.characters and percent_wrong(heard) >= BAD_PERCENT and not self._switched:
             return WrongParity(percent=str(percent_wrong(heard)))
-        meter = receiver.identification
         return NoData(meter="" if meter is None else meter.raw)
 
-    async def _again(self, receiver: Receiver, fault: MeterError) -> Receiver:
-        """Have the data sent again: by NAK, by staying at the first speed, or by a new request."""
+    def _other_way(self, receiver: Receiver, fault: MeterError) -> bool:
+        """Whether there is another way to have the data sent: another moment to change the speed, or not at all.
+
+        It is chosen then. Another speed is never made up: the first one is what the standard guarantees (Std 6.4.3.2).
+        """
+        if not self._switched:
+            return False
+        beheaded = receiver.complete and receiver.beheaded
+        if beheaded and self._delay:
+            # The change of speed came too late.
+            self._delay = self._delay / 2 if self._delay > 2 * _LEAST_DELAY else 0.0
+            return True
+        if beheaded and not self.repeats:
+            return False
+        silent = isinstance(fault, NoData)
+        never = self.profile.speed is None and (silent or beheaded)
         noise = percent_wrong(self._line.tally.since(self._answer_from)) >= BAD_PERCENT
-        never = self.profile.speed is None and isinstance(fault, NoData)
         # In mode B the meter has changed its speed, whatever is wanted of it.
-        if self._switched and (self._acknowledged if noise else never):
-            # The other way is the one the standard guarantees; another speed is never made up.
-            self._stays = True
-        elif self._acknowledged and receiver.identification and receiver.datasets:
+        if not (self._acknowledged if noise else never):
+            return False
+        # An adapter that changed its speed too early has cut the acknowledgement off.
+        longest = min(LONGEST_DELAY, self._reaction * _OF_REACTION)
+        if never and silent and self._acknowledged and not self._waited:
+            self._waited = True
+            if longest > self._delay + _LEAST_DELAY:
+                self._delay = longest
+                return True
+        self._stays = True
+        return True
+
+    async def _again(self, receiver: Receiver) -> Receiver:
+        """Have the data sent again: by NAK, or by a new request; by that too where the speed shall stay."""
+        given_up = self._switched and self._stays
+        if self._acknowledged and not given_up and receiver.identification and receiver.datasets:
             repeated = await self._ask_repeat(receiver.identification)
             if repeated is not None:
                 return repeated

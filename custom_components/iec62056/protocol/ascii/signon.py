@@ -77,6 +77,7 @@ class SignOn:
         self._progress = progress
         self._busy = False
         self._heard_at = line.now()
+        self._reaction = 0.0
         self._before = line.tally.copy()
         self._data_from = line.tally.copy()
 
@@ -136,6 +137,8 @@ class SignOn:
             foreign.feed(run)
             self._hear(receiver, run)
             deadline = line.now() + BETWEEN + line.grace
+        # What was heard beside the identification only makes it shorter.
+        self._reaction = max(0.0, line.now() - line.sent_at - self._time_of(len(receiver.raw)))
         return False
 
     def _believed(self, receiver: Receiver, heard: Heard) -> bool:
@@ -187,7 +190,7 @@ class SignOn:
     async def _sign_off(self) -> None:
         """The break, and the time a meter has before it may be spoken to again (Std 6.3.10)."""
         line = self._line
-        check = self.profile.check_kind or CheckKind.XOR
+        check = self.profile.check_kind or self.profile.check_candidate or CheckKind.XOR
         await line.write(messages.sign_off(check, fast=self.profile.fast_wake_up))
         await line.sleep_until(line.sent_at + line.margin + REACTION)
 
