@@ -8,12 +8,14 @@ from .foreign import Foreign, Pusher
 from .log import Event, Kind, Log
 from .manners import Check, Faults, Manners, Mode, WakeUp
 from .meter import Content, Meter
+from .programming import Cell, Guard, Programming
 from .scenario import Gas, Heat, Household
 from .serve import Served, Transport, serve
 from .telegram import Telegram
 from .wire import Echo, Link
 
 __all__ = [
+    "Cell",
     "Check",
     "Content",
     "Echo",
@@ -21,6 +23,7 @@ __all__ = [
     "Faults",
     "Foreign",
     "Gas",
+    "Guard",
     "Heat",
     "Household",
     "Kind",
@@ -29,6 +32,7 @@ __all__ = [
     "Manners",
     "Meter",
     "Mode",
+    "Programming",
     "Pusher",
     "Served",
     "Telegram",

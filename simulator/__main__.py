@@ -25,12 +25,15 @@ from . import (
     Manners,
     Meter,
     Mode,
+    Programming,
     Telegram,
     Transport,
     WakeUp,
     serve,
 )
+from .dlms.options import add_options, binary_meter
 from .manners import SIGN_ON_SPEED, SPEED_CHARACTERS
+from .programming import guarded
 
 
 class Scenario(NamedTuple):
@@ -96,6 +99,17 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--no-stx", action="store_true", help="data without STX, ETX and check")
     what.add_argument("--wake-up", action="store_true", help="asleep until woken by NULs")
     what.add_argument("--interval", type=float, default=2, metavar="S", help="of a mode D push")
+
+    access = parser.add_argument_group("programming mode")
+    access.add_argument(
+        "--programming", action="store_true", help="single registers, at several access levels"
+    )
+    access.add_argument("--password", default="00000000", help="that opens the second level (P1)")
+    access.add_argument("--secret", default="", help="that opens the third (P2, CRC-32)")
+    access.add_argument("--idle", type=float, default=60, metavar="S", help="end of a session")
+    access.add_argument("--cover-open", action="store_true", help="with its seal broken")
+
+    add_options(parser)
 
     line = parser.add_argument_group("the line")
     line.add_argument(
@@ -168,7 +182,21 @@ def _meter(options: argparse.Namespace, address: str) -> Meter:
         error=options.error,
         broken_off=options.break_off,
     )
-    return Meter(content, manners, faults)
+    if options.mode_e:
+        return binary_meter(options, content, manners)
+    return Meter(content, manners, faults, _programming(options))
+
+
+def _programming(options: argparse.Namespace) -> Programming | None:
+    """The registers beyond the readout: a name, a limit, a calibration factor."""
+    if not options.programming:
+        return None
+    access = Programming(
+        guarded(), password=options.password, secret=options.secret, idle=options.idle
+    )
+    if options.cover_open:
+        access.open_cover()
+    return access
 
 
 async def _run(options: argparse.Namespace) -> None:

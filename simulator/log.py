@@ -26,6 +26,12 @@ class Kind(StrEnum):
     SENT = "data sent"
     REFUSED = "refusal sent"
     REPEAT = "repeat asked for"
+    OPERAND = "operand sent"
+    LOGGED_IN = "logged in"
+    WRONG_PASSWORD = "password refused"  # noqa: S105
+    COMMAND = "command"
+    CHANGED = "changed"
+    TIMED_OUT = "the session timed out"
     BREAK = "the client signed off"
     WOKEN = "woken up"
     ASLEEP = "asleep"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from .log import Kind, Log
 from .manners import Faults, Manners, Mode, WakeUp, check_character
+from .programming import Programming, Session
 from .wire import DAMAGED, Conversation, Listen, Send, even, seconds
 
 SOH, STX, ETX, ACK, NAK, LF = 0x01, 0x02, 0x03, 0x06, 0x15, 0x0A
@@ -33,9 +34,14 @@ class Meter:
     """One device: its registers, its manners, its faults."""
 
     def __init__(
-        self, content: Content, manners: Manners | None = None, faults: Faults | None = None
+        self,
+        content: Content,
+        manners: Manners | None = None,
+        faults: Faults | None = None,
+        programming: Programming | None = None,
     ) -> None:
         self.content = content
+        self.programming = programming
         self.manners = manners or Manners()
         self.faults = faults or Faults()
         self.now = 0.0
@@ -134,13 +140,13 @@ class Meter:
             self._log.note(self.now, Kind.IGNORED, f"sign-on {self._sign_ons}")
             return ""
         ident = self.manners.identification()
-        speed, at = self.manners.sign_on_speed, self._reaction()
+        speed, at = self.manners.sign_on_speed, self.reaction()
         if ident is not None:
             message = bytes(map(even, f"{ident}\r\n".encode("latin-1")))
             yield Send(self.faults.noise_before + message, self.manners.sign_on_speed, at)
             self._log.note(self.now, Kind.IDENTIFIED, ident)
             # Mode A goes on at once; the others leave the time for a change of speed.
-            at = self.now if self.manners.mode is Mode.A else self._reaction()
+            at = self.now if self.manners.mode is Mode.A else self.reaction()
             if self.manners.mode is Mode.B:
                 speed = self.manners.speed
             elif self.manners.mode is Mode.C:
@@ -150,12 +156,32 @@ class Meter:
                     return ""
                 if again := re.fullmatch(r"/([^!]+)!\r\n", option):
                     return again[1]
+                if (other := self._other_option(option)) is not None:
+                    yield from other
+                    return ""
+                if (wanted := self._programming_speed(option, ident)) and self.programming:
+                    yield from Session(self, self.programming, wanted).run(self.reaction())
+                    return ""
                 # Any other option, a damaged one or none: data at the first speed (Std 6.4.3.2-3, 6.4.3.6).
                 if option == f"\x060{ident[4:5]}0\r\n":
                     speed = self.manners.speed
-                at = self._reaction()
+                at = self.reaction()
         yield from self._data(speed, at)
         return ""
+
+    def _other_option(self, option: str) -> Conversation | None:
+        """What follows an option that a device of another kind knows; None where it is none of those."""
+        return None
+
+    def _programming_speed(self, option: str, ident: str) -> int:
+        """The speed of programming mode where the option asks for it; 0 where it does not."""
+        if self.programming is None:
+            return 0
+        if option == f"\x060{ident[4:5]}1\r\n":
+            return self.manners.speed
+        return self.manners.sign_on_speed * (
+            self.programming.at_first_speed and option == "\x06001\r\n"
+        )
 
     def _option(self) -> Generator[Listen | Send, int | None, str]:
         """The message that follows the identification, as heard."""
@@ -196,7 +222,7 @@ class Meter:
             if character != NAK:
                 return
             self._log.note(self.now, Kind.REPEAT)
-            at = self._reaction()
+            at = self.reaction()
 
     def _say_block(
         self, block: bytes, speed: int, at: float
@@ -236,7 +262,11 @@ class Meter:
             map(even, bytes([begin]) + covered + check_character(self.manners.check, covered))
         )
 
-    def _reaction(self) -> float:
+    def note(self, kind: Kind, text: str = "") -> None:
+        """Tell whoever watches what happens now."""
+        self._log.note(self.now, kind, text)
+
+    def reaction(self) -> float:
         """When the next message begins."""
         # 20 ms is the standard's least (Std 6.3.14 item 12): hurrying must not break it.
         return self.now + min(

@@ -45,10 +45,14 @@ class Echo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """The meter listens at `speed`, until `until` at the latest; it gets one character, or None at that time."""
+    """The meter listens at `speed`, until `until` at the latest; it gets one character, or None at that time.
+
+    With `binary` it takes eight bits and no parity.
+    """
 
     speed: int
     until: float = inf
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,14 +275,16 @@ class Wire:
                     self.log.note(flight.end, Kind.DEAF, f"{flight.octet & 0x7F:02x}")
                 continue
             # Sampled at another speed, or with odd parity: the receiver reports a faulty character.
+            binary = station.action.binary
             good = (
                 flight.intact
                 and flight.speed == station.action.speed
-                and flight.octet == even(flight.octet)
+                and (binary or flight.octet == even(flight.octet))
             )
             if not good:
                 self.log.note(flight.end, Kind.DAMAGED, f"{flight.octet:02x} at {flight.speed}")
-            station.step(flight.end, flight.octet & 0x7F if good else DAMAGED)
+            octet = flight.octet if binary else flight.octet & 0x7F
+            station.step(flight.end, octet if good else DAMAGED)
 
     def _echo(self, octet: int) -> None:
         if self.echo is Echo.NONE or (self.echo is Echo.PARTIAL and self._random.random() < 0.4):

@@ -172,7 +172,7 @@ def test_trace_that_cannot_be_written(
     assert line.closed
 
 
-@pytest.mark.parametrize("mode", ["A", "B", "C", "D"])
+@pytest.mark.parametrize("mode", ["A", "B", "C", "D", "E"])
 def test_modes(
     mode: str,
     line: ScriptedLine,
@@ -182,7 +182,7 @@ def test_modes(
     seen: list[LineProfile] = []
 
     class Meter:
-        def __init__(self, _line: ScriptedLine, profile: LineProfile) -> None:
+        def __init__(self, _line: ScriptedLine, profile: LineProfile, **_: object) -> None:
             seen.append(profile)
 
         async def read_all(self) -> None:
@@ -246,9 +246,22 @@ def test_file_that_cannot_be_read(
     assert "No data of a meter were found" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["/dev/x", "--file", "y"], ["/dev/x", "--mode", "E"]])
+@pytest.mark.parametrize("arguments", [[], ["/dev/x", "--file", "y"], ["/dev/x", "--mode", "F"]])
 def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         command.main(arguments)
     assert caught.value.code == 2
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{}", "{", '{"data": 1}', '{"data": {"telegram": {"text": "1.8.0(1)"}}}', "{" * 9999],
+)
+def test_file_that_is_no_download(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    assert command.main(["--file", str(path)]) in (0, 1)
+    assert "redacted" not in capsys.readouterr().out

@@ -16,6 +16,7 @@ from custom_components.iec62056.protocol import (
     Value,
     Verdict,
 )
+from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.errors import (
     BridgeRefusedSettings,
     NoAnswer,
@@ -100,12 +101,47 @@ async def test_medium_is_found_once_and_kept() -> None:
 
 async def test_check_kind_is_learned_from_two_readings() -> None:
     profile = LineProfile()
-    for known in (None, CheckKind.SUM):
-        meter = Meter(_line(framed(check="sum")), profile)
+    for energy, known in ((b"4711", None), (b"4711", None), (b"4712", CheckKind.SUM)):
+        data = framed(text().replace(b"4711", energy), check="sum")
+        meter = Meter(_line(data), profile)
+        await meter.read_all()
+        # As it is stored between two readings.
+        profile = LineProfile.from_dict(meter.profile.as_dict())
+        assert profile.check_kind is known
+    assert (profile.check_candidate, profile.check_seen) == (None, "")
+
+
+async def test_standards_kind_is_learned_from_the_same_data() -> None:
+    """A meter whose values rest for a day still gets its checks looked at."""
+    profile = LineProfile()
+    for _ in range(2):
+        meter = Meter(_line(framed()), profile)
         await meter.read_all()
         profile = meter.profile
-        assert profile.check_kind is known
-    assert profile.check_candidate is None
+    assert profile.check_kind is CheckKind.XOR
+
+
+def _one_lost() -> tuple[bytes, bytes]:
+    """A readout, and what is left of it without one character, which happens to fit another kind of check."""
+    for energy in range(1000):
+        whole = framed(b"1.8.0(%06d*kWh)\r\n" % energy)
+        for place in range(7, 13):
+            damaged = whole[:place] + whole[place + 1 :]
+            if messages.judge(damaged[1:-1], damaged[-1:]) == {CheckKind.SUM}:
+                return whole, damaged
+    raise AssertionError("no such readout")
+
+
+async def test_characters_lost_at_the_same_place_teach_no_kind_of_check() -> None:
+    """A bridge whose buffer overruns loses them each time; whole data must not be refused afterwards."""
+    whole, damaged = _one_lost()
+    profile = LineProfile()
+    for _ in range(3):
+        meter = Meter(_line(damaged), profile)
+        await meter.read_all()
+        profile = meter.profile
+    assert profile.check_kind is None
+    assert (await Meter(_line(whole), profile).read_all()).health.check is Verdict.RIGHT
 
 
 async def test_another_kind_between_begins_anew() -> None:
@@ -117,8 +153,8 @@ async def test_another_kind_between_begins_anew() -> None:
 
 async def test_meter_that_sends_no_check() -> None:
     profile = LineProfile()
-    for _ in range(2):
-        meter = Meter(_line(text() + b"!\r\n"), profile)
+    for energy in (b"4711", b"4712"):
+        meter = Meter(_line(text().replace(b"4711", energy) + b"!\r\n"), profile)
         reading = await meter.read_all()
         profile = meter.profile
     assert profile.check_kind is CheckKind.NONE

@@ -71,3 +71,27 @@ def test_a_file_that_is_not_there_is_one_sentence() -> None:
         assert process.returncode == 1
         assert error.startswith("simulate: ")
         assert error.count("\n") == 1
+
+
+def test_programming_mode(tmp_path: Path) -> None:
+    path = tmp_path / "meter"
+    options = ("--programming", "--cover-open", "--speed", "300", "--ident", "/SIM0X")
+    with simulate("--pty", str(path), "--speed-up", "20", *options) as process:
+        assert process.stdout is not None
+        assert [next(process.stdout) for _ in range(2)][1].startswith("ready")
+        terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
+
+        def hear(end: int) -> bytes:
+            heard = b""
+            while not heard or even(end) not in heard:
+                heard += os.read(terminal, 4096)
+            return bytes(octet & 0x7F for octet in heard)
+
+        for message, end, answer in (
+            (b"/?!\r\n", 0x0A, b"/SIM0X\r\n"),
+            (b"\x06001\r\n", 0x03, b"\x01P0\x02("),
+            (b"\x01R5\x02P.98()\x03\x18", 0x03, b"\x02P.98(0"),
+        ):
+            os.write(terminal, bytes(map(even, message)))
+            assert hear(end).startswith(answer)
+        os.close(terminal)

@@ -7,6 +7,7 @@ Never here: how a meter is read. Passwords are never arguments: other users see 
 import argparse
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 import json
 import os
@@ -14,7 +15,11 @@ from pathlib import Path
 import sys
 from typing import Any
 
+from . import asking
+from .access import Answer
+from .download import downloaded
 from .errors import MeterError, TelegramError
+from .keyfile import read_keyring
 from .ladder import Hints, climb, silent_limit
 from .line import open_line
 from .meter import Meter
@@ -56,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 only if there was a reading."""
     options = _options(arguments)
     try:
+        if options.register:
+            return _show_answers(asyncio.run(_ask(options)), options)
         reading = _stored(options.file) if options.file else asyncio.run(_read(options))
     except MeterError as err:
         print(err, file=sys.stderr)
@@ -68,6 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         _print("\n".join(as_table(reading)))
     return 0
+
+
+def _show_answers(answers: Sequence[Answer], options: argparse.Namespace) -> int:
+    """Print single registers; 0 only where one was read."""
+    if options.json:
+        _print(json.dumps(asking.as_json(answers), indent=2, ensure_ascii=False))
+    else:
+        _print("\n".join(asking.as_table(answers)))
+    return 0 if any(answer.register for answer in answers) else 1
 
 
 def _print(text: str) -> None:
@@ -85,10 +101,20 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "url", nargs="?", help="/dev/ttyUSB0, socket://host:port, rfc2217://host:port"
     )
-    parser.add_argument("--mode", choices=["auto", *"ABCD"], default="auto", help="protocol mode")
+    parser.add_argument("--mode", choices=["auto", *"ABCDE"], default="auto", help="protocol mode")
     parser.add_argument(
         "--address", default="", help="the meter's number, where several share the line"
     )
+    mode_e = parser.add_argument_group("mode E")
+    mode_e.add_argument("--key-file", type=Path, metavar="FILE", help="password and keys, in TOML")
+    mode_e.add_argument("--client", type=int, help="client address where there is no key file")
+    mode_e.add_argument("--server", type=int, default=1, help="logical device, default 1")
+    mode_e.add_argument("--physical", type=int, help="physical address of the meter")
+    mode_e.add_argument(
+        "--server-octets", type=int, choices=[1, 2, 4], default=0, help="length of its address"
+    )
+    mode_e.add_argument("--hdlc", action="store_true", help="frames at once, without a sign-on")
+    asking.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--trace", type=Path, metavar="FILE", help="write every byte and its time to FILE"
@@ -97,6 +123,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.url is None) == (options.file is None):
         parser.error("give either the port of a meter or --file")
+    if options.file is not None and options.register:
+        parser.error("a stored telegram has no register to ask for")
     return options
 
 
@@ -108,17 +136,55 @@ def _stored(path: Path) -> Reading:
             modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as err:
         raise TelegramError(name=f"{path} ({err.strerror})") from err
-    return explain(data, path.name, modified)
+    if (download := downloaded(data)) is None:
+        return explain(data, path.name, modified)
+    reading = explain(download.text, path.name, modified)
+    return replace(reading, health=download.health, redacted=True)
+
+
+def _profile(options: argparse.Namespace) -> LineProfile:
+    """What a person says of the meter."""
+    return LineProfile(
+        address=options.address,
+        mode=None if options.mode == "auto" else Mode(options.mode),
+        client=options.client,
+        server=options.server,
+        physical=options.physical,
+        server_octets=options.server_octets,
+        hdlc_at_once=options.hdlc,
+    )
+
+
+async def _ask(options: argparse.Namespace) -> tuple[Answer, ...]:
+    """Single registers of the meter behind a port."""
+    keyring = None if options.key_file is None else read_keyring(options.key_file)
+    password = asking.password(options)
+    line = await open_line(options.url)
+    try:
+        meter = Meter(line, _profile(options), keyring=keyring, password=password)
+        answers = await asking.ask(meter, options)
+        if meter.refusal is not None:
+            print(meter.refusal, file=sys.stderr)
+        return answers
+    finally:
+        await line.close()
+        if options.trace is not None:
+            _write_trace(options.trace, line.trace.as_text())
 
 
 async def _read(options: argparse.Namespace) -> Reading:
     """The reading of the meter behind a port."""
+    keyring = None if options.key_file is None else read_keyring(options.key_file)
     line = await open_line(options.url)
     try:
+        profile = _profile(options)
         if options.mode != "auto":
-            profile = LineProfile(address=options.address, mode=Mode(options.mode))
-            return await Meter(line, profile).read_all()
-        hints = Hints(LineProfile(address=options.address))
+            meter = Meter(line, profile, keyring=keyring)
+            reading = await meter.read_all()
+            if meter.refusal is not None:
+                print(meter.refusal, file=sys.stderr)
+            return reading
+        hints = Hints(profile, keyring=keyring)
         _, reading = await climb(line, hints, _teller(silent_limit(line, hints)))
         return reading
     finally:
@@ -169,6 +235,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
             for register in reading.registers
         ],
         "unparsed": list(reading.unparsed),
+        "redacted": reading.redacted,
         "health": {
             "check": health.check,
             "check_kind": health.check_kind,
@@ -227,11 +294,16 @@ def as_table(reading: Reading) -> Iterator[str]:
     health = reading.health
     yield ""
     yield ", ".join(
-        [f"{len(rows)} registers", _VERDICTS[health.check]]
+        [f"{len(rows)} registers", _verdict(reading)]
         + ([f"{health.parity_errors} damaged characters"] if health.parity_errors else [])
         + ([f"repeated {health.retries} times"] if health.retries else [])
         + ([f"{health.duration:.1f} s at {health.speed} Bd"] if health.duration else [])
     )
+
+
+def _verdict(reading: Reading) -> str:
+    check = reading.health.check
+    return f"redacted, check was {check}" if reading.redacted else _VERDICTS[check]
 
 
 def _shown(register: Register) -> Iterator[str]:

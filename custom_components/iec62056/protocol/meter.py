@@ -4,18 +4,33 @@ Here: from an open line and a LineProfile to a Reading, and what the profile lea
 Never here: opening ports, the conversation itself (`ascii.session`), Home Assistant.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
 from . import obis
+from .access import NOTHING, Answer, Conversation, Permits, Written
 from .ascii import checks
 from .ascii.diagnosis import Heard, reason
 from .ascii.listen import Listener
+from .ascii.messages import identification
+from .ascii.programming import Programming
 from .ascii.receive import Receiver
 from .ascii.session import Session
 from .ascii.signon import FED_AFTER, WHOLE_EFFORT, Effort
-from .errors import BridgeRefusedSettings, NoIdentification
+from .binary import BinaryMeter
+from .dlms.login import Keyring, default_keyring
+from .errors import (
+    BinaryRefused,
+    BridgeRefusedSettings,
+    HdlcSilent,
+    LoginError,
+    MeterError,
+    NoData,
+    NoIdentification,
+)
+from .gate import Gate
 from .line import Line
 from .model import (
     Health,
@@ -28,6 +43,7 @@ from .model import (
     Stage,
     Verdict,
 )
+from .p2 import Password
 from .registers import registers
 from .trace import Tally
 
@@ -54,18 +70,33 @@ class Meter:
         profile: LineProfile = ANY_METER,
         progress: ProgressCallback | None = None,
         effort: Effort = WHOLE_EFFORT,
+        keyring: Keyring | None = None,
+        *,
+        password: Password | None = None,
+        permits: Permits = NOTHING,
     ) -> None:
-        """Nothing is sent before the first call."""
+        """Nothing is sent before the first call.
+
+        `keyring` holds the logins of mode E, the public client without it; `password` is that of programming mode.
+        `permits` is what may be changed: by default, nothing.
+        """
         self.profile = profile
+        self.refusal: MeterError | None = None
+        """Why the latest reading had to do without a login."""
         self._line = line
         self._progress = progress
+        self._effort = effort
+        self._keyring = default_keyring(profile) if keyring is None else keyring
         self._session = Session(line, profile, progress, effort)
+        self._password = password
+        self._permits = permits
+        self._other_wake_ups = 0
         self._pins: tuple[bool | None, bool | None] = (None, None)
 
     @property
     def wake_ups(self) -> int:
         """How often the meter was woken up for this."""
-        return self._session.wake_ups
+        return self._session.wake_ups + self._other_wake_ups
 
     async def identify(self) -> Identification:
         """Sign on and say who answered. Raises MeterError."""
@@ -84,9 +115,38 @@ class Meter:
                 return await anext(telegrams)
             finally:
                 await telegrams.aclose()
+        await self._feed()
+        if self._speaks_binary:
+            return await self._read_binary()
+        try:
+            return await self._read_out()
+        except NoData as err:
+            meter = identification(err.placeholders["meter"].encode("latin-1"))
+            if self.profile.mode is not None or meter is None or not meter.offers_mode_e:
+                raise
+            # It offers modes C and E, and gives nothing in mode C.
+            try:
+                return await self._read_binary()
+            except BinaryRefused, HdlcSilent:
+                raise err from None
+
+    async def _read_binary(self) -> Reading:
+        """One reading in mode E."""
+        binary = BinaryMeter(
+            self._line, self.profile, self._keyring, self._progress, effort=self._effort
+        )
+        try:
+            reading = await binary.read_all()
+        finally:
+            self._other_wake_ups += binary.wake_ups
+            self.refusal = binary.refusal
+        self.profile = binary.profile
+        return reading
+
+    async def _read_out(self) -> Reading:
+        """One data readout."""
         session = self._session
         session.profile = self.profile
-        await self._feed()
         start, before = self._line.now(), self._line.tally.copy()
         try:
             receiver = await session.read_out()
@@ -105,6 +165,96 @@ class Meter:
                 speed=session.speed,
             ),
         )
+
+    @asynccontextmanager
+    async def conversation(self) -> AsyncIterator[Conversation]:
+        """An open session in which registers are asked for one by one; signed off at its end, whatever happens.
+
+        Raises MeterError; LoginError where the password was refused.
+        """
+        async with self._talk(self._password) as talk:
+            await talk.open()
+            yield talk
+
+    async def read(self, codes: Sequence[str]) -> tuple[Answer, ...]:
+        """Registers by their codes, in a session of their own. Raises MeterError.
+
+        Where the password is refused, what is readable without one is read, and `refusal` says why.
+        """
+        self.refusal = None
+        try:
+            async with self._talk(self._password) as talk:
+                return await talk.read(codes)
+        except LoginError as err:
+            self.refusal = err
+        async with self._talk(None) as talk:
+            return await talk.read(codes)
+
+    async def survey(self, codes: Sequence[str]) -> tuple[Answer, ...]:
+        """What may be seen: each register at the lowest level that shows it, or as the highest refused it.
+
+        Raises MeterError. A refused password is the `refusal`, once more.
+        """
+        self.refusal = None
+        async with self._talk(None) as talk:
+            answers = {answer.code: answer for answer in await talk.read(codes)}
+        left = [code for code, answer in answers.items() if answer.register is None]
+        if left and self._password is not None:
+            try:
+                async with self._talk(self._password) as talk:
+                    answers |= {answer.code: answer for answer in await talk.read(left)}
+            except LoginError as err:
+                self.refusal = err
+        return tuple(answers[code] for code in codes)
+
+    async def write(self, code: str, value: str) -> Written:
+        """Set one register that may be written, and read it back. Raises MeterError: then nothing was sent."""
+        async with self._talk(self._password) as talk:
+            return await talk.write(code, value)
+
+    async def execute(self, code: str, argument: str) -> Written:
+        """Execute one command that may be executed. Raises MeterError: then nothing was sent."""
+        async with self._talk(self._password) as talk:
+            return await talk.execute(code, argument)
+
+    async def set_clock(self, time: datetime) -> Written:
+        """Set the clock to the present time in the meter's zone, where that may be done. Raises MeterError."""
+        async with self._talk(self._password) as talk:
+            return await talk.set_clock(time)
+
+    @asynccontextmanager
+    async def _talk(self, password: Password | None) -> AsyncIterator[Conversation]:
+        """A conversation that opens itself when it first needs to; the mode is the profile's."""
+        if self._speaks_binary:
+            binary = BinaryMeter(
+                self._line, self.profile, self._keyring, self._progress, effort=self._effort
+            )
+            talk: Conversation = binary.conversation(self._permits)
+            client: BinaryMeter | Programming = binary
+            await self._feed()
+        else:
+            talk = client = Programming(
+                self._line,
+                self.profile,
+                self._progress,
+                self._effort,
+                password=password,
+                allow=Gate(self._permits, login=password is not None),
+                feed=self._feed,
+            )
+        try:
+            yield talk
+        finally:
+            self._other_wake_ups += client.wake_ups
+            try:
+                await talk.close()
+            finally:
+                self.profile = client.profile
+
+    @property
+    def _speaks_binary(self) -> bool:
+        mode = self.profile.mode
+        return mode is Mode.E or (mode is None and self._keyring.private)
 
     async def listen(self) -> AsyncGenerator[Reading]:
         """The telegrams a meter sends unasked, without end (mode D, P1).
@@ -173,7 +323,7 @@ class Meter:
                     check=verdict,
                     retries=damaged + listener.broken,
                 )
-                self.profile = checks.learn(self.profile, receiver.fits)
+                self.profile = checks.learn(self.profile, receiver.fits, receiver.block)
                 damaged = listener.broken = 0
                 deadline = line.now() + LISTEN_LIMIT
                 yield self._reading(receiver, received, health)

@@ -1,0 +1,70 @@
+"""What a person asks of a meter in programming mode, as a code, and the command that carries it.
+
+Here: pure functions between codes (`1.8.0`, `ENMPE(04.22)`, `R5 P.01(2611010000;)`) and encoded commands (Std 6.3.4).
+Never here: what is allowed (`meter`), which command a make understands (`dialects`), answers (`frames`).
+"""
+
+from dataclasses import dataclass
+import re
+
+from ..errors import BadField
+from ..model import CheckKind, Value
+from . import messages
+
+# A command, an address of 16 characters and a value of 128 between brackets.
+_MAX_CODE = 160
+_CODE = re.compile(
+    r"(?:(?P<command>[RWE][1-6]) )?(?P<address>[^() ]+)(?:\((?P<operand>[^()]*)\))?"
+).fullmatch
+_COMMAND = re.compile(
+    rb"\x01([A-Z][0-9])(?:\x02([^(\x03\x04]*)(?:\([^()]*\))*)?[\x03\x04].", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A code taken apart: `command` where the person chose one, `operand` where the register needs one."""
+
+    command: str | None
+    address: str
+    operand: str | None
+
+    @property
+    def name(self) -> str:
+        """The register asked for, without the way it is asked."""
+        return self.address if self.operand is None else f"{self.address}({self.operand})"
+
+
+def wish(code: str, letter: str) -> Wish:
+    """The parts of a code that a command of `letter` (R, W or E) shall carry. Raises BadField."""
+    found = _CODE(code) if len(code) <= _MAX_CODE else None
+    if found is None:
+        raise BadField(field="code", why="it has not the form of one, as 1.8.0 or R5 1.8.0")
+    command = found["command"]
+    if command is not None and not (command[0] == letter and command in messages.COMMANDS):
+        raise BadField(field="code", why=f"its command is none that begins with {letter}")
+    parts = Wish(command, found["address"], found["operand"])
+    # What cannot be sent is refused here, before anything is said to the meter.
+    messages.command(f"{letter}2", parts.address, (Value(parts.operand or ""),))
+    return parts
+
+
+def reading(parts: Wish, command: str, *, brackets: bool, check: CheckKind) -> bytes:
+    """The command that reads a register; without an operand its brackets are empty, or left out (TD-3511)."""
+    bare = parts.operand is None and not brackets
+    values = () if bare else (Value(parts.operand or ""),)
+    return messages.command(command, parts.address, values, check=check)
+
+
+def writing(
+    parts: Wish, command: str, value: str, *, password: str | None = None, check: CheckKind
+) -> bytes:
+    """The command that sets a register or executes one; `password` goes into a second bracket. Raises BadField."""
+    values = (Value(value),) if password is None else (Value(value), Value(password))
+    return messages.command(command, parts.address, values, check=check)
+
+
+def decode(command: bytes) -> tuple[str, str] | None:
+    """Command and address of an encoded command, None where it is none, or more than one."""
+    found = _COMMAND.fullmatch(command)
+    return None if found is None else (found[1].decode(), (found[2] or b"").decode("ascii"))

@@ -1,0 +1,52 @@
+"""What may leave towards a meter in programming mode: judged on the command as it is encoded, the last thing before it leaves.
+
+Here: pure, from what a person permits to a yes or an exception.
+Never here: the options where it is permitted, the conversation, mode E (which judges its requests itself).
+"""
+
+from dataclasses import dataclass
+
+from .access import Permits
+from .ascii import clock, commands
+from .errors import BadField, NotPermitted, PasswordNeeded
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets pass what reads and what ends a session; anything else only where it is permitted. `login`: P1 and P2."""
+
+    permits: Permits
+    login: bool
+
+    def __call__(self, command: bytes) -> None:
+        """Raises NotPermitted, PasswordNeeded for a command that must not leave."""
+        parts = commands.decode(command)
+        if parts is None:
+            raise NotPermitted(code="?")
+        name, address = parts
+        match name[0]:
+            case "R" | "B":
+                return
+            case "P" if self.login:
+                return
+            case "P":
+                raise PasswordNeeded(code=name, message="P0")
+            case "W" if self.permits.clock and address in (clock.TIME, clock.DATE):
+                return
+            case "W" if _listed(name, address, self.permits.write):
+                return
+            case "E" if _listed(name, address, self.permits.execute):
+                return
+        raise NotPermitted(code=address)
+
+
+def _listed(name: str, address: str, codes: frozenset[str]) -> bool:
+    """Whether a code of the list is this register: by any command, or by the one it names."""
+    for code in codes:
+        try:
+            parts = commands.wish(code, name[0])
+        except BadField:
+            continue
+        if parts.address == address and parts.command in (None, name):
+            return True
+    return False

@@ -1,0 +1,93 @@
+"""How a password is proven in programming mode: itself, or a result of it and of the meter's operand (Std 6.3.14 item 18).
+
+Here: the password with its secret text, and the algorithms of makes, pure.
+Never here: the conversation that carries them (`ascii.programming`), which make uses which (`dialects`). No password
+stands in a repr or an exception.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+import re
+import zlib
+
+from .access import Level
+from .errors import BadSecret, SecretNeeded
+
+# Std 6.5.1: the longest value. All that may stand in one (6.3.14) may stand in a password.
+_MOST = 32
+_TEXT = re.compile(r"[^()*/!\x00-\x1f\x7f-\U0010ffff]+").fullmatch
+_SEED = re.compile(r"[0-9A-Fa-f]{16}").fullmatch
+_RANDOM = re.compile(r"[0-9A-Fa-f]{1,8}").fullmatch
+
+
+class Login(StrEnum):
+    """What the meter is sent: the password in P1 or in P2, or the result of an algorithm in P2.
+
+    SECRET is an algorithm that only the maker knows.
+    """
+
+    PLAIN = "plain"
+    RESULT = "result"
+    CRC32 = "crc32"
+    ROLLING_SUM = "rolling_sum"
+    SECRET = "secret"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A meter's password; `login` says how it is proven, None as the meter's make does it. Raises BadSecret."""
+
+    text: str = field(repr=False)
+    login: Login | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.text) > _MOST:
+            raise BadSecret(why=f"it is longer than {_MOST} characters")
+        if not _TEXT(self.text):
+            raise BadSecret(why="it is empty or has characters that cannot be sent")
+
+
+def command_of(login: Login) -> str:
+    """The command that carries the proof: P1 for the password itself, P2 for a result."""
+    return "P1" if login is Login.PLAIN else "P2"
+
+
+def level_of(login: Login) -> Level:
+    """The access level of the standard's Annex D that a proof opens."""
+    return Level.PASSWORD if login is Login.PLAIN else Level.SECRET
+
+
+def proof(login: Login, password: str, operand: str) -> str:
+    """What to send for a password and the operand of P0. Raises SecretNeeded, BadSecret."""
+    match login:
+        case Login.PLAIN | Login.RESULT:
+            return password
+        case Login.CRC32:
+            return _crc32(password, operand)
+        case Login.ROLLING_SUM:
+            return _rolling_sum(password, operand)
+        case Login.SECRET:
+            raise SecretNeeded
+
+
+def _crc32(password: str, operand: str) -> str:
+    """Energomera CE208, CE308: CRC-32 of the password that begins with the operand, a number in hexadecimal digits."""
+    if not _RANDOM(operand):
+        raise SecretNeeded
+    # zlib takes the register as it was left behind, inverted.
+    return f"{zlib.crc32(password.encode(), int(operand, 16) ^ 0xFFFFFFFF):08X}"
+
+
+def _rolling_sum(password: str, operand: str) -> str:
+    """Elster A1700: eight characters XOR eight octets, each then added to the one before it, the first to the last."""
+    if not _SEED(operand):
+        raise SecretNeeded
+    if len(password) != 8:
+        raise BadSecret(why="it has not eight characters")
+    mixed = [ord(one) ^ other for one, other in zip(password, bytes.fromhex(operand), strict=True)]
+    last = mixed[-1]
+    result = bytearray()
+    for octet in mixed:
+        last = (octet + last) & 0xFF
+        result.append(last)
+    return result.hex().upper()

@@ -1,0 +1,394 @@
+"""Dialogues of programming mode as real makes hold them, character by character, in virtual time."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from custom_components.iec62056.protocol.access import Answer, Certainty, Permits
+from custom_components.iec62056.protocol.ascii import exchange, messages
+from custom_components.iec62056.protocol.errors import (
+    AnswerUnclear,
+    CheckWrong,
+    LoginError,
+    LoginUnanswered,
+    MeterBreak,
+    MeterRefused,
+    NoData,
+    NoProgramming,
+    PasswordNeeded,
+    PasswordRefused,
+    SecretNeeded,
+)
+from custom_components.iec62056.protocol.meter import Meter
+from custom_components.iec62056.protocol.model import CheckKind, LineProfile
+from custom_components.iec62056.protocol.p2 import Password
+from tests.protocol.scripted import Push, Reply, ScriptedLine
+from tests.protocol.telegrams import framed
+
+ASK = b"/?!\r\n"
+SELECT = b"\x06051\r\n"
+STAY = b"\x06001\r\n"
+NAK = b"\x15"
+ACK = b"\x06"
+XOR, SUM = CheckKind.XOR, CheckKind.SUM
+EIGHT_ZEROS = Password("00000000")
+
+
+def command(text: str, kind: CheckKind = XOR) -> bytes:
+    """SOH, the text, ETX and its check."""
+    covered = text.encode("latin-1") + b"\x03"
+    return b"\x01" + covered + bytes([messages.check_character(covered, kind)])
+
+
+def data(text: str, kind: CheckKind = XOR, end: bytes = b"\x03") -> bytes:
+    """STX, the text, its end and its check."""
+    covered = text.encode("latin-1") + end
+    return b"\x02" + covered + bytes([messages.check_character(covered, kind)])
+
+
+def fast(to: bytes, answer: bytes, **more: float | tuple[int, ...]) -> Reply:
+    """An answer within the session, at 9600 Bd."""
+    return Reply(to, answer, speed=9600, heard_at=9600, **more)  # type: ignore[arg-type]
+
+
+def opened(name: bytes, operand: str = "()", kind: CheckKind = XOR) -> list[Reply | Push]:
+    """A meter up to its operand."""
+    return [
+        Reply(ASK, name + b"\r\n"),
+        Reply(SELECT, command(f"P0\x02{operand}", kind), speed=9600),
+    ]
+
+
+def texts(answers: Iterable[Answer]) -> list[tuple[str, ...] | type[object]]:
+    """All values, or the kind of refusal."""
+    return [
+        type(answer.refusal)
+        if answer.register is None
+        else tuple(value.text for value in answer.register.values)
+        for answer in answers
+    ]
+
+
+# What makes do
+
+
+async def test_iskra_reads_at_once_and_answers_without_an_address() -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/ISK5ME170-0007"),
+            fast(command("R1\x021.8.0()"), data("(0012345.678*kWh)")),
+            fast(command("R1\x022.8.0()"), data("(0000000.246*kWh)")),
+        ]
+    )
+    answers = await Meter(line).read(("1.8.0", "2.8.0"))
+    assert texts(answers) == [("0012345.678",), ("0000000.246",)]
+    assert line.messages == [
+        ASK,
+        SELECT,
+        command("R1\x021.8.0()"),
+        command("R1\x022.8.0()"),
+        command("B0"),
+    ]
+
+
+async def test_lem_logs_in_reads_and_writes_with_r5_and_w5() -> None:
+    write = command("W5\x020.9.2(310517)(00000000)")
+    line = ScriptedLine(
+        [
+            *opened(b"/EMH5\\@D4EM4TX"),
+            fast(command("P1\x02(00000000)"), ACK),
+            fast(command("R5\x020.9.2()"), data("0.9.2(310516)")),
+            fast(write, ACK),
+            fast(command("R5\x020.9.2()"), data("0.9.2(310517)")),
+        ]
+    )
+    meter = Meter(line, password=EIGHT_ZEROS, permits=Permits(write=frozenset(("0.9.2",))))
+    written = await meter.write("0.9.2", "310517")
+    assert written.certainty is Certainty.CONFIRMED
+    assert write in line.messages
+    assert "00000000" not in line.trace.as_text()
+
+
+async def test_lzqj_answers_r1_with_ack_alone() -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/XYZ5LZQX"),
+            fast(command("R1\x021.8.0()"), ACK),
+            fast(command("R5\x021.8.0()"), data("1.8.0(1*kWh)")),
+            fast(command("R5\x022.8.0()"), data("2.8.0(2*kWh)")),
+        ]
+    )
+    assert texts(await Meter(line).read(("1.8.0", "2.8.0"))) == [("1",), ("2",)]
+
+
+async def test_metcom_log_with_blanks_before_its_line_ends() -> None:
+    rows = "".join(
+        f"P.98(0310517{hour:02}0000)(00)()(2)(91.1.0)()(91.1.9)()({hour})(0) \r\n"
+        for hour in range(3)
+    )
+    asked = "P.98(03105170000;03105180000)"
+    line = ScriptedLine(
+        [
+            *opened(b"/MCS5\\@V00507100", "(00000001)"),
+            fast(command("P1\x02(00000000)"), ACK),
+            fast(command(f"R5\x02{asked}"), data(rows)),
+        ]
+    )
+    (answer,) = await Meter(line, password=EIGHT_ZEROS).read((asked,))
+    assert answer.register is not None
+    assert [value.text for value in answer.register.values][:2] == ["0310517000000", "00"]
+    assert len(answer.register.values) == 30
+
+
+async def test_satec_sums_its_checks() -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/SAT5EM720", kind=SUM),
+            fast(command("P1\x02(9)", SUM), ACK),
+            fast(command("R1\x020.9.1()", SUM), data("(174635)", SUM)),
+        ]
+    )
+    assert command("P0\x02()", SUM)[-1:] == b"V"
+    assert texts(await Meter(line, password=Password("9")).read(("0.9.1",))) == [("174635",)]
+    assert line.messages[-1] == command("B0", SUM)
+
+
+async def test_data_in_place_of_the_operand_is_a_readout() -> None:
+    """MetCom: some answer the wish for programming mode with their list."""
+    line = ScriptedLine(
+        [
+            Reply(ASK, b"/MCS5\\@V00507100\r\n"),
+            Reply(SELECT, framed(b"F.F(00000000)\r\n1-0:1.8.1(123.34*kWh)\r\n"), speed=9600),
+        ]
+    )
+    assert texts(await Meter(line).read(("1.8.1", "F.F")))[0] == ("123.34",)
+    assert line.messages == [ASK, SELECT]
+
+
+async def test_break_in_place_of_the_operand() -> None:
+    line = ScriptedLine([Reply(ASK, b"/EMH5X\r\n"), Reply(SELECT, command("B0"), speed=9600)])
+    with pytest.raises(MeterBreak):
+        await Meter(line).read(("1.8.0",))
+    assert len(line.messages) == 2
+
+
+async def test_error_message_in_place_of_the_operand() -> None:
+    line = ScriptedLine([Reply(ASK, b"/EMH5X\r\n"), Reply(SELECT, data("(ERROR)"), speed=9600)])
+    with pytest.raises(MeterRefused):
+        await Meter(line).read(("1.8.0",))
+
+
+async def test_data_at_once_mean_no_programming_mode() -> None:
+    line = ScriptedLine([Reply(ASK, b"/KAM MX\r\n" + framed())])
+    with pytest.raises(NoProgramming):
+        await Meter(line).read(("1.8.0",))
+    assert line.messages == [ASK]
+
+
+async def test_data_just_behind_the_name_mean_none_either() -> None:
+    line = ScriptedLine([Reply(ASK, b"/LGZ5X\r\n"), Push(framed(), at=0.75, speed=300)])
+    with pytest.raises(NoProgramming):
+        await Meter(line).read(("1.8.0",))
+    assert line.messages == [ASK]
+
+
+async def test_operand_at_another_speed_than_announced_is_found_at_the_first() -> None:
+    """A meter that stays at 300 Bd whatever is selected."""
+    line = ScriptedLine(
+        [
+            Reply(ASK, b"/LGZ5X\r\n", times=2),
+            Reply(SELECT, command("P0\x02()"), speed=300),
+            Reply(STAY, command("P0\x02()"), speed=300),
+            Reply(command("R1\x021.8.0()"), data("(1*kWh)")),
+        ]
+    )
+    assert texts(await Meter(line).read(("1.8.0",))) == [("1",)]
+
+
+async def test_nothing_behind_the_option_select() -> None:
+    line = ScriptedLine([Reply(ASK, b"/LGZ5X\r\n", times=3)])
+    with pytest.raises(NoData):
+        await Meter(line, LineProfile(speed=9600)).read(("1.8.0",))
+    assert line.messages[-1] == command("B0")
+
+
+# Login
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (command("B0"), PasswordRefused),
+        (NAK, PasswordRefused),
+        (data("(ERROR)"), PasswordRefused),
+        (data("(ERROR02)"), SecretNeeded),
+        (command("P0\x02(77)"), PasswordRefused),
+        (data("hello(1)"), PasswordRefused),
+        (b"", LoginUnanswered),
+        (b"\x02(ER", LoginUnanswered),
+    ],
+)
+async def test_answers_to_a_password(answer: bytes, kind: type[LoginError]) -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/LGZ5X"),
+            fast(command("P1\x02(00000000)"), answer),
+            *opened(b"/LGZ5X"),
+            fast(command("R1\x021.8.0()"), data("(1*kWh)")),
+        ]
+    )
+    meter = Meter(line, password=EIGHT_ZEROS)
+    assert texts(await meter.read(("1.8.0",))) == [("1",)]
+    assert type(meter.refusal) is kind
+    assert line.messages.count(command("P1\x02(00000000)")) == 1
+
+
+async def test_damaged_acknowledgement_of_a_password_is_not_believed() -> None:
+    line = ScriptedLine(
+        [*opened(b"/LGZ5X"), fast(command("P1\x02(00000000)"), ACK, flip=(0,), times=1)]
+    )
+    with pytest.raises(LoginUnanswered):
+        async with Meter(line, password=EIGHT_ZEROS).conversation():
+            pass
+    assert line.messages[-1] == command("B0")
+
+
+async def test_password_asked_for_in_the_middle() -> None:
+    line = ScriptedLine([*opened(b"/LGZ5X"), fast(command("R1\x021.8.0()"), command("P0\x02(12)"))])
+    assert texts(await Meter(line).read(("1.8.0",))) == [PasswordNeeded]
+
+
+# Answers
+
+
+async def test_answer_to_another_question_is_not_taken() -> None:
+    line = ScriptedLine([*opened(b"/LGZ5X"), fast(command("R1\x021.8.0()"), data("2.8.0(1*kWh)"))])
+    assert texts(await Meter(line).read(("1.8.0",))) == [AnswerUnclear]
+
+
+async def test_parity_alone_damaged_is_the_data_s_own_check_s_matter() -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/LGZ5X"),
+            fast(command("R1\x021.8.0()"), data("(1*kWh)"), flip=(3,), mask=0x80),
+        ]
+    )
+    assert texts(await Meter(line).read(("1.8.0",))) == [("1",)]
+    assert NAK not in line.messages
+
+
+async def test_two_damages_that_hide_in_the_check_are_seen_by_parity() -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/LGZ5X"),
+            fast(command("R1\x021.8.0()"), data("(17*kWh)"), flip=(2, 3), mask=0x02),
+            fast(NAK, data("(17*kWh)")),
+        ]
+    )
+    assert texts(await Meter(line).read(("1.8.0",))) == [("17",)]
+
+
+async def test_nak_that_is_not_answered_leads_to_the_command_again() -> None:
+    line = ScriptedLine(
+        [
+            *opened(b"/LGZ5X"),
+            fast(command("R1\x021.8.0()"), data("(1*kWh)"), flip=(3,)),
+            fast(command("R1\x021.8.0()"), data("(1*kWh)")),
+        ]
+    )
+    assert texts(await Meter(line).read(("1.8.0",))) == [("1",)]
+
+
+async def test_lost_block_is_never_skipped() -> None:
+    """A second ACK would ask for the next block: the reading begins anew instead."""
+    first = data("P.01(1)(", end=b"\x04")
+    line = ScriptedLine(
+        [
+            *opened(b"/LGZ5X"),
+            fast(command("R6\x02P.01(;)"), first),
+            fast(ACK, b""),
+            *opened(b"/LGZ5X"),
+            fast(command("R6\x02P.01(;)"), first),
+            fast(ACK, data("2)")),
+        ]
+    )
+    assert texts(await Meter(line).read(("R6 P.01(;)",))) == [("1", "2")]
+    acknowledged = [place for place, sent in enumerate(line.messages) if sent == ACK]
+    assert [line.messages[place - 1][1:3] for place in acknowledged] == [b"R6", b"R6"]
+
+
+async def test_endless_blocks_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "MAX_ANSWER", 1000)
+    piece = data("9" * 100, end=b"\x04")
+    line = ScriptedLine(
+        [*opened(b"/LGZ5X"), fast(command("R6\x02P.01(;)"), piece), fast(ACK, piece, times=40)]
+    )
+    assert texts(await Meter(line).read(("R6 P.01(;)",))) == [CheckWrong]
+    assert line.messages.count(ACK) < 20
+
+
+async def test_order_that_was_not_understood_is_sent_again_but_never_on_silence() -> None:
+    write = command("W1\x02A(2)")
+    for answers, certainty, sent in (
+        ((NAK, ACK), Certainty.CONFIRMED, 2),
+        ((NAK, NAK, NAK, ACK), Certainty.REFUSED, 3),
+        ((b"",), Certainty.UNCONFIRMED, 1),
+    ):
+        line = ScriptedLine(
+            [
+                *opened(b"/LGZ5X"),
+                fast(command("R1\x02A()"), data("A(1)")),
+                *(fast(write, answer) for answer in answers),
+                *opened(b"/LGZ5X"),
+                fast(command("R1\x02A()"), data(f"A({2 if ACK in answers else 1})")),
+            ]
+        )
+        written = await Meter(line, permits=Permits(write=frozenset("A"))).write("A", "2")
+        assert written.certainty is certainty
+        assert line.messages.count(write) == sent
+
+
+async def test_damaged_acknowledgement_of_an_order_is_settled_by_reading() -> None:
+    write = command("W1\x02A(2)")
+    line = ScriptedLine(
+        [
+            *opened(b"/LGZ5X"),
+            fast(command("R1\x02A()"), data("A(1)")),
+            fast(write, ACK, flip=(0,)),
+            fast(command("R1\x02A()"), data("A(2)")),
+        ]
+    )
+    written = await Meter(line, permits=Permits(write=frozenset("A"))).write("A", "2")
+    assert written.certainty is Certainty.CONFIRMED
+    assert line.messages.count(write) == 1
+
+
+# The line
+
+
+async def test_fast_wake_up_is_ended_by_b1() -> None:
+    line = ScriptedLine([*opened(b"/LGZ5X"), fast(command("R1\x021.8.0()"), data("(1*kWh)"))])
+    profile = LineProfile(fast_wake_up=True)
+    assert texts(await Meter(line, profile).read(("1.8.0",))) == [("1",)]
+    assert line.messages[-1] == command("B1")
+
+
+@pytest.mark.parametrize(
+    ("name", "bus", "pause"),
+    [(b"/LGZ5X", False, 0.2), (b"/LGz5X", False, 0.02), (b"/LGz5X", True, 0.2)],
+)
+async def test_client_waits_its_reaction_time_and_no_longer(
+    name: bytes, bus: bool, pause: float
+) -> None:
+    line = ScriptedLine(
+        [
+            *opened(name),
+            fast(command("R1\x021.8.0()"), data("(1*kWh)"), after=pause),
+            fast(command("R1\x022.8.0()"), data("(2*kWh)"), after=pause),
+        ],
+        run=0,
+    )
+    await Meter(line, LineProfile(bus=bus)).read(("1.8.0", "2.8.0"))
+    first, second = (sent for sent in line.sent if sent.data[1:2] == b"R")
+    answered = first.ended + pause + len(data("(1*kWh)")) * 10 / 9600
+    assert second.began - answered == pytest.approx(pause, abs=1e-6)
