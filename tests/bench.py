@@ -13,6 +13,7 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.iec62056 import lines
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol import obis
+from custom_components.iec62056.protocol.access import NOTHING, Permits
 from custom_components.iec62056.protocol.ascii.signon import WHOLE_EFFORT, Effort
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.ladder import Hints
@@ -31,6 +32,7 @@ from custom_components.iec62056.protocol.model import (
     Value,
     Verdict,
 )
+from custom_components.iec62056.protocol.p2 import Password
 from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -148,6 +150,8 @@ class Bench:
     identified: int = 0
     climbs: list[Hints] = field(default_factory=list)
     efforts: list[Effort] = field(default_factory=list)
+    passwords: list[Password | None] = field(default_factory=list)
+    permits: list[Permits] = field(default_factory=list)
     pushes: asyncio.Queue[Reading | Exception] = field(default_factory=asyncio.Queue)
     hosts: dict[str, str] = field(default_factory=dict)
 
@@ -189,7 +193,13 @@ class Bench:
         profile: LineProfile,
         progress: ProgressCallback | None = None,
         effort: Effort = WHOLE_EFFORT,
+        keyring: object = None,
+        *,
+        password: Password | None = None,
+        permits: Permits = NOTHING,
     ) -> FakeMeter:
+        self.passwords.append(password)
+        self.permits.append(permits)
         self.profiles.append(profile)
         self.efforts.append(effort)
         return FakeMeter(self, line, profile, progress)
@@ -215,6 +225,7 @@ class FakeMeter:
         progress: ProgressCallback | None,
     ) -> None:
         self.profile = profile
+        self.refusal: MeterError | None = None
         self._bench = bench
         self._line = line
         self._progress = progress

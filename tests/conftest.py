@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.iec62056.const import CONF_NUMBER_CODE, DOMAIN
 
 from .bench import NUMBER, PORT, START, Bench
+from .parts.flow_texts import all_checked
 
 # The same cases in every run; `scripts/test --long` draws others, from a seed it prints.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -23,11 +24,18 @@ settings.register_profile("drawn", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
+# They have a Home Assistant and a browser of their own: scripts/test --browser.
+collect_ignore = ["browser"]
+
+
 @pytest.fixture(autouse=True)
 def _our_component(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant load the component, in tests that have a Home Assistant."""
     if "hass" in request.fixturenames:
         if "recorder_mock" in request.fixturenames:
+            if "freezer" in request.fixturenames:
+                # It takes the five minutes before its start for summed up, whatever time of day the test is run at.
+                request.getfixturevalue("freezer").move_to(START)
             # The recorder wants to be there before anything else is.
             request.getfixturevalue("recorder_mock")
         request.getfixturevalue("enable_custom_integrations")
@@ -39,15 +47,17 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
     freezer.move_to(START)
     bench = Bench()
     with (
+        all_checked(),
         patch("custom_components.iec62056.lines.open_line", bench.open_line),
         patch("custom_components.iec62056.lines._address", bench.address),
-        patch("custom_components.iec62056.coordinator.Meter", bench.meter),
-        patch("custom_components.iec62056.config_flow.Meter", bench.meter),
+        patch("custom_components.iec62056.access.Meter", bench.meter),
+        patch("custom_components.iec62056.push.Meter", bench.meter),
+        patch("custom_components.iec62056.read_flow.Meter", bench.meter),
         patch("custom_components.iec62056.placement.Meter", bench.meter),
         patch("custom_components.iec62056.moved.Meter", bench.meter),
         patch("custom_components.iec62056.coordinator.climb", bench.climb),
-        patch("custom_components.iec62056.config_flow.climb", bench.climb),
-        patch("custom_components.iec62056.config_flow.limit", lambda _line, _hints: 100.0),
+        patch("custom_components.iec62056.read_flow.climb", bench.climb),
+        patch("custom_components.iec62056.read_flow.limit", lambda _line, _hints: 100.0),
     ):
         yield bench
 

@@ -1,26 +1,25 @@
 """Damaged telegrams by the million: what the gates let through.
 
 Here: telegrams of two made-up meters under each kind of check, the ways in which characters come to harm, and the count
-of what became of them, through the client's own receiver and checks and the gates of the integration.
+of what became of them, through the client as it is and the gates of the integration.
     python -m tests.mutations [COUNT [SEED]]
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from multiprocessing import get_context
 import random
 import re
 import sys
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import NamedTuple, override
 
 from custom_components.iec62056.catalogue import (
     Context,
@@ -42,24 +41,21 @@ from custom_components.iec62056.plausibility import (
     limits_of,
     nature_of,
 )
-from custom_components.iec62056.protocol.ascii import checks
-from custom_components.iec62056.protocol.ascii.listen import Listener
-from custom_components.iec62056.protocol.ascii.receive import Receiver
-from custom_components.iec62056.protocol.ascii.session import Session
-from custom_components.iec62056.protocol.errors import OtherProtocol
+from custom_components.iec62056.protocol.errors import MeterError
+from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import (
     CheckKind,
     Health,
     LineProfile,
     Medium,
+    Mode,
     Reading,
     Register,
     Verdict,
 )
-from custom_components.iec62056.protocol.registers import registers
-from custom_components.iec62056.protocol.trace import Tally
 
 from .protocol import telegrams
+from .protocol.scripted import ScriptedLine
 
 SEED = 62056
 START = 1_800_000_000
@@ -217,47 +213,58 @@ def harmed(
 # The frame's gate
 
 
-class Arrived(NamedTuple):
-    """A telegram that passed the frame's gate."""
-
-    receiver: Receiver
-    verdict: Verdict
-
-
 _CLEAR = bytes(code & 0x7F for code in range(256))
 
 
-def arrive(wire: bytes, kind: CheckKind) -> list[Arrived]:
+class Wire(ScriptedLine):
+    """A line on which those runs of characters come, as they are: when the meter is called, or unasked."""
+
+    def __init__(self, *runs: bytes, unasked: bool) -> None:
+        super().__init__(speed=9600, can_switch=False)
+        self._runs = list(runs)
+        self._unasked = unasked
+
+    @override
+    async def read(self, deadline: float) -> bytes:
+        if not self._runs or not (self._unasked or self.sent):
+            self._now = max(self._now, deadline)
+            return b""
+        run = self._runs.pop(0)
+        self.tally.count(run)
+        return run.translate(_CLEAR)
+
+
+async def _called(wire: bytes, profile: LineProfile) -> list[Reading]:
+    name, end, data = wire.partition(b"\n")
+    return [await Meter(Wire(name + end, data, unasked=False), profile).read_all()]
+
+
+async def _heard(wire: bytes, profile: LineProfile) -> list[Reading]:
+    # The next telegram's beginning ends one without an end.
+    slash = b"/" if max(wire) < 128 else with_parity(b"/")
+    line = Wire(wire + slash, unasked=True)
+    meter = Meter(line, replace(profile, mode=Mode.D, listen_speed=9600))
+    found: list[Reading] = []
+    with suppress(MeterError):
+        # Not a comprehension: what came before the line fell silent counts.
+        async for reading in meter.listen():
+            found.append(reading)  # noqa: PERF401
+    return found
+
+
+def arrive(wire: bytes, kind: CheckKind) -> list[Reading]:
     """What the client makes of a telegram whose kind of check is known: nothing where it refuses it."""
     profile = LineProfile(check_kind=kind, medium=Medium.ELECTRICITY)
-    tally = Tally()
-    tally.count(wire)
-    characters = wire.translate(_CLEAR)
-    if kind is CheckKind.CRC16:
-        return _pushed(characters, profile, tally)
-    line: Any = SimpleNamespace(
-        tally=tally, speed=9600, now=float, utcnow=partial(datetime.fromtimestamp, START, UTC)
-    )
-    session = Session(line, profile)
-    session._data_from = Tally()
-    receiver = Receiver()
-    receiver.feed(characters)
-    receiver.end()
-    return [] if session._fault(receiver) else [Arrived(receiver, session.verdict)]
-
-
-def _pushed(characters: bytes, profile: LineProfile, tally: Tally) -> list[Arrived]:
-    """As `Meter.listen` does it; the next telegram's beginning ends one without an end."""
+    work = (_heard if kind is CheckKind.CRC16 else _called)(wire, profile)
     try:
-        whole = Listener().feed(characters + b"/")
-    except OtherProtocol:
+        # Nobody else is there to wait for.
+        while True:
+            work.send(None)
+    except StopIteration as done:
+        found: list[Reading] = done.value
+        return found
+    except MeterError:
         return []
-    judged = [Arrived(one, checks.verdict(profile, one.fits)) for one in whole]
-    return [
-        one
-        for one in judged
-        if one.verdict is not Verdict.WRONG and tally.wrong <= (one.verdict is Verdict.RIGHT)
-    ]
 
 
 # The other gates
@@ -283,10 +290,9 @@ class Known:
         return 0 if self.kind is CheckKind.CRC16 else self.good.index(b"\n") + 1
 
 
-def first_of_each(receiver: Receiver) -> dict[str, Register]:
-    found, _ = registers(receiver.datasets, Medium.ELECTRICITY)
+def first_of_each(reading: Reading) -> dict[str, Register]:
     first: dict[str, Register] = {}
-    for register in found:
+    for register in reading.registers:
         first.setdefault(register.key, register)
     return first
 
@@ -356,9 +362,9 @@ def known(kind: CheckKind, content: Callable[[int], list[str]]) -> Known:
     )
 
 
-def _only(characters: bytes, kind: CheckKind) -> Receiver:
+def _only(characters: bytes, kind: CheckKind) -> Reading:
     (arrived,) = arrive(with_parity(characters), kind)
-    return arrived.receiver
+    return arrived
 
 
 def _context(now: dict[str, Register]) -> Context:
@@ -371,14 +377,13 @@ def fate(meter: Known, wire: bytes) -> tuple[Fate, Register | None]:
     arrived = arrive(wire, meter.kind)
     worst = Fate.RIGHT if arrived else Fate.FRAME
     which: Register | None = None
-    for receiver, verdict in arrived:
-        for key, register in first_of_each(receiver).items():
+    for reading in arrived:
+        checked = reading.health.check is Verdict.RIGHT
+        for key, register in first_of_each(reading).items():
             # A value of the telegram before is no wrong one.
             if any(_same(register, one.get(key)) for one in (meter.registers, meter.earlier)):
                 continue
-            case = case_of(
-                register, meter.context, meter.units, meter.at, checked=verdict is Verdict.RIGHT
-            )
+            case = case_of(register, meter.context, meter.units, meter.at, checked=checked)
             known_before = key in meter.records
             _, judged = judge(meter.records.get(key, Record()), case, newcomer=not known_before)
             found = Fate.PUBLISHED

@@ -1,6 +1,8 @@
 """Readings through the gates: what joins the state, and whose readings they are."""
 
+from collections.abc import Collection
 from dataclasses import replace
+from decimal import Decimal
 import json
 
 import pytest
@@ -106,6 +108,74 @@ def test_dashes_are_no_value_until_there_is_one() -> None:
     assert text_of(state, "1-0:16.7.0") == "01.250"
     _, state = after(sent(), sent(1, {"16.7": "-.--"}), sent(2, {"16.7": "-.--"}))
     assert text_of(state, "1-0:16.7.0") == "001.250"
+
+
+@pytest.mark.parametrize(("amperes", "doubts"), [(None, {}), (25, {"1-0:1.8.0"}), (63, {})])
+def test_the_fuse_bounds_what_is_believed_at_once(
+    amperes: int | None, doubts: Collection[str]
+) -> None:
+    """A kilowatt hour in two minutes: thirty kilowatts."""
+    beliefs, state = after(sent())
+    fuse = None if amperes is None else Decimal(amperes)
+    taken = beliefs.take(sent(2, {"1.8.0": "012346.678*kWh"}), PROFILE, state, {}, fuse)
+    assert set(taken.beliefs.holds) == set(doubts)
+
+
+def of_maximum(minute: float, number: str, time: str, *, checked: bool = False) -> Reading:
+    found = reading({**HOUSEHOLD, "1.6.0": [f"{number}*kW", time]}, at=later(minute))
+    return found if checked else replace(found, health=NO_CHECK)
+
+
+def time_of(state: MeterState | None) -> str:
+    assert state is not None
+    return state.registers["1-0:1.6.0"].register.values[1].text
+
+
+def test_time_of_a_maximum_moves_with_it_or_twice() -> None:
+    """Without a check character, a time that changes alone is a damaged one, until it comes again."""
+    first = [of_maximum(n / 10, "03.210", "26-11-20 18:15") for n in range(2)]
+    _, state = after(*first, of_maximum(1, "03.210", "26-11-20 13:15"))
+    assert time_of(state) == "26-11-20 18:15"
+    _, state = after(*first, *(of_maximum(n, "03.210", "26-11-22 12:15") for n in (1, 2)))
+    assert time_of(state) == "26-11-22 12:15"
+    _, state = after(*first, of_maximum(1, "03.310", "26-11-22 12:15"))
+    assert time_of(state) == "26-11-22 12:15"
+    # A check character vouches for it.
+    _, state = after(
+        of_maximum(0, "03.210", "26-11-20 18:15", checked=True),
+        of_maximum(1, "03.210", "26-11-20 13:15", checked=True),
+    )
+    assert time_of(state) == "26-11-20 13:15"
+
+
+def test_time_of_the_reading_itself_is_not_waited_for_long() -> None:
+    """Some meters stamp each value with the moment: in three readings it is known to change by itself."""
+    times = [of_maximum(n, "03.210", f"26-11-22 12:{n:02}") for n in range(9)]
+    for number in range(5, 10):
+        _, state = after(*times[:number])
+        assert time_of(state) == f"26-11-22 12:{number - 1:02}"
+
+
+def test_registers_that_an_unchecked_reading_lacks_stay_known() -> None:
+    """Part of a telegram is no other meter, and what it has stands for itself."""
+    sent_again = reading({"C.1.0": [NUMBER], "2.8.0": ["000012.004*kWh"]}, at=later(1))
+    beliefs, state = after(
+        sent(0, checked=False), sent(0.1, checked=False), replace(sent_again, health=NO_CHECK)
+    )
+    assert state is not None
+    assert len(state.registers) == len(HOUSEHOLD)
+    assert text_of(state, "1-0:1.8.0") == "012345.678"
+    assert state.registers["1-0:1.8.0"].received == later(0.1)
+    assert text_of(state, "1-0:2.8.0") == "000012.004"
+    assert not beliefs.holds
+    # What comes back is no newcomer.
+    _, state = after(
+        sent(0, checked=False),
+        sent(0.1, checked=False),
+        replace(sent_again, health=NO_CHECK),
+        sent(2, {"1.8.0": "012345.700*kWh"}, checked=False),
+    )
+    assert text_of(state, "1-0:1.8.0") == "012345.700"
 
 
 def test_damaged_number_is_no_other_meter() -> None:

@@ -15,7 +15,6 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.iec62056.catalogue import context_of, describe_all, native
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import interval_of
 from custom_components.iec62056.protocol.model import (
     CheckKind,
     LineProfile,
@@ -23,6 +22,7 @@ from custom_components.iec62056.protocol.model import (
     Mode,
     Obis,
 )
+from custom_components.iec62056.schedule import interval_of
 from custom_components.iec62056.state import MOST_REGISTERS, MOST_TELEGRAM_BYTES, MeterState
 from custom_components.iec62056.store import (
     MeterStore,

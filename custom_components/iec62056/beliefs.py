@@ -21,6 +21,8 @@ from .plausibility import (
     Record,
     Sample,
     accept,
+    begun_anew,
+    judge,
     judge_reading,
     limits_of,
     nature_of,
@@ -61,12 +63,17 @@ class Exchange:
 
 
 class Taken(NamedTuple):
-    """What a reading has led to. `again`: a second one, made at once, can settle a doubt."""
+    """What a reading has led to. `again`: a second one, made at once, can settle a doubt.
+
+    `anew` are the totals that were seen to begin anew, by the keys of their descriptions, and what each has counted
+    besides the change of its number, in the unit of its sensor.
+    """
 
     beliefs: Beliefs
     state: MeterState | None
     again: bool
     held: int
+    anew: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +111,27 @@ class Beliefs:
         profile: LineProfile,
         state: MeterState | None,
         units: Mapping[str, str],
+        amperes: Decimal | None = None,
     ) -> Taken:
         """Judge a reading and join to the state what may be published of it.
 
-        `units` are those the sensors have. The state stays the very same where nothing of the reading is believed.
+        `units` are those the sensors have, `amperes` what the connection is fused for, per phase. The state stays the very same where nothing of the reading is believed.
         """
-        judge = _Judge(self, reading, state, units)
+        judging = _Judge(self, reading, state, units, amperes)
         if (other := self.exchange) is not None:
-            if judge.says == other.number:
-                return self._of_other(other, reading, profile, state, units)
-            if judge.says != judge.known_as:
+            if judging.says == other.number:
+                return self._of_other(other, reading, profile, state, units, amperes=amperes)
+            if judging.says != judging.known_as:
                 # Without a number it may be either's.
-                return Taken(self, state, again=False, held=0)
-        judge.run()
-        if judge.exchanged:
-            other = Exchange(judge.says or "", Beliefs())
-            return self._of_other(other, reading, profile, state, units)
-        believed = replace(reading, registers=judge.believed())
+                return Taken(self, state, again=False, held=0, anew={})
+        judging.run()
+        if judging.exchanged:
+            other = Exchange(judging.says or "", Beliefs())
+            return self._of_other(other, reading, profile, state, units, amperes=amperes)
+        believed = replace(reading, registers=judging.believed())
         if not believed.registers:
-            return judge.result(state)
-        return judge.result(MeterState.of(believed, profile, state))
+            return judging.result(state)
+        return judging.result(MeterState.of(believed, profile, state))
 
     def _of_other(
         self,
@@ -132,15 +140,17 @@ class Beliefs:
         profile: LineProfile,
         state: MeterState | None,
         units: Mapping[str, str],
+        *,
+        amperes: Decimal | None,
     ) -> Taken:
         """Learn the other meter beside the known one; nothing of it is published."""
-        taken = other.beliefs.take(reading, profile, other.state, units)
+        taken = other.beliefs.take(reading, profile, other.state, units, amperes)
         base = dict(other.base)
         for key, record in taken.beliefs.records.items():
             if record.good is not None and record.good.number is not None:
                 base.setdefault(key, record.good.number)
         exchange = Exchange(other.number, taken.beliefs, taken.state, base)
-        return Taken(replace(self, exchange=exchange), state, taken.again, held=0)
+        return Taken(replace(self, exchange=exchange), state, taken.again, held=0, anew={})
 
     def believe(
         self, key: str, state: MeterState, units: Mapping[str, str]
@@ -250,7 +260,14 @@ class _Value(NamedTuple):
             register_timestamp(self.register.obis, index, values[index].text) is not None
         )
 
-    def case(self, received: datetime, record: Record | None, *, checked: bool) -> Case:
+    def case(
+        self,
+        received: datetime,
+        record: Record | None,
+        *,
+        checked: bool,
+        amperes: Decimal | None = None,
+    ) -> Case:
         """The value as the gates see it; a text where numbers were is none."""
         at = received.timestamp()
         good = None if record is None else record.good
@@ -265,7 +282,7 @@ class _Value(NamedTuple):
             number = value if isinstance(value, Decimal) else None
         if nature is Nature.NAME:
             nature = Nature.FREE
-        limits = limits_of(nature, self.description.unit)
+        limits = limits_of(nature, self.description.unit, amperes)
         return Case(Sample(number, text, unit, at, checked), nature, limits)
 
 
@@ -291,8 +308,11 @@ class _Judge:
         reading: Reading,
         state: MeterState | None,
         units: Mapping[str, str],
+        amperes: Decimal | None,
     ) -> None:
+        self._amperes = amperes
         self._before = before
+        self._known = {} if state is None else state.registers
         self._reading = reading
         self._registers: dict[str, Register] = {}
         for register in reading.registers:
@@ -358,7 +378,7 @@ class _Judge:
             known = records.get(one.key)
             if known is None and len(records) >= MOST_REGISTERS:
                 continue
-            case = one.case(received, known, checked=checked)
+            case = one.case(received, known, checked=checked, amperes=self._amperes)
             (free if self._is_free(one, case, known) else cases)[one.key] = case
         after, judged = judge_reading(records, cases, name)
         another = self._name in judged and not judged[self._name].good
@@ -372,6 +392,8 @@ class _Judge:
                 after[key], judged[key] = _seen(records, key, case)
         for key, case in cases.items():
             self._vary(key, case, judged, after)
+        if not checked:
+            self._judge_times(judged, after)
         self._records, self._judged = after, judged
 
     def _is_free(self, one: _Value, case: Case, known: Record | None) -> bool:
@@ -379,6 +401,26 @@ class _Judge:
         if case.nature is Nature.NAME:
             return one.is_clock or one.key in self._varying
         return case.sample.number is None and (known is None or known.good is None)
+
+    def _judge_times(self, judged: dict[str, Judgement], after: dict[str, Record]) -> None:
+        """Where a maximum has not moved, nor has its time: without a check, a second reading must say so too."""
+        received = self._reading.received.timestamp()
+        for one in self._values:
+            known = self._known.get(one.register.key)
+            if known is None or not judged.get(one.key, _UNSEEN).good:
+                continue
+            key = f"{one.register.key}@"
+            if key in self._varying or not _time_alone_differs(known.register, one.register):
+                after.pop(key, None)
+                continue
+            good = Sample(None, repr(known.register.values), None, received, checked=True)
+            before = after.get(key, Record(good=good))
+            sample = Sample(None, repr(one.register.values), None, received, checked=False)
+            after[key], judged[one.key] = judge(before, Case(sample, Nature.NAME))
+            if not judged[one.key].good and len(before.held) >= DIFFERENT_TEXTS:
+                # It is the time of the reading.
+                self._varying.add(key)
+                judged[one.key] = BELIEVED
 
     def _vary(
         self,
@@ -439,7 +481,28 @@ class _Judge:
             exchange=None,
         )
         again = any(one.again for one in self._judged.values())
-        return Taken(beliefs, state, again, held)
+        return Taken(beliefs, state, again, held, self._begun_anew())
+
+    def _begun_anew(self) -> dict[str, Decimal]:
+        found = {}
+        for one in self._values:
+            known = self._before.records.get(one.key)
+            if known is not None and (
+                more := begun_anew(known, self._records[one.key], one.nature)
+            ):
+                found[one.key] = more
+        return found
+
+
+def _time_alone_differs(known: Register, sent: Register) -> bool:
+    """Whether the numbers are the same, and a time beside them is not."""
+    if len(known.values) != len(sent.values) or known.values == sent.values:
+        return False
+    return all(
+        before == now
+        or (index > 0 and register_timestamp(known.obis, index, before.text) is not None)
+        for index, (before, now) in enumerate(zip(known.values, sent.values, strict=True))
+    )
 
 
 def _seen(records: Mapping[str, Record], key: str, case: Case) -> tuple[Record, Judgement]:

@@ -26,22 +26,28 @@ class Budget:
         kept = self._of_last_day(now)
         return len(kept.due) + len(kept.asked)
 
-    def next_due(self, now: datetime, received: datetime) -> datetime:
-        """When the next reading is due by itself: a day after the last one, and after the last try."""
-        return max((received, *self._of_last_day(now).due)) + DAY
+    def last_due(self, now: datetime, received: datetime) -> datetime:
+        """The time of the last reading, or of the last try of one that was due."""
+        return max((received, *self._of_last_day(now).due))
 
-    def allows(self, now: datetime, received: datetime) -> bool:
-        """Whether the meter may be woken once more. `received` is the time of its last reading."""
+    def next_free(self, now: datetime) -> datetime:
+        """When the day has a wake-up left."""
+        kept = self._of_last_day(now)
+        spent = sorted((*kept.due, *kept.asked))
+        return now if len(spent) < WAKE_UPS_A_DAY else spent[-WAKE_UPS_A_DAY] + DAY
+
+    def allows(self, now: datetime, due: datetime) -> bool:
+        """Whether the meter may be woken once more. `due` is when its next reading is due by itself."""
         kept = self._of_last_day(now)
         left = WAKE_UPS_A_DAY - len(kept.due) - len(kept.asked)
-        if now >= self.next_due(now, received):
+        if now >= due:
             return left > 0
         return left > 0 and len(kept.asked) < WAKE_UPS_A_DAY - KEPT_BACK
 
-    def woken(self, now: datetime, received: datetime) -> Self:
+    def woken(self, now: datetime, due: datetime) -> Self:
         """The budget with one wake-up more; to be kept before the meter is woken."""
         kept = self._of_last_day(now)
-        if now >= self.next_due(now, received):
+        if now >= due:
             return replace(kept, due=(*kept.due, now))
         return replace(kept, asked=(*kept.asked, now))
 

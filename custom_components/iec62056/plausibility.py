@@ -29,6 +29,7 @@ __all__ = [
     "Record",
     "Sample",
     "accept",
+    "begun_anew",
     "judge",
     "judge_reading",
     "limits_of",
@@ -149,6 +150,18 @@ def accept(record: Record, nature: Nature) -> Record:
     return record
 
 
+def begun_anew(before: Record, after: Record, nature: Nature) -> Decimal:
+    """What a total has counted besides the change of its number: nothing, unless it was seen to begin anew."""
+    last, first = before.good, after.good
+    if last is None or first is None or _change(last, first) >= 0:
+        return _NOTHING
+    if nature is Nature.PERIODIC:
+        return last.number or _NOTHING
+    if nature is Nature.TOTAL and first.form is not None:
+        return _modulus(last, first.form)
+    return _NOTHING
+
+
 def _doubt(record: Record, case: Case, newcomer: bool) -> Doubt | None:
     """The gravest reason not to believe a value at once."""
     sample, good = case.sample, record.good
@@ -204,10 +217,15 @@ def _rolled_over(record: Record, good: Sample, sample: Sample, case: Case) -> bo
         return False
     if before._replace(blanks=form.blanks) != form:
         return False
-    modulus = _scale(good).scaleb(form.width)
+    modulus = _modulus(good, form)
     rise = _change(good, sample) + modulus
     possible = _within(good, sample, rise, max(_rates(record, case), default=None))
     return possible and rise <= ROLL_OVER_SPAN * modulus
+
+
+def _modulus(good: Sample, form: Form) -> Decimal:
+    """The first number that the digits before the point cannot show, in the unit of the entity."""
+    return _scale(good).scaleb(form.width)
 
 
 def _rate(record: Record, case: Case) -> Decimal | None:

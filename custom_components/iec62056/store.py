@@ -18,6 +18,7 @@ from .beliefs import Beliefs
 from .budget import Budget
 from .const import DOMAIN, LOGGER
 from .derived_memory import Memory
+from .gaps import Past
 from .state import MeterState
 from .steps import Step
 
@@ -45,6 +46,7 @@ class Stored:
     budget: Budget = field(default_factory=Budget)
     steps: tuple[Step, ...] = ()
     memory: Memory = field(default_factory=Memory)
+    past: Past = field(default_factory=Past)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""
@@ -56,6 +58,7 @@ class Stored:
             "budget": self.budget.as_dict(),
             "steps": [step.as_dict() for step in self.steps],
             "memory": self.memory.as_dict(),
+            "past": self.past.as_dict(),
         }
 
 
@@ -65,7 +68,12 @@ class MeterStore:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
         self._store: Store[dict[str, Any]] = Store(
-            hass, VERSION, f"{DOMAIN}.{entry_id}", minor_version=MINOR_VERSION
+            hass,
+            VERSION,
+            f"{DOMAIN}.{entry_id}",
+            # Half a file would forget how often a battery was asked today.
+            atomic_writes=True,
+            minor_version=MINOR_VERSION,
         )
         self._pending: Callable[[], Stored] | None = None
 
@@ -85,6 +93,7 @@ class MeterStore:
                 Budget.from_dict(data["budget"]) if "budget" in data else Budget(),
                 tuple(Step.from_dict(step) for step in data.get("steps", ())),
                 self._memory(data.get("memory")),
+                self._past(data.get("past")),
             )
         except (
             HomeAssistantError,
@@ -119,6 +128,14 @@ class MeterStore:
         except AttributeError, KeyError, TypeError, ValueError:
             LOGGER.warning("What %s remembers of earlier readings cannot be used", self._store.key)
             return Memory()
+
+    def _past(self, data: Any) -> Past:
+        """What is forgotten of earlier outages is not filled."""
+        try:
+            return Past() if data is None else Past.from_dict(data)
+        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
+            LOGGER.warning("What %s says of earlier outages cannot be used", self._store.key)
+            return Past()
 
     @callback
     def async_save_later(self, content: Callable[[], Stored], delay: float) -> None:

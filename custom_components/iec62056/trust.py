@@ -3,9 +3,14 @@
 Here: beliefs, budget and steps kept together with the state, so that they are stored in one piece; and what follows
 from the answers to the questions.
 Never here: when a reading is made and how; the judgement itself (beliefs), the questions' texts (doubts).
+
+Whatever sends something to a meter on its battery asks here first: `check_budget` where a person has asked for it, which
+refuses with a sentence; then `async_may_wake` on the open line, just before the first character is sent, which counts.
+Where that says no, nothing is sent. There is no third way.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,13 +28,15 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from .beliefs import Beliefs, Exchange
+from .beliefs import Beliefs, Exchange, Taken
 from .budget import Budget
-from .catalogue import Description, clean_text, context_of, describe_all, kept_unit
+from .catalogue import clean_text, context_of, describe_all, kept_unit
 from .const import CONF_NUMBER_CODE, DOMAIN
 from .doubts import LONGEST, async_ask
+from .protocol.ascii.checks import WRONG_ALIKE, without_check
 from .protocol.errors import CheckWrong, MeterError
-from .protocol.model import CheckKind, LineProfile, Reading
+from .protocol.model import LineProfile, Reading
+from .settings import CONF_AMPERES
 from .state import MeterState
 from .steps import PERIOD, Step, async_correct
 from .store import Stored, async_hand_over
@@ -37,8 +44,6 @@ from .store import Stored, async_hand_over
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
 
-# A check that is wrong over so many readings, which are otherwise alike, is the meter's own.
-WRONG_CHECKS: Final = 3
 HOUR: Final = timedelta(hours=1)
 _TOTALS: Final = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
 
@@ -82,24 +87,35 @@ class Trust:
 
     def wants_again(self, reading: Reading, profile: LineProfile) -> bool:
         """Whether a second reading, made at once, would settle a doubt."""
-        coordinator = self._coordinator
-        return self.beliefs.take(reading, profile, coordinator.data, coordinator.units).again
+        return self._judge(reading, profile).again
 
     @callback
     def take(self, reading: Reading, profile: LineProfile) -> MeterState | None:
         """Judge a reading; the state with what may be published of it, None where nothing ever was."""
-        coordinator = self._coordinator
-        taken = self.beliefs.take(reading, profile, coordinator.data, coordinator.units)
+        taken, before = self._judge(reading, profile), self.beliefs
         self.beliefs = taken.beliefs
         self.counts["held"] += taken.held
         self.counts["retries"] += reading.health.retries
         self._wrong_checks = (b"", 0)
         self._ask(taken.state)
         state = taken.state
-        if state is not None and state is coordinator.data:
+        if state is not None and taken.anew:
+            self._add_steps(*self._steps(before, state, taken.anew))
+        if state is not None and state is self._coordinator.data:
             # The line and its health are known anew, the values keep their age.
             state = replace(state, profile=profile, health=reading.health)
         return state
+
+    def _judge(self, reading: Reading, profile: LineProfile) -> Taken:
+        coordinator = self._coordinator
+        amperes = coordinator.config_entry.options.get(CONF_AMPERES)
+        return self.beliefs.take(
+            reading,
+            profile,
+            coordinator.data,
+            coordinator.units,
+            None if amperes is None else Decimal(str(amperes)),
+        )
 
     @callback
     def count_failure(self, err: MeterError) -> None:
@@ -113,32 +129,37 @@ class Trust:
 
     # The battery
 
-    def next_due(self) -> datetime:
-        """When a meter on its battery is read next by itself."""
-        return self.budget.next_due(dt_util.utcnow(), self._coordinator.data.received)
+    def last_due(self, received: datetime) -> datetime:
+        """When a meter on its battery was last read, or tried because that was due."""
+        return self.budget.last_due(dt_util.utcnow(), received)
+
+    def next_free(self, now: datetime) -> datetime:
+        """When its day has a wake-up left."""
+        return self.budget.next_free(now)
 
     def check_budget(self) -> None:
         """Raise ServiceValidationError where a person asks for more than the battery is to bear."""
-        now = dt_util.utcnow()
-        if self.budget.allows(now, self._coordinator.data.received):
+        now, due = dt_util.utcnow(), self._coordinator.due
+        if self.budget.allows(now, due):
             return
+        wait = max(due, self.next_free(now)) - now
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="budget_spent",
-            translation_placeholders={"hours": str(ceil((self.next_due() - now) / HOUR))},
+            translation_placeholders={"hours": str(ceil(wait / HOUR))},
         )
 
     @property
     def may_wake(self) -> bool:
         """Whether the day has a wake-up left."""
-        return self.budget.allows(dt_util.utcnow(), self._coordinator.data.received)
+        return self.budget.allows(dt_util.utcnow(), self._coordinator.due)
 
     async def async_may_wake(self) -> bool:
-        """Count a wake-up before it is sent, so that no crash forgets it. False where the day has none left."""
-        now, received = dt_util.utcnow(), self._coordinator.data.received
-        if not self.budget.allows(now, received):
+        """Count a wake-up before it is sent, so that no crash forgets it. False where the day has none left: send nothing."""
+        now, due = dt_util.utcnow(), self._coordinator.due
+        if not self.budget.allows(now, due):
             return False
-        self.budget = self.budget.woken(now, received)
+        self.budget = self.budget.woken(now, due)
         await self._coordinator.async_save_now()
         self._coordinator.async_update_listeners()
         return True
@@ -149,11 +170,9 @@ class Trust:
     def async_believe(self, key: str) -> None:
         """The value that is held is right."""
         coordinator = self._coordinator
-        beliefs, state = self.beliefs.believe(key, coordinator.data, coordinator.units)
-        self.beliefs = beliefs
-        for _, description in self._totals(coordinator.data):
-            if description.key == key:
-                self._add_steps(Step(key, dt_util.utcnow(), Decimal(0), description.unit))
+        before = self.beliefs
+        self.beliefs, state = before.believe(key, coordinator.data, coordinator.units)
+        self._add_steps(*self._steps(before, coordinator.data, {key: Decimal(0)}))
         self._publish(state)
 
     @callback
@@ -173,9 +192,7 @@ class Trust:
         """This meter computes its check in a way of its own."""
         coordinator = self._coordinator
         self._wrong_checks = (b"", 0)
-        coordinator.profile = replace(
-            coordinator.profile, check_kind=CheckKind.NONE, check_candidate=None
-        )
+        coordinator.profile = without_check(coordinator.profile)
         self._publish(replace(coordinator.data, profile=coordinator.profile))
 
     async def async_go_on(self) -> bool:
@@ -185,13 +202,7 @@ class Trust:
         if found is None:
             return False
         other, state = found
-        before, offsets = coordinator.data, self._offsets(other)
-        now = dt_util.utcnow()
-        steps = [
-            Step(description.key, now, offsets[description.key], description.unit)
-            for _, description in self._totals(before)
-            if description.key in offsets
-        ]
+        steps = self._steps(self.beliefs, coordinator.data, self._offsets(other))
         self.beliefs, coordinator.data = other.beliefs, state
         self.steps = (*self.steps, *steps)
         self._ask()
@@ -254,16 +265,22 @@ class Trust:
                 offsets[key] = record.good.number - base
         return offsets
 
-    def _totals(self, state: MeterState) -> list[tuple[str, Description]]:
-        """The registers of which the recorder makes sums."""
+    def _steps(
+        self, before: Beliefs, state: MeterState, offsets: Mapping[str, Decimal]
+    ) -> list[Step]:
+        """The steps of those totals of which the recorder makes sums; `before` is what was believed until now."""
         context = context_of(state.reading)
-        units = self._coordinator.units
-        return [
-            (key, kept_unit(description, units.get(description.key)))
-            for key, known in state.registers.items()
-            for description in describe_all(known.register, context)
-            if description.state_class in _TOTALS
-        ]
+        units, now = self._coordinator.units, dt_util.utcnow()
+        steps = []
+        for known in state.registers.values():
+            for description in describe_all(known.register, context):
+                key = description.key
+                if key in offsets and description.state_class in _TOTALS:
+                    good = before.records[key].good
+                    last = None if good is None else good.number
+                    unit = kept_unit(description, units.get(key)).unit
+                    steps.append(Step(key, now, offsets[key], unit, last))
+        return steps
 
     def _rename(self, old: str, new: str) -> None:
         """Let device and entities be known by the other meter's number."""
@@ -330,6 +347,6 @@ class Trust:
     @callback
     def _ask(self, state: MeterState | None = None) -> None:
         entry = self._coordinator.config_entry
-        check = self._wrong_checks[1] >= WRONG_CHECKS
+        check = self._wrong_checks[1] >= WRONG_ALIKE
         known = state or self._coordinator.data
         async_ask(self._hass, entry.entry_id, entry.title, self.beliefs, known, check=check)

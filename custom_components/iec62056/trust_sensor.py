@@ -11,8 +11,9 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .coordinator import MeterConfigEntry, runs_on_battery
+from .coordinator import MeterConfigEntry
 from .link_sensor import LinkDescription, LinkSensor
+from .schedule import runs_on_battery
 
 HELD_VALUES: Final = LinkDescription(
     key="held_values",

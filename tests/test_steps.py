@@ -1,0 +1,113 @@
+"""A total that begins anew: each hour has what was used, whatever the recorder makes of the number."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
+import json
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder.core import Recorder
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.steps import PATIENCE, PERIOD, Step, async_correct
+
+from .bench import NUMBER, START, Bench, entity_id, later, reading, state
+from .test_exchange import changes, sum_up
+
+ENERGY = "1-0:1.8.0"
+PERIODIC = "1-0:1.9.0"
+
+
+def test_a_step_survives_storage() -> None:
+    for last in (None, Decimal("12345.678")):
+        step = Step(ENERGY, later(7), Decimal("-3.25"), "kWh", last)
+        assert Step.from_dict(json.loads(json.dumps(step.as_dict()))) == step
+    older = Step(ENERGY, later(7), Decimal(1), None).as_dict()
+    del older["last"]
+    assert Step.from_dict(older) == Step(ENERGY, later(7), Decimal(1), None)
+
+
+@pytest.fixture
+async def metered(
+    recorder_mock: Recorder, hass: HomeAssistant, entry: MockConfigEntry, bench: Bench
+) -> MockConfigEntry:
+    """A meter whose readings a test makes."""
+    assert await async_setup_component(hass, "sensor", {})
+    # As a person who enables it has it.
+    er.async_get(hass).async_get_or_create(
+        "sensor", DOMAIN, f"LGZ_{NUMBER}_{PERIODIC}", config_entry=entry
+    )
+    bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": ["999990*kWh"], "1.9.0": ["000100*kWh"]})]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
+    return entry
+
+
+type Read = Callable[[float, str, str], Awaitable[None]]
+
+
+@pytest.fixture
+def read(
+    hass: HomeAssistant, metered: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> Read:
+    """Read the meter at that minute; in doubt, a second time at once."""
+
+    async def read(minute: float, total: str, periodic: str) -> None:
+        at = later(minute)
+        freezer.move_to(at)
+        sent = {"C.1.0": [NUMBER], "1.8.0": [f"{total}*kWh"], "1.9.0": [f"{periodic}*kWh"]}
+        bench.answers = [reading(sent, at=at), reading(sent, at=at + timedelta(seconds=5))]
+        await metered.runtime_data.async_refresh()
+        await hass.async_block_till_done()
+
+    return read
+
+
+async def test_roll_over_loses_nothing(
+    hass: HomeAssistant, metered: MockConfigEntry, read: Read, freezer: FrozenDateTimeFactory
+) -> None:
+    """999998 → 3 are five, not three; and a total that begins anew has used what it shows, not less than nothing."""
+    energy, periodic = entity_id(hass, ENERGY), entity_id(hass, PERIODIC)
+    shown = {30: ("999998", "000104"), 63: ("000003", "000099"), 90: ("000004", "000100")}
+    for minute, (total, since) in shown.items():
+        await read(minute, total, since)
+    assert state(hass, ENERGY).state == "4"
+    assert [(one.key, one.offset) for one in metered.runtime_data.trust.steps] == [
+        (ENERGY, 1_000_000),
+        (PERIODIC, 104),
+    ]
+    await sum_up(hass, START, later(120))
+    # As the recorder has it by itself.
+    assert await changes(hass, energy) == [8, 4]
+    assert await changes(hass, periodic) == [4, -4]
+    freezer.move_to(later(120))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert metered.runtime_data.trust.steps == ()
+    assert await changes(hass, energy) == [8, 6]
+    assert await changes(hass, periodic) == [4, 100]
+
+
+async def test_number_that_is_shown_a_moment_later(
+    hass: HomeAssistant, metered: MockConfigEntry, read: Read
+) -> None:
+    """The step is where the sensor made it, also where the recorder closed its time just before: not an hour earlier."""
+    energy = entity_id(hass, ENERGY)
+    trust = metered.runtime_data.trust
+    step = Step(ENERGY, later(60) - timedelta(seconds=1), Decimal(10**6), "kWh", Decimal(999_990))
+    await read(60, "000003", "000100")
+    trust.steps = ()
+    await sum_up(hass, START, later(60))
+    # It is not known yet where the sensor has gone on.
+    assert not await async_correct(hass, energy, step, later(61))
+    assert await async_correct(hass, energy, step, step.at + PATIENCE + PERIOD)
+    await sum_up(hass, later(60), later(120))
+    for _ in range(2):
+        assert await async_correct(hass, energy, step, later(120))
+        assert await changes(hass, energy) == [0, 13]
