@@ -187,7 +187,7 @@ ELECTRICITY = [
     ("97.97.0", "00000000", "Error register", None, None, None, True, "00000000"),
     ("FF", "0000", "Error register", None, None, None, True, "0000"),
     ("F.F.1", "01", "Error register 1", None, None, None, False, "01"),
-    ("0-0:96.14.0", "0002", "Active tariff", None, None, None, True, "0002"),
+    ("0-0:96.14.0", "0002", "Active tariff", None, None, None, False, "0002"),
     ("C.1.0", "06213678", "Device number C.1.0", None, None, None, False, "06213678"),
     ("0-0:96.1.255*255", "0000680476", "Device number 0-0:96.1.255", None, None, None, False, "0000680476"),
     ("0.2.0", "V0269", "Firmware", None, None, None, False, "V0269"),

@@ -15,10 +15,13 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056 import ports
-from custom_components.iec62056.config_flow import MeterConfigFlow, _action, _shown
+from custom_components.iec62056.config_flow import MeterConfigFlow
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.forms import shown
 from custom_components.iec62056.placement import Signal
+from custom_components.iec62056.protocol.ascii.checks import without_check
 from custom_components.iec62056.protocol.errors import (
+    BridgeSilent,
     CheckWrong,
     Incomplete,
     LineBusy,
@@ -40,6 +43,7 @@ from custom_components.iec62056.protocol.model import (
     Rung,
     Stage,
 )
+from custom_components.iec62056.read_flow import _action
 
 from .bench import (
     GOOD_HEALTH,
@@ -65,7 +69,7 @@ EVERYTHING_AUTOMATIC = {
     "dtr": "auto",
     "rts": "auto",
 }
-READ_NAMES = {"registers", "speed", "limit"}
+READ_NAMES = {"registers", "speed", "limit", "usual"}
 PLACE_NAMES = {"calls", "good", "enough", "left"}
 TRANSLATIONS = Path(__file__).parent.parent / "custom_components" / DOMAIN / "translations"
 
@@ -126,8 +130,11 @@ async def test_meter_is_read_once_and_its_reading_is_the_first(
         "model": "ZMF100AC.M26",
         "number": NUMBER,
         "registers": str(len(HOUSEHOLD)),
-        "interval": "60 s",
-        "duration": "4 s",
+        "rest": "0",
+        "port": "",
+        "duration": "4\N{NO-BREAK SPACE}s",
+        "shortest": "10\N{NO-BREAK SPACE}s",
+        "longest": "7\N{NO-BREAK SPACE}d",
     }
     created = await confirm(hass, found)
     assert created["type"] is FlowResultType.CREATE_ENTRY
@@ -151,7 +158,8 @@ async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) ->
     assert shown["description_placeholders"] == {
         "registers": "0",
         "speed": "300",
-        "limit": "100 s",
+        "limit": "100\N{NO-BREAK SPACE}s",
+        "usual": "67\N{NO-BREAK SPACE}s",
     }
     # Asking again while nothing has changed starts no second reading.
     again = await hass.config_entries.flow.async_configure(shown["flow_id"])
@@ -247,6 +255,7 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
         CheckWrong,
         NumberUnsteady,
         LineBusy,
+        BridgeSilent,
     )
     assert suggested == {
         "device": PORT,
@@ -490,7 +499,7 @@ async def test_plain_device_is_stored_by_its_lasting_name(
         "custom_components.iec62056.ports.lasting_name", return_value=ports.Name(PORT)
     ) as lasting:
         created = await confirm(hass, await read(hass, device=" /dev/ttyUSB7 "))
-    lasting.assert_called_once_with("/dev/ttyUSB7")
+    assert lasting.call_args_list[0].args == ("/dev/ttyUSB7",)
     assert created["data"]["device"] == PORT
 
 
@@ -514,7 +523,7 @@ async def test_mode_that_was_chosen_is_the_one_tried(hass: HomeAssistant, bench:
 async def test_push_meter(hass: HomeAssistant, bench: Bench) -> None:
     bench.pushes.put_nowait(reading(health=replace(GOOD_HEALTH, check_kind=CheckKind.CRC16)))
     found = await read(hass, mode="d")
-    assert found["description_placeholders"]["interval"] == "10 s"
+    assert found["data_schema"]({})["interval"] == {"hours": 0, "minutes": 0, "seconds": 10}
     created = await confirm(hass, found)
     assert created["data"]["mode"] == "D"
     entry = created["result"]
@@ -531,7 +540,66 @@ async def test_wrong_meter_text_is_no_markup(hass: HomeAssistant, bench: Bench) 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "1 s"), (119, "119 s"), (180, "3 min"), (3600, "60 min"), (86400, "24 h")],
+    [
+        (0, "1\N{NO-BREAK SPACE}s"),
+        (119, "119\N{NO-BREAK SPACE}s"),
+        (180, "3\N{NO-BREAK SPACE}min"),
+        (3600, "60\N{NO-BREAK SPACE}min"),
+        (86400, "24\N{NO-BREAK SPACE}h"),
+        (604800, "7\N{NO-BREAK SPACE}d"),
+    ],
 )
 def test_times_are_short(seconds: int, text: str) -> None:
-    assert _shown(timedelta(seconds=seconds)) == text
+    assert shown(timedelta(seconds=seconds)) == text
+
+
+async def always_wrong(hass: HomeAssistant, bench: Bench) -> Any:
+    """The dialogue at the question about a check character that never fits."""
+    wrong = CheckWrong()
+    wrong.without = without_check(LineProfile(medium=Medium.ELECTRICITY))
+    bench.answers = [wrong, reading(health=NO_CHECK)]
+    asked = await read(hass)
+    assert (asked["type"], asked["step_id"]) == (FlowResultType.MENU, "check_wrong")
+    assert asked["menu_options"] == ["without_check", "user"]
+    return asked
+
+
+async def test_check_that_is_always_wrong_can_be_done_without(
+    hass: HomeAssistant, bench: Bench
+) -> None:
+    asked = await always_wrong(hass, bench)
+    chosen = await hass.config_entries.flow.async_configure(
+        asked["flow_id"], {"next_step_id": "without_check"}
+    )
+    found = await settled(hass, chosen)
+    assert found["step_id"] == "found"
+    assert bench.climbs[-1].profile.check_kind is CheckKind.NONE
+    # Nothing vouches for the number but a second reading.
+    assert bench.reads == 3
+    created = await confirm(hass, found)
+    assert created["result"].runtime_data.profile.check_kind is CheckKind.NONE
+
+
+async def test_check_that_is_always_wrong_can_be_looked_into(
+    hass: HomeAssistant, bench: Bench
+) -> None:
+    asked = await always_wrong(hass, bench)
+    back = await hass.config_entries.flow.async_configure(
+        asked["flow_id"], {"next_step_id": "user"}
+    )
+    assert (back["step_id"], back["errors"]) == ("user", {"base": "check_wrong"})
+    # The answer to one line's question is not carried over to another.
+    again = await hass.config_entries.flow.async_configure(back["flow_id"], form(OTHER_PORT))
+    assert (await settled(hass, again))["step_id"] == "found"
+    assert bench.climbs[-1].profile.check_kind is None
+
+
+async def test_port_whose_name_may_not_last_is_said_to_be_so(
+    hass: HomeAssistant, bench: Bench
+) -> None:
+    name = ports.Name("/dev/ttyUSB0", ports.Why.PASSING)
+    with patch("custom_components.iec62056.ports.lasting_name", return_value=name):
+        found = await read(hass, device="/dev/ttyUSB0")
+    texts = json.loads((TRANSLATIONS / "en.json").read_text())["selector"]["port_name"]["options"]
+    assert found["description_placeholders"]["port"] == f"\n\n{texts['passing']}"
+    assert set(texts) == set(ports.Why)

@@ -67,7 +67,8 @@ class Description:
     """How one value of a register becomes a sensor.
 
     `key` is unique within the meter. `index` is the bracket of the value, `time_index` that of its time stamp.
-    `unit` is what the state is published in, `assumed` the unit of a reading that sends none.
+    `unit` is what the state is published in, `assumed` the unit of a reading that sends none. `name` and `said` are a
+    person's own: the latter is the unit of the values whatever the meter sends with them.
     """
 
     key: str
@@ -85,6 +86,8 @@ class Description:
     category: EntityCategory | None = None
     enabled: bool = False
     hexadecimal: bool = False
+    name: str | None = None
+    said: Unit | None = None
 
 
 def describe_all(register: Register, context: Context) -> tuple[Description, ...]:
@@ -103,6 +106,8 @@ def describe_all(register: Register, context: Context) -> tuple[Description, ...
 def kept_unit(description: Description, unit: str | None) -> Description:
     """The description in the unit its sensor has had so far, where both measure the same; else as it is."""
     if unit is None or description.unit is None or unit == description.unit:
+        return description
+    if description.said is not None:
         return description
     if not same_dimension(unit, description.unit):
         return description
@@ -268,7 +273,7 @@ def _number(register: Register, description: Description) -> Decimal | None:
     number = register.values[description.index].number
     if number is None:
         return None
-    unit = _unit(register, description.index) or description.assumed
+    unit = description.said or _unit(register, description.index) or description.assumed
     if unit is None:
         # What has had a unit before and comes without is damaged, or another register.
         return number if description.unit is None else None

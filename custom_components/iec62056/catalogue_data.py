@@ -345,7 +345,8 @@ LISTED: dict[tuple[int, int, int | None], Rule] = {
     (96, 8, None): _duration("operating_time", _TARIFFS),
     (96, 13, 0): _text("message", hexadecimal=True),
     (96, 13, 1): _text("message_code", hexadecimal=True),
-    (96, 14, None): Rule("active_tariff", enabled=True),
+    # What follows from it is a sensor of its own, "Tariff in force".
+    (96, 14, None): Rule("active_tariff"),
     (96, 51, 1): _counter("terminal_cover_openings"),
     (96, 51, 2): _time("terminal_cover_time"),
     (96, 51, 3): _counter("main_cover_openings"),

@@ -117,6 +117,9 @@ _SIZES: dict[str, tuple[Dimension, Decimal]] = {
 }
 
 
+PUBLISHED = tuple(_SIZES)
+
+
 def _published(native: str, factor: Decimal = Decimal(1)) -> Unit:
     return Unit(_SIZES[native][0], native, factor)
 

@@ -16,10 +16,12 @@ from homeassistant.util import dt as dt_util
 from . import derived_sensor, link_sensor, trust_sensor
 from .catalogue import Description, kept_unit, native, taken_at
 from .catalogue_data import Kind
+from .choices import wanted
 from .coordinator import MeterConfigEntry, MeterCoordinator
-from .entity import MeterEntity
+from .entity import LinkEntity, MeterEntity
 from .placement import Signal
 from .protocol.model import Register
+from .ticks import async_revive
 
 PARALLEL_UPDATES = 0
 
@@ -67,11 +69,14 @@ async def async_setup_entry(
             if key not in known and state.received - one.received < VANISHED
         ]
         known.update(new)
-        async_add_entities(
+        sensors = [
             RegisterSensor(coordinator, key, description)
             for key in new
             for description in coordinator.describe(key)
-        )
+        ]
+        for sensor in sensors:
+            sensor.async_revive(hass)
+        async_add_entities(sensors)
 
     async_add_entities([LastReadingSensor(coordinator), SignalSensor(coordinator)])
     add_new()
@@ -81,7 +86,7 @@ async def async_setup_entry(
     trust_sensor.async_setup(entry, async_add_entities)
 
 
-class LastReadingSensor(MeterEntity, SensorEntity):
+class LastReadingSensor(LinkEntity, SensorEntity):
     """When the meter was last read; it stays when the values have become too old."""
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
@@ -94,16 +99,11 @@ class LastReadingSensor(MeterEntity, SensorEntity):
 
     @property
     @override
-    def available(self) -> bool:
-        return True
-
-    @property
-    @override
     def native_value(self) -> datetime:
         return self.coordinator.data.received
 
 
-class SignalSensor(MeterEntity, SensorEntity):
+class SignalSensor(LinkEntity, SensorEntity):
     """What last reached the probe from the meter; during an alignment it is told after each call."""
 
     _attr_device_class = SensorDeviceClass.ENUM
@@ -119,22 +119,17 @@ class SignalSensor(MeterEntity, SensorEntity):
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.async_listen_signal(self.async_write_ha_state))
-
-    @property
-    @override
-    def available(self) -> bool:
-        return True
+        self.async_on_remove(self.coordinator.alignment.async_listen(self.async_write_ha_state))
 
     @property
     @override
     def native_value(self) -> Signal | None:
-        return self.coordinator.signal
+        return self.coordinator.alignment.signal
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, int] | None:
-        placement = self.coordinator.placement
+        placement = self.coordinator.alignment.placement
         if placement is None:
             return None
         return {ATTR_CALLS: placement.calls, ATTR_GOOD_IN_A_ROW: placement.in_a_row}
@@ -156,9 +151,23 @@ class RegisterSensor(MeterEntity, SensorEntity):
         self._register_key = register_key
         self._key = description.key
         self._source: tuple[Register, str, dict[str, Any]] | None = None
-        self._attr_entity_registry_enabled_default = description.enabled
+        self._attr_entity_registry_enabled_default = wanted(
+            coordinator.config_entry.options, self._key, enabled=description.enabled
+        )
         self._describe(kept_unit(description, coordinator.units.get(self._key)))
         self._refresh()
+
+    @callback
+    def async_revive(self, hass: HomeAssistant) -> None:
+        """Be as the dialogue was told, where the meter was there before."""
+        coordinator = self.coordinator
+        async_revive(
+            hass,
+            coordinator.config_entry,
+            coordinator.unique_id,
+            self._key,
+            on=self.entity_registry_enabled_default,
+        )
 
     @override
     @callback
@@ -171,6 +180,8 @@ class RegisterSensor(MeterEntity, SensorEntity):
     def _describe(self, description: Description) -> None:
         """Take over all that the catalogue says, the unit included."""
         self._description = description
+        if description.name is not None:
+            self._attr_name = description.name
         self._attr_translation_key = description.translation_key
         self._attr_translation_placeholders = description.placeholders
         self._attr_device_class = description.device_class or _TIME_CLASSES.get(description.kind)

@@ -22,12 +22,13 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import CONF_MODE
+from .const import CONF_ADAPTER, CONF_MODE
 from .protocol.ladder import Hints
 from .protocol.model import SIGN_ON_SPEED, LineProfile, Mode
 from .protocol.queue import BUS_IDLE
 
 CONF_SHARED: Final = "shared"
+CONF_SHOW_REST: Final = "show_rest"
 CONF_ALIGN: Final = "align"
 SECTION_ADVANCED: Final = "advanced"
 CONF_SPEED: Final = "speed"
@@ -38,6 +39,34 @@ CONF_WAKE_UP: Final = "wake_up"
 CONF_SWITCH_DELAY: Final = "switch_delay"
 CONF_REQUEST: Final = "request"
 CONF_STAY: Final = "stay"
+# How a password is proven; it is kept in the data, beside the password.
+CONF_LOGIN: Final = "login"
+
+# Options of an entry: when the meter is read, and what becomes of its registers.
+CONF_INTERVAL: Final = "interval"  # seconds; where there is none, what fits the meter
+CONF_ALIGN_READING: Final = "aligned"
+CONF_BOUNDARY: Final = "boundary"  # minutes: one of BOUNDARIES
+CONF_BOUNDARY_TIME: Final = "boundary_time"  # "HH:MM:SS", for the boundary of a day
+CONF_QUIET_FROM: Final = "quiet_from"  # "HH:MM:SS", local; both ends or none
+CONF_QUIET_TO: Final = "quiet_to"
+CONF_AMPERES: Final = "amperes"
+CONF_REGISTERS: Final = (
+    "registers"  # {key of the sensor: whether it is wanted}; only what differs from the default
+)
+CONF_CUSTOM: Final = "custom"  # {key of the sensor: {name, unit, device_class, state_class}}
+CONF_EXTRA: Final = "extra"  # [code]: registers that are asked for with each readout
+CONF_QUICK: Final = "quick"  # [code]: registers that are read again and again between the readouts
+CONF_QUICK_SECONDS: Final = "quick_seconds"  # from one round of them to the next
+CONF_QUICK_REQUEST: Final = "quick_request"  # where they come in a short list: its request
+CONF_WRITE: Final = "write"  # [code]: registers that may be written
+CONF_EXECUTE: Final = "execute"  # [code]: commands that may be executed
+CONF_CLOCK: Final = "set_clock"  # whether the clock may be set
+CONF_AUTOMATIONS: Final = "automations"  # whether automations may change what a person may
+
+ALIGNED_OFF: Final = "off"
+ALIGNED_BEFORE: Final = "before"
+ALIGNED_AFTER: Final = "after"
+BOUNDARIES: Final = (15, 30, 60, 1440)
 
 AUTO: Final = "auto"
 ON: Final = "on"
@@ -55,6 +84,16 @@ REQUESTS: Final = ("?", "#", "2")
 LONGEST_SWITCH_DELAY: Final = 400
 
 _PINS: Final = (CONF_DTR, CONF_RTS)
+_ADVANCED: Final = (
+    CONF_MODE,
+    CONF_SPEED,
+    CONF_BUS,
+    CONF_WAKE_UP,
+    CONF_REQUEST,
+    CONF_STAY,
+    CONF_SWITCH_DELAY,
+    *_PINS,
+)
 
 
 def _choice(name: str, *options: str, custom: bool = False) -> SelectSelector:
@@ -116,7 +155,7 @@ def kept(form: Mapping[str, Any], device: str) -> dict[str, Any]:
     if form[CONF_SHARED]:
         said[CONF_SHARED] = True
     for name, value in form[SECTION_ADVANCED].items():
-        if value in (AUTO, False, None):
+        if value is None or value is False or value == AUTO:
             continue
         if name == CONF_MODE:
             said[name] = Mode(value.upper())
@@ -126,6 +165,28 @@ def kept(form: Mapping[str, Any], device: str) -> dict[str, Any]:
             said[name] = int(value) if name in (CONF_SPEED, CONF_SWITCH_DELAY) else value
     address = form.get(CONF_ADDRESS, "").strip()
     return {CONF_DEVICE: device, CONF_ADDRESS: address, **said}
+
+
+def entered(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The form that `kept` took those data from."""
+    form: dict[str, Any] = {}
+    advanced: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in (CONF_DEVICE, CONF_ADDRESS, CONF_SHARED):
+            form[name] = value
+        elif name == CONF_MODE:
+            advanced[name] = value.lower()
+        elif name in _PINS:
+            advanced[name] = ON if value else OFF
+        elif name in _ADVANCED:
+            advanced[name] = str(value) if name == CONF_SPEED else value
+    return {**form, SECTION_ADVANCED: advanced}
+
+
+def beside_the_line(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry knows of its meter that has nothing to do with where it is."""
+    of_the_line = {CONF_DEVICE, CONF_ADDRESS, CONF_SHARED, CONF_ADAPTER, *_ADVANCED}
+    return {name: value for name, value in data.items() if name not in of_the_line}
 
 
 def given(data: Mapping[str, Any]) -> dict[str, Any]:
