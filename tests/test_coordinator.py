@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import failure, interval_of, runs_on_battery
+from custom_components.iec62056.coordinator import failure
 from custom_components.iec62056.protocol.errors import (
     CheckWrong,
     MeterRefused,
@@ -32,6 +32,7 @@ from custom_components.iec62056.protocol.model import (
     Mode,
     Reading,
 )
+from custom_components.iec62056.schedule import interval_of, runs_on_battery
 from custom_components.iec62056.state import MeterState
 
 from .bench import (
@@ -160,7 +161,7 @@ async def test_values_go_when_they_are_too_old(
 ) -> None:
     """At that very time, not at the next poll; and they are back with the first good reading."""
     bench.answers = [NoAnswer()]
-    loaded.runtime_data.update_interval = None
+    hass.config_entries.async_update_entry(loaded, pref_disable_polling=True)
     await fire(hass, freezer, 14.9)
     assert state(hass, "1-0:1.8.0").state == "12345.678"
     await fire(hass, freezer, 15.1)
@@ -223,7 +224,10 @@ async def test_what_was_learned_is_used_and_kept(
 
 def heat_entry(hass: HomeAssistant) -> MockConfigEntry:
     entry = MockConfigEntry(
-        domain=DOMAIN, unique_id=f"LGZ_{NUMBER}", data={"device": PORT, "address": ""}
+        domain=DOMAIN,
+        unique_id=f"LGZ_{NUMBER}",
+        data={"device": PORT, "address": ""},
+        options={"aligned": "off"},
     )
     entry.add_to_hass(hass)
     return entry
@@ -248,7 +252,6 @@ async def test_start_does_not_wake_a_battery_meter(
     bench.answers = [reading(at=later(24 * 60 + 1))]
     await fire(hass, freezer, 24 * 60 + 1)
     assert bench.reads == 1
-    assert entry.runtime_data.update_interval == timedelta(hours=24)
 
 
 async def test_battery_meter_that_was_missed_is_read_at_start(
@@ -263,7 +266,6 @@ async def test_battery_meter_that_was_missed_is_read_at_start(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert bench.reads == 1
     # A failure is no reason to wake it again at once; the old value still counts.
-    assert entry.runtime_data.update_interval == timedelta(hours=24)
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
 
@@ -345,7 +347,7 @@ async def test_push_line_that_breaks_is_opened_again_with_a_pause(
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("custom_components.iec62056.coordinator.asyncio.sleep", pause)
+    monkeypatch.setattr("custom_components.iec62056.push.asyncio.sleep", pause)
     for _ in range(9):
         bench.pushes.put_nowait(NoAnswer())
         await bench.until(bench.pushes.empty)

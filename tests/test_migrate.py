@@ -140,7 +140,7 @@ async def test_statistics_go_on(  # noqa: PLR0917
     bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": [f"{total(at):010.3f}*kWh"]}, at=at)]
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    entry.runtime_data.update_interval = None
+    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
     begun = 120
     if waited:
         await live_with_ours(hass, entry, bench, freezer, range(125, 181, 5))

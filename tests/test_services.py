@@ -40,7 +40,7 @@ def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> str:
 
 async def test_actions_are_there_without_a_meter(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
-    assert set(hass.services.async_services_for_domain(DOMAIN)) == {"read_now", "raw_telegram"}
+    assert set(hass.services.async_services_for_domain(DOMAIN)) >= {"read_now", "raw_telegram"}
 
 
 async def test_read_now(
@@ -109,6 +109,9 @@ async def test_read_now_of_several_meters_one_of_which_is_silent(
     bench.answers = [reading({**HOUSEHOLD, "C.1.0": ["99887766"]})]
     await hass.config_entries.async_setup(other.entry_id)
     await hass.async_block_till_done()
+    for meter in (loaded, other):
+        # Nobody else takes the answers.
+        hass.config_entries.async_update_entry(meter, pref_disable_polling=True)
     freezer.move_to(later(3))
     changed = {**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}
     bench.answers = [reading(changed, at=later(3)), NoAnswer()]

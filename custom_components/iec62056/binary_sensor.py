@@ -18,7 +18,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from . import signs
 from .coordinator import MeterConfigEntry, MeterCoordinator
 from .derived_sensor import ATTR_FROM
-from .entity import MeterEntity
+from .entity import LinkEntity, MeterEntity
 from .signs import Sign
 
 PARALLEL_UPDATES = 0
@@ -69,7 +69,7 @@ async def async_setup_entry(
     entry.async_on_unload(coordinator.async_add_listener(add_new))
 
 
-class ConnectionSensor(MeterEntity, BinarySensorEntity):
+class ConnectionSensor(LinkEntity, BinarySensorEntity):
     """Whether the last attempt to read the meter succeeded, and was not too long ago."""
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
@@ -78,12 +78,6 @@ class ConnectionSensor(MeterEntity, BinarySensorEntity):
     def __init__(self, coordinator: MeterCoordinator) -> None:
         """Name it."""
         super().__init__(coordinator, "connection")
-
-    @property
-    @override
-    def available(self) -> bool:
-        """It is there to tell that the others are not."""
-        return True
 
     @property
     @override

@@ -10,8 +10,9 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterConfigEntry, MeterCoordinator, runs_on_battery
-from .entity import MeterEntity
+from .coordinator import MeterConfigEntry, MeterCoordinator
+from .entity import LinkEntity
+from .schedule import runs_on_battery
 
 PARALLEL_UPDATES = 0
 
@@ -25,7 +26,7 @@ async def async_setup_entry(
     async_add_entities([ReadNowButton(entry.runtime_data), AlignButton(entry.runtime_data)])
 
 
-class ReadNowButton(MeterEntity, ButtonEntity):
+class ReadNowButton(LinkEntity, ButtonEntity):
     """Reads the meter out of turn."""
 
     _attr_translation_key = "read_now"
@@ -34,18 +35,12 @@ class ReadNowButton(MeterEntity, ButtonEntity):
         """Name it."""
         super().__init__(coordinator, "read_now")
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Also a meter that could not be read may be tried."""
-        return True
-
     @override
     async def async_press(self) -> None:
         await self.coordinator.async_read_now()
 
 
-class AlignButton(MeterEntity, ButtonEntity):
+class AlignButton(LinkEntity, ButtonEntity):
     """Starts an alignment of the probe; the Signal sensor shows it."""
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
@@ -58,12 +53,6 @@ class AlignButton(MeterEntity, ButtonEntity):
             "align_battery" if runs_on_battery(coordinator.profile) else "align"
         )
 
-    @property
-    @override
-    def available(self) -> bool:
-        """It is needed most when nothing can be read."""
-        return True
-
     @override
     async def async_press(self) -> None:
-        self.coordinator.async_align()
+        self.coordinator.alignment.async_begin()

@@ -1,52 +1,50 @@
-"""When one meter is read, what is done when that fails, and how old a value may become.
+"""How one meter is read by itself and on request, what is done when that fails, and what is known of it.
 
-Here: the schedule, the background work and its end; every failure becomes one translated sentence.
-Never here: the protocol itself, opening ports, how a register looks in Home Assistant.
+Here: the background work and its end; every failure becomes one translated sentence.
+Never here: the protocol itself, opening ports, the times of readings (schedule), how a register looks in Home Assistant.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import ceil
-from typing import Any, Final, override
+from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import lines, moved, ports, recovery
-from .catalogue import Context, Description, clean_text, context_of, describe_all
+from . import lines, moved, notices, ports, recovery
+from .access import Access, needs_login
+from .alignment import Alignment
+from .backfill import Backfill
+from .catalogue import Context, Description, clean_text, context_of
 from .const import CONF_ADAPTER, DOMAIN, LOGGER
+from .custom import describe_as_said
 from .derived import View, remember
 from .derived_memory import Memory
 from .lookup import Lookup
-from .placement import Placement, Signal, of_failure, of_health
-from .protocol.ascii.signon import Effort
+from .placement import of_failure, of_health
 from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady, PortMissing
+from .protocol.events import Event
 from .protocol.ladder import climb
 from .protocol.line import Line, Trace
-from .protocol.meter import Meter
-from .protocol.model import LineProfile, Medium, Mode, Reading
-from .settings import given, hints_of, idle_of, profile_of, speed_of
+from .protocol.model import Reading, Register
+from .protocol.profile import Profile
+from .protocol.profiles import read_events, read_profile
+from .push import Push
+from .quick import Quick
+from .schedule import INTERVAL_FACTOR, Schedule, Timer, is_push, runs_on_battery
+from .settings import ALIGNED_OFF, CONF_EXTRA, given, hints_of, idle_of, profile_of, speed_of
 from .state import MeterState
 from .store import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
 from .trust import Trust
 
 type MeterConfigEntry = ConfigEntry[MeterCoordinator]
-
-# A readout takes the line and the meter's display for its time: a tenth of the time is enough.
-INTERVAL_FACTOR: Final = 10
-SHORTEST_INTERVAL: Final = timedelta(minutes=1)
-LONGEST_INTERVAL: Final = timedelta(hours=1)
-# Each reading costs a battery meter some minutes of its life.
-BATTERY_INTERVAL: Final = timedelta(hours=24)
-PUBLISH_INTERVAL: Final = timedelta(seconds=10)
 
 SHORTEST_LIFE: Final = timedelta(minutes=15)
 LIFE_INTERVALS: Final = 3
@@ -56,30 +54,6 @@ LONGEST_PLACEHOLDER: Final = 64
 
 # So often in a row the meter must have been unheard before it is looked for, and then after twice as often each time.
 LOST_AFTER: Final = 3
-
-
-def is_push(profile: LineProfile) -> bool:
-    """Whether the meter sends by itself."""
-    return profile.mode is Mode.D
-
-
-def runs_on_battery(profile: LineProfile) -> bool:
-    """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
-    return not is_push(profile) and profile.medium not in (
-        None,
-        Medium.ABSTRACT,
-        Medium.ELECTRICITY,
-    )
-
-
-def interval_of(state: MeterState) -> timedelta:
-    """The time from one reading to the next."""
-    if is_push(state.profile):
-        return PUBLISH_INTERVAL
-    if runs_on_battery(state.profile):
-        return BATTERY_INTERVAL
-    wanted = timedelta(seconds=round(state.health.duration * INTERVAL_FACTOR))
-    return min(max(wanted, SHORTEST_INTERVAL), LONGEST_INTERVAL)
 
 
 def failure(err: MeterError) -> UpdateFailed:
@@ -94,6 +68,13 @@ def failure(err: MeterError) -> UpdateFailed:
     # Also where it is told without being raised: the diagnostics say why.
     failed.__cause__ = err
     return failed
+
+
+class Session(NamedTuple):
+    """What went over the line, and when it ended (UTC)."""
+
+    ended: datetime
+    trace: Trace
 
 
 class MeterCoordinator(DataUpdateCoordinator[MeterState]):
@@ -112,33 +93,42 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.profile = profile_of(entry.data)
         self.store = MeterStore(hass, entry.entry_id)
         self.trace: Trace | None = None
+        self.last_good: Session | None = None
+        self.last_bad: Session | None = None
         self.failures = 0
         self.checks_failed = 0
-        self._in_a_row = self._unheard = 0
+        self.in_a_row = self._unheard = 0
         self._kind: str | None = None
-        self.signal: Signal | None = None
-        self.placement: Placement | None = None
+        self.access = Access(self)
+        self.push = Push(self)
+        self.quick = Quick(self)
+        self.alignment = Alignment(self)
         self.units: dict[str, str] = {}
         self.memory = Memory()
         # Set with the first data.
         self.view: View
+        self.schedule: Schedule
         self.trust = Trust(self)
-        self._signal_listeners: list[CALLBACK_TYPE] = []
-        self._aligned: datetime | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self.backfill = Backfill(self)
         self._context: tuple[MeterState, Context] | None = None
-        self._published: datetime | None = None
-        self._cancel_expiry: CALLBACK_TYPE | None = None
-        entry.async_on_unload(self._stop_expiry)
+        self._polls = False
+        self._tried: datetime | None = None
+        self._reading_timer = Timer(hass, self._read_by_itself)
+        self._expiry_timer = Timer(hass, self.async_update_listeners)
+        entry.async_on_unload(self._stop_polling)
+        entry.async_on_unload(self._expiry_timer.stop)
         entry.async_on_unload(self.store.async_flush)
 
     async def async_restore(self) -> bool:
         """Take the dialogue's reading or the stored one. False where the meter was never read."""
+        await self.backfill.async_load()
+        await self.access.async_recall()
         stored = await self.store.async_load()
         if stored is not None:
             self.units = stored.units
             self.memory = stored.memory
-            self._aligned = stored.aligned
+            self.backfill.past = stored.past
+            self.alignment.last = stored.aligned
             self.trust.restore(stored)
             self._take(stored.state)
         # The dialogue's is newer, and where the meter was moved it knows the new line.
@@ -155,28 +145,79 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     def async_start(self) -> None:
         """Begin to poll or to listen, in the background."""
         self.trust.async_start()
+        self.backfill.async_start()
         if self.config_entry.pref_disable_polling:
             return
         if is_push(self.profile):
-            self._start_listening()
-        elif (wait := self._due - dt_util.utcnow()) > timedelta(0):
-            # A start of Home Assistant is no reason to read: the next reading comes when it is due.
-            self.update_interval = wait
-        else:
-            self.update_interval = self.interval
-            self._in_background(self.async_refresh(), "first reading")
+            self.push.async_start()
+            return
+        # A start of Home Assistant is no reason to read: the next reading comes when it is due.
+        self._polls = True
+        self._plan()
+        self.quick.async_start()
 
     @property
     def interval(self) -> timedelta:
         """The time from one reading to the next."""
-        return interval_of(self.data)
+        return self.schedule.interval
 
     @property
-    def _due(self) -> datetime:
-        """When the next reading is due by itself."""
+    def due(self) -> datetime:
+        """When the next reading is due by itself; that may be over."""
+        last = self._tried or self.data.received
         if runs_on_battery(self.profile):
-            return self.trust.next_due()
-        return self.data.received + self.interval
+            last = self.trust.last_due(self.data.received)
+        # A clock that was set back must not put it off.
+        return self.schedule.next(min(last, dt_util.utcnow()))
+
+    @callback
+    def _plan(self) -> None:
+        """Wait for the next reading."""
+        if not self._polls:
+            return
+        now, due = dt_util.utcnow(), self.due
+        start = due
+        if (pause := self._pause) is not None:
+            start = now + timedelta(seconds=pause)
+            if self.schedule.aligned != ALIGNED_OFF and due > now:
+                start = min(start, due)
+        if runs_on_battery(self.profile):
+            start = max(start, due, self.trust.next_free(now))
+        if start > now:
+            awake = self.schedule.awake(start)
+            aligned = self.schedule.aligned != ALIGNED_OFF
+            self._reading_timer.set(awake, by_the_clock=aligned or awake > start)
+        else:
+            self._read_by_itself()
+
+    @callback
+    def _stop_polling(self) -> None:
+        self._polls = False
+        self._reading_timer.stop()
+
+    @property
+    def _pause(self) -> float | None:
+        """The seconds until a reading that failed is tried again, where that is not left to the schedule."""
+        failed = None if self.last_update_success else self.last_exception
+        return failed.retry_after if isinstance(failed, UpdateFailed) else None
+
+    @callback
+    def _read_by_itself(self) -> None:
+        if self.config_entry.pref_disable_polling:
+            return
+        now = dt_util.utcnow()
+        # A timer may be late: the machine slept.
+        if (awake := self.schedule.awake(now)) > now:
+            self._reading_timer.set(awake, by_the_clock=True)
+        else:
+            self.in_background(self.async_refresh(), "reading by itself")
+
+    @callback
+    @override
+    def _async_refresh_finished(self) -> None:
+        """Wait for the next reading, also after one that was asked for."""
+        self._tried = dt_util.utcnow()
+        self._plan()
 
     @property
     def life(self) -> timedelta:
@@ -185,7 +226,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     def alive(self, received: datetime) -> bool:
         """Whether a value received at that time may still be shown."""
-        return dt_util.utcnow() - received < self.life
+        return dt_util.utcnow() < self.schedule.expiry(received, self.life)
 
     @property
     def connected(self) -> bool:
@@ -202,7 +243,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """What the register of that key is, seen among the others."""
         if self._context is None or self._context[0] is not self.data:
             self._context = (self.data, context_of(self.data.reading))
-        return describe_all(self.data.registers[key].register, self._context[1])
+        register = self.data.registers[key].register
+        return describe_as_said(register, self._context[1], self.config_entry.options)
 
     async def async_read_now(self) -> None:
         """Read the meter because someone asks for it; one that sends by itself is only asked what it has sent.
@@ -221,76 +263,45 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             translation_domain=DOMAIN, translation_key="unknown"
         ) from self.last_exception
 
-    @callback
-    def async_listen_signal(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Be told whenever something was heard of the meter, or was not; gives what ends that."""
-        self._signal_listeners.append(listener)
-        return lambda: self._signal_listeners.remove(listener)
+    async def async_read_profile(
+        self, code: str, first: datetime, last: datetime
+    ) -> tuple[Profile, ...]:
+        """Part of a load profile, in a session of its own. Raises MeterError."""
+        async with self.access.conversation() as conversation:
+            zone = dt_util.get_default_time_zone()
+            return await read_profile(conversation, code, first, last, zone)
 
-    @callback
-    def async_align(self) -> None:
-        """Call the meter again and again, while a person moves the probe and watches the signal.
-
-        Raises ServiceValidationError where that would empty the meter's battery.
-        """
-        if self.placement is not None:
-            return
-        battery = runs_on_battery(self.profile)
-        if battery:
-            now = dt_util.utcnow()
-            if self._aligned is not None and (wait := self._aligned + BATTERY_INTERVAL - now) > (
-                timedelta(0)
-            ):
-                raise ServiceValidationError(
-                    translation_domain=DOMAIN,
-                    translation_key="aligned_already",
-                    translation_placeholders={"hours": str(ceil(wait / timedelta(hours=1)))},
-                )
-            self._aligned = now
-            self._save()
-        self.placement = Placement.begin(
-            self.device, self.speed, self.profile, self.hass.loop.time(), battery=battery
-        )
-        self._in_background(self._align(self.placement), "alignment")
-
-    async def _align(self, placement: Placement) -> None:
-        self._show_signal(self.signal)
-        listening, self._listening = self._listening, None
-        if listening is not None:
-            listening.cancel()
-        try:
-            while not placement.over(self.hass.loop.time()):
-                self._show_signal(await placement.call(self.hass))
-        except MeterError as err:
-            self._show_signal(of_failure(err))
-        finally:
-            self.placement = None
-        self._show_signal(self.signal)
-        if listening is not None:
-            self._start_listening()
-
-    @callback
-    def _show_signal(self, signal: Signal | None) -> None:
-        self.signal = signal
-        for listener in self._signal_listeners:
-            listener()
+    async def async_read_events(
+        self, code: str, first: datetime, last: datetime
+    ) -> tuple[Event, ...]:
+        """Part of an event log, in a session of its own. Raises MeterError."""
+        async with self.access.conversation() as conversation:
+            zone = dt_util.get_default_time_zone()
+            return await read_events(conversation, code, first, last, zone)
 
     @override
     async def _async_update_data(self) -> MeterState:
+        """Read the meter once; what ends it early, ends this reading only."""
+        self._reading_timer.stop()
+        try:
+            return await self._update()
+        except asyncio.CancelledError:
+            self._plan()
+            raise
+
+    async def _update(self) -> MeterState:
         """Read the meter once; cancelled with the entry, whoever asked for it."""
         if self.data is not None:
             if is_push(self.profile):
                 return self.data
-            self.update_interval = self.interval
             if runs_on_battery(self.profile) and not self.trust.may_wake:
-                self.update_interval = max(self._due - dt_util.utcnow(), SHORTEST_INTERVAL)
                 if isinstance(self.last_exception, UpdateFailed):
                     raise self.last_exception
                 return self.data
         listened = is_push(self.profile)
         state: MeterState | None = None
-        for reading in await self._in_background(self._read(), "reading"):
-            state = self._ingest(reading)
+        for reading in await self.in_background(self._read(), "reading"):
+            state = self.async_ingest(reading)
         if state is None:
             raise failure(NumberUnsteady())
         if is_push(self.profile) and not listened:
@@ -301,13 +312,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     async def _read(self) -> list[Reading]:
         """One reading, and a second one made at once where the first is in doubt."""
         opened: float | None = None
+        self.trace = None
         try:
-            async with self._hold() as line:
+            async with self.hold() as line:
                 opened = self.hass.loop.time()
                 if self.data is not None and runs_on_battery(self.profile):
                     # Only now: a port that cannot be opened wakes nobody.
                     await self.trust.async_may_wake()
-                if self._lost:
+                if self.lost:
                     return [await self._find(line)]
                 first = await self._read_once(line)
                 if not await self._may_read_again(first):
@@ -318,20 +330,21 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
                     self.trust.count_failure(err)
                     return [first]
         except MeterError as err:
-            if (reading := await self._follow(err)) is not None:
+            if (reading := await self.async_follow(err)) is not None:
                 return [reading]
-            self._count(err)
-            failed = failure(err)
+            failed = self._count(err)
             failed.retry_after = self._pause_after(opened)
             raise failed from err
 
     async def _read_once(self, line: Line) -> Reading:
-        meter = Meter(line, self.profile, effort=Effort(wake_ups=1))
-        try:
-            return await meter.read_all()
-        finally:
-            # Also a failure teaches something about the line.
-            self.profile = meter.profile
+        codes = self.config_entry.options.get(CONF_EXTRA, ())
+        login = bool(codes) or needs_login(self.profile)
+        async with self.access.meter(line, login=login) as meter:
+            reading = await meter.read_all()
+            # A second session wakes a battery once more.
+            if codes and (not runs_on_battery(self.profile) or await self.trust.async_may_wake()):
+                reading = await self.access.async_with(meter, reading, codes)
+            return reading
 
     async def _may_read_again(self, first: Reading) -> bool:
         """Whether a second reading would settle a doubt, and the meter's battery can bear it."""
@@ -342,7 +355,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         return await self.trust.async_may_wake()
 
     @asynccontextmanager
-    async def _hold(self) -> AsyncIterator[Line]:
+    async def hold(self) -> AsyncIterator[Line]:
         """The open line, when it is this meter's turn."""
         idle = idle_of(self.profile)
         async with lines.hold(
@@ -362,7 +375,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
                 entry, data={**entry.data, CONF_ADAPTER: self._kind}
             )
 
-    async def _follow(self, err: MeterError) -> Reading | None:
+    async def async_follow(self, err: MeterError) -> Reading | None:
         """Look for the meter on other ports where its own is gone; never one with a battery, which each call wakes."""
         entry = self.config_entry
         kind = entry.data.get(CONF_ADAPTER)
@@ -395,10 +408,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         taken = 0.0 if opened is None else self.hass.loop.time() - opened
         least = min(taken * INTERVAL_FACTOR, self.interval.total_seconds())
-        return recovery.pause(self._in_a_row, least)
+        return recovery.pause(self.in_a_row, least)
 
     @property
-    def _lost(self) -> bool:
+    def lost(self) -> bool:
         """Whether the way that led to the meter is to be given up for once: seldom, for the search takes the line long.
 
         Never with a battery meter: the search would wake it again and again.
@@ -424,67 +437,28 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         return False
 
     @callback
-    def _count(self, err: MeterError) -> None:
-        """Note a failure, and whether it says that the meter may have to be looked for."""
+    def async_fail(self, err: MeterError) -> None:
+        """Note and show a failure of a meter that sends by itself."""
+        self.async_set_update_error(self._count(err))
+
+    @callback
+    def _count(self, err: MeterError) -> UpdateFailed:
+        """Note a failure, and whether it says that the meter may have to be looked for; gives the sentence for it."""
         self.failures += 1
+        self.last_bad = self._session() or self.last_bad
         self.trust.count_failure(err)
         self.checks_failed += isinstance(err, CheckWrong)
-        self._in_a_row += 1
+        self.in_a_row += 1
         if not isinstance(err, LineError):
             self._unheard += 1
-        self._show_signal(of_failure(err))
+        self.alignment.async_show(of_failure(err))
+        if self.data is not None:
+            now = dt_util.utcnow()
+            notices.async_tell(self.hass, self.config_entry, err, self.data.received, now)
+        return failure(err)
 
     @callback
-    def _start_listening(self) -> None:
-        self._listening = self._in_background(self._listen(), "listen")
-
-    async def _listen(self) -> None:
-        """Take what the meter sends until the entry is unloaded."""
-        while True:
-            try:
-                async with self._hold() as line:
-                    profile = self.profile
-                    if self._lost:
-                        profile = replace(profile, listen_speed=None)
-                    meter = Meter(line, profile)
-                    async with aclosing(meter.listen()) as readings:
-                        async for reading in readings:
-                            self.profile = meter.profile
-                            self._hear(reading)
-            except MeterError as err:
-                if (found := await self._follow(err)) is not None:
-                    self._hear(found)
-                    continue
-                self._count(err)
-                self.async_set_update_error(failure(err))
-            # It hears for nothing on a line that is its own: only the number of failures counts.
-            await asyncio.sleep(recovery.pause(self._in_a_row))
-
-    @callback
-    def _hear(self, reading: Reading) -> None:
-        """Take what a push brought; of another meter, nothing is shown."""
-        try:
-            if (state := self._ingest(reading)) is not None:
-                self._publish(state)
-        except UpdateFailed as err:
-            self.async_set_update_error(err)
-
-    @callback
-    def _publish(self, state: MeterState) -> None:
-        """Show what a push brought, but not every second: all of it counts, some of it is shown."""
-        if (
-            self._published is None
-            or not self.last_update_success
-            or state.received - self._published >= PUBLISH_INTERVAL
-        ):
-            if not self.last_update_success:
-                # Said as it is of a meter that is polled.
-                self.logger.info("Fetching %s data recovered", self.name)
-            self._published = state.received
-            self.async_set_updated_data(state)
-
-    @callback
-    def _ingest(self, reading: Reading) -> MeterState | None:
+    def async_ingest(self, reading: Reading) -> MeterState | None:
         """Join what is believed of a good reading to what is known; None where nothing was ever believed.
 
         Raises UpdateFailed where another meter answers.
@@ -494,26 +468,47 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         self._take(state)
         self._save()
+        self.last_good = self._session() or self.last_good
+        notices.async_forget(self.hass, self.config_entry.entry_id)
         if self.trust.exchanged:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
-        if not is_push(self.profile):
-            self.update_interval = self.interval
         return state
+
+    @callback
+    def async_ingest_some(self, registers: Sequence[Register]) -> None:
+        """Join what is believed of some registers; of the reading as a whole they say nothing."""
+        before = self.data
+        reading = replace(
+            before.reading,
+            registers=tuple(registers),
+            received=dt_util.utcnow(),
+            health=replace(before.health, retries=0),
+        )
+        state = self.trust.take(reading, before.profile)
+        if state is None or self.trust.exchanged:
+            return
+        # When the meter was last read, and what it said then, is another matter: the next reading is due after that.
+        self.data = replace(state, received=before.received, health=before.health)
+        self.view = View(Lookup.of(self.data), self.memory, self.view.zone)
+        self._save()
+        self.async_update_listeners()
+
+    def _session(self) -> Session | None:
+        return None if self.trace is None else Session(dt_util.utcnow(), self.trace)
 
     @callback
     def _take(self, state: MeterState) -> None:
         """Make this the current state, and wake up when its values become too old."""
         self.data = state
-        self._in_a_row = self._unheard = 0
+        self.in_a_row = self._unheard = 0
         self.profile = replace(state.profile, **given(self.config_entry.data))
         lookup, zone = Lookup.of(state), dt_util.get_default_time_zone()
+        self.schedule = Schedule.of(self.config_entry.options, state, zone)
         self.memory = remember(self.memory, lookup, zone, self.life)
         self.view = View(lookup, self.memory, zone)
-        self._show_signal(of_health(state.health))
-        self._stop_expiry()
-        self._cancel_expiry = async_track_point_in_utc_time(
-            self.hass, self._expired, state.received + self.life
-        )
+        self.backfill.note(state)
+        self.alignment.async_show(of_health(state.health))
+        self._expiry_timer.set(self.schedule.expiry(state.received, self.life))
 
     @callback
     def async_publish(self, state: MeterState) -> None:
@@ -521,17 +516,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._take(state)
         self.async_save()
         self.async_update_listeners()
-
-    @callback
-    def _expired(self, _now: datetime) -> None:
-        self._cancel_expiry = None
-        self.async_update_listeners()
-
-    @callback
-    def _stop_expiry(self) -> None:
-        if self._cancel_expiry is not None:
-            self._cancel_expiry()
-            self._cancel_expiry = None
 
     @callback
     def async_save(self) -> None:
@@ -547,11 +531,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         return Stored(
             self.data,
             self.units,
-            self._aligned,
+            self.alignment.last,
             trust.beliefs,
             trust.budget,
             trust.steps,
             memory=self.memory,
+            past=self.backfill.past,
         )
 
     @callback
@@ -559,7 +544,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         soon = soon or runs_on_battery(self.profile)
         self.store.async_save_later(self._content, SAVE_SOON if soon else SAVE_DELAY)
 
-    def _in_background[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    def in_background[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Work that ends, at the latest, when the entry is unloaded."""
         return self.config_entry.async_create_background_task(
             self.hass, work, f"{DOMAIN} {self.name} {name}"

@@ -11,10 +11,10 @@ from typing import Any, Final
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_NUMBER_CODE
-from .coordinator import MeterConfigEntry
+from .coordinator import MeterConfigEntry, Session
 from .protocol.errors import MeterError
-from .protocol.trace import Direction, Trace
-from .redact import mask, redact, secrets_of
+from .protocol.trace import Direction
+from .redact import SHORTEST_SECRET, mask, redact, secrets_of
 
 # Placeholders that name a person's things: a host, another entry.
 NAMES: Final = ("port", "holder")
@@ -29,7 +29,7 @@ async def async_get_config_entry_diagnostics(
     state = coordinator.data
     identity = state.identity
     secrets = secrets_of(known.register for known in state.registers.values())
-    if coordinator.address:
+    if len(coordinator.address) >= SHORTEST_SECRET:
         secrets |= {coordinator.address}
     return {
         "line": {
@@ -48,10 +48,11 @@ async def async_get_config_entry_diagnostics(
         },
         "schedule": {
             "interval": coordinator.interval.total_seconds(),
+            "aligned": coordinator.schedule.aligned,
             "life": coordinator.life.total_seconds(),
             "alive": coordinator.alive(state.received),
             "failures": coordinator.failures,
-            "signal": coordinator.signal,
+            "signal": coordinator.alignment.signal,
             "last_error": _reason(coordinator.last_exception, secrets),
         },
         "telegram": {
@@ -74,7 +75,8 @@ async def async_get_config_entry_diagnostics(
             key: {"received": known.received.isoformat(), "restored": known.restored}
             for key, known in state.registers.items()
         },
-        "session": None if coordinator.trace is None else _session(coordinator.trace, secrets),
+        "last_good_session": _session(coordinator.last_good, secrets),
+        "last_bad_session": _session(coordinator.last_bad, secrets),
     }
 
 
@@ -90,8 +92,11 @@ def _reason(error: BaseException | None, secrets: Iterable[str]) -> dict[str, st
     return {"reason": reason.key, "sentence": str(type(reason)(**shown))}
 
 
-def _session(trace: Trace, secrets: Iterable[str]) -> dict[str, Any]:
-    """The runs of the last session with their times, masked across the gaps between them."""
+def _session(session: Session | None, secrets: Iterable[str]) -> dict[str, Any] | None:
+    """The runs of a session with their times, masked across the gaps between them."""
+    if session is None:
+        return None
+    trace = session.trace
     clear: dict[Direction, str] = {}
     for direction in Direction:
         joined = b"".join(bytes(run.data) for run in trace.runs if run.direction is direction)
@@ -104,4 +109,4 @@ def _session(trace: Trace, secrets: Iterable[str]) -> dict[str, Any]:
             clear[run.direction][len(run.data) :],
         )
         runs.append({**plain_run, "text": text.encode("unicode_escape").decode("ascii")})
-    return {"dropped": trace.dropped, "runs": runs}
+    return {"ended": session.ended.isoformat(), "dropped": trace.dropped, "runs": runs}

@@ -45,3 +45,12 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
     def available(self) -> bool:
         """Whether the last reading is young enough: one that failed says nothing about the values before it."""
         return self.coordinator.alive(self.coordinator.data.received)
+
+
+class LinkEntity(MeterEntity):
+    """An entity that tells of the way to the meter: it is needed most when nothing can be read."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True

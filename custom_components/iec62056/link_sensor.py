@@ -19,7 +19,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import MeterConfigEntry, MeterCoordinator
-from .entity import MeterEntity
+from .entity import LinkEntity
 from .protocol.model import Health, ParitySeen
 
 
@@ -86,7 +86,7 @@ def async_setup(
     async_add_entities(LinkSensor(entry.runtime_data, description) for description in DESCRIPTIONS)
 
 
-class LinkSensor(MeterEntity, SensorEntity):
+class LinkSensor(LinkEntity, SensorEntity):
     """One figure of the link, of the last reading or since the start."""
 
     entity_description: LinkDescription
@@ -95,12 +95,6 @@ class LinkSensor(MeterEntity, SensorEntity):
         """Describe the sensor."""
         super().__init__(coordinator, description.key)
         self.entity_description = description
-
-    @property
-    @override
-    def available(self) -> bool:
-        """It tells of the link, above all when nothing is read."""
-        return True
 
     @property
     @override

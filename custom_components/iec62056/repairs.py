@@ -1,21 +1,29 @@
-"""The answers to what a person is asked about a meter's values.
+"""The answers to what a person is asked about a meter's values, and what mends its line.
 
 Here: one dialogue per kind of question.
-Never here: when a question is asked (doubts), what follows from an answer (trust).
+Never here: when a question is asked (doubts, notices), what follows from an answer (trust).
 """
 
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.const import CONF_DEVICE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.selector import SerialPortSelector
+import voluptuous as vol
 
+from . import ports
 from .const import DOMAIN
 from .coordinator import MeterConfigEntry
 from .doubts import CHECK, EXCHANGED
+from .notices import PORT_GONE
 from .trust import Trust
 
 type Data = dict[str, str | int | float | None]
+
+
+PORT_SCHEMA: Final = vol.Schema({vol.Required(CONF_DEVICE): SerialPortSelector()})
 
 
 class _Question(RepairsFlow):
@@ -87,7 +95,8 @@ class CheckQuestion(_Question):
     @override
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Say what it costs."""
-        if user_input is None:
+        # Home Assistant begins with the name of the issue.
+        if user_input is None or "issue_id" in user_input:
             issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
             return self.async_show_form(
                 step_id="init",
@@ -97,11 +106,38 @@ class CheckQuestion(_Question):
         return self.async_create_entry(data={})
 
 
+class PortQuestion(RepairsFlow):
+    """The port has been gone for long: where is the probe now?"""
+
+    def __init__(self, entry: MeterConfigEntry) -> None:
+        """Know whose port it is."""
+        self._entry = entry
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask for the port; should another meter be there, that is noticed at its first reading."""
+        if user_input is None or CONF_DEVICE not in user_input:
+            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+            return self.async_show_form(
+                step_id="init",
+                data_schema=self.add_suggested_values_to_schema(
+                    PORT_SCHEMA, {CONF_DEVICE: self._entry.data[CONF_DEVICE]}
+                ),
+                description_placeholders=None if issue is None else issue.translation_placeholders,
+            )
+        device = await ports.async_lasting_name(self.hass, user_input[CONF_DEVICE])
+        manager = self.hass.config_entries
+        manager.async_update_entry(self._entry, data={**self._entry.data, CONF_DEVICE: device})
+        manager.async_schedule_reload(self._entry.entry_id)
+        return self.async_create_entry(data={})
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: Data | None
 ) -> RepairsFlow:
     """The dialogue for a question."""
     known = data or {}
     entry: MeterConfigEntry = hass.config_entries.async_get_known_entry(str(known["entry_id"]))
+    if known["kind"] == PORT_GONE:
+        return PortQuestion(entry)
     kinds = {EXCHANGED: ExchangeQuestion, CHECK: CheckQuestion}
     return kinds.get(str(known["kind"]), HeldQuestion)(entry, str(known["key"]))
