@@ -9,117 +9,22 @@ from contextlib import AsyncExitStack
 import json
 from pathlib import Path
 import secrets
-import shutil
 import signal
-import socket
 import sys
 import time
 
 from . import meter
 from .home import Home, HomeError
-from .processes import Ended, Program, running
+from .processes import Ended, Program
+from .start import USER, empty, start_home, start_meter
 
-ROOT = Path(__file__).parents[1]
-USER = "demo"
 SENSORS_WANTED = 20
 MOVING_WANTED = 10
-
-CONFIGURATION = """\
-homeassistant:
-  name: IEC 62056-21 demo
-  unit_system: metric
-  country: DE
-  currency: EUR
-http:
-  server_host: 127.0.0.1
-  server_port: {port}
-frontend:
-config:
-energy:
-history:
-logbook:
-logger:
-  default: warning
-"""
-
-# One step of the onboarding is taken as done: it would add a weather service and a radio, which the demo has no use for.
-ONBOARDING = {
-    "version": 4,
-    "minor_version": 1,
-    "key": "onboarding",
-    "data": {"done": ["core_config"]},
-}
 
 
 def say(text: str) -> None:
     """Tell the person what is going on."""
     print(text, flush=True)
-
-
-def empty(folder: Path) -> None:
-    """An empty folder, whatever was there."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port of this machine where it is free, else any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise Ended("no free port on 127.0.0.1")
-
-
-def write_configuration(folder: Path, port: int) -> None:
-    """A configuration folder with this checkout's component in it."""
-    (folder / "custom_components").mkdir(parents=True)
-    (folder / "custom_components" / meter.DOMAIN).symlink_to(
-        ROOT / "custom_components" / meter.DOMAIN
-    )
-    (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=port), "utf-8")
-    (folder / ".storage").mkdir()
-    (folder / ".storage" / "onboarding").write_text(json.dumps(ONBOARDING), "utf-8")
-
-
-async def start_meter(stack: AsyncExitStack, folder: Path) -> tuple[Program, str]:
-    """The simulated meter, and the port it is on."""
-    port = folder / "meter"
-    command = [sys.executable, "-m", "simulator", "--pty", str(port), "--scenario", "household"]
-    program = await stack.enter_async_context(
-        running("The simulated meter", command, folder / "meter.log")
-    )
-
-    async def there() -> bool:
-        return port.exists()
-
-    await program.until(there, 15)
-    return program, str(port)
-
-
-async def start_home(stack: AsyncExitStack, folder: Path, password: str) -> tuple[Program, Home]:
-    """Home Assistant, with an owner, on this machine only."""
-    number = free_port(8123)
-    configuration = folder / "config"
-    write_configuration(configuration, number)
-    command = [sys.executable, "-m", "homeassistant", "--config", str(configuration), "--skip-pip"]
-    program = await stack.enter_async_context(
-        running("Home Assistant", command, folder / "homeassistant.log")
-    )
-    home = await stack.enter_async_context(Home.session(f"http://127.0.0.1:{number}"))
-    await program.until(home.is_up, 120)
-    await home.onboard(USER, password, "en")
-    # Unless confirmed, Home Assistant takes the setting back after five minutes and listens to all networks.
-    await home.command("http/config/promote")
-    # The notice that this setting has moved out of the file is for people who keep theirs.
-    notice = {"domain": "http", "issue_id": "deprecated_yaml", "ignore": True}
-    await home.command("repairs/ignore_issue", **notice)
-    await program.until(home.has_started, 60)
-    return program, home
 
 
 async def show_meter(home: Home, entry: str, program: Program) -> list[str]:
@@ -130,8 +35,8 @@ async def show_meter(home: Home, entry: str, program: Program) -> list[str]:
         complaints.append(f"{len(first)} sensors, at least {SENSORS_WANTED} were expected")
     by_code = {sensor.code: sensor for sensor in first}
     bought, sold = by_code[meter.IMPORT], by_code[meter.EXPORT]
-    await meter.invent_week(home, bought, meter.TAKEN)
-    await meter.invent_week(home, sold, meter.GIVEN)
+    await meter.invent_past(home, bought, meter.TAKEN)
+    await meter.invent_past(home, sold, meter.GIVEN)
     await program.until(lambda: meter.have_history(home, bought, sold), 30)
     verdict = await meter.fill_energy(home, bought, sold)
     issues = [issue for kind in verdict.values() for source in kind for issue in source]
@@ -158,7 +63,7 @@ async def demonstrate(folder: Path, check: bool) -> int:
     empty(folder)
     password = secrets.token_urlsafe(9)
     async with AsyncExitStack() as stack:
-        simulator, port = await start_meter(stack, folder)
+        simulator, port = await start_meter(stack, folder, "meter", "--scenario", "household")
         say("A simulated meter is running. Starting Home Assistant ...")
         program, home = await start_home(stack, folder, password)
         say("Home Assistant is up. Adding the meter as a person would ...")

@@ -4,11 +4,10 @@ Here: the config flow, the table of sensors, the Energy dashboard with a week be
 Never here: processes, or knowledge of the component's inside.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from .home import Home, HomeError, Json
 
@@ -44,6 +43,8 @@ TAKEN = (
     0.3,
 )
 GIVEN = (0, 0, 0, 0, 0, 0, 0, 0, 0.1, 0.5, 1.0, 1.4, 1.6, 1.5, 1.1, 0.6, 0.2, 0, 0, 0, 0, 0, 0, 0)
+# No day is like the other; these begin with Monday.
+WEEK = (0.95, 0.85, 1.05, 0.9, 1.0, 1.3, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,29 +168,39 @@ async def have_history(home: Home, *meters: Sensor) -> bool:
     return len(found) == len(wanted)
 
 
-async def invent_week(home: Home, sensor: Sensor, day: tuple[float, ...]) -> None:
-    """Write a week of hourly statistics that leads up to the meter's reading of now."""
+async def invent_past(
+    home: Home,
+    sensor: Sensor,
+    day: Sequence[float],
+    unit_class: str = "energy",
+    past: timedelta = HISTORY,
+) -> None:
+    """Write hourly statistics that lead up to the meter's reading of now."""
     if sensor.number is None:
         raise HomeError(f"{sensor.entity_id} has no number: {sensor.state}")
+    metadata = {
+        "has_sum": True,
+        "mean_type": 0,
+        "name": None,
+        "source": "recorder",
+        "statistic_id": sensor.entity_id,
+        "unit_class": unit_class,
+        "unit_of_measurement": sensor.unit,
+    }
+    rows = hours_before(float(sensor.number), day, past)
+    await home.command("recorder/import_statistics", metadata=metadata, stats=rows)
+
+
+def hours_before(state: float, day: Sequence[float], past: timedelta = HISTORY) -> list[Json]:
+    """Hourly statistics that end with this state now, with what each hour of a day has added to it."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    # Home Assistant begins to count at 0 with the first state it sees; the week before it ends there.
-    state, total = float(sensor.number), 0.0
-    rows: list[dict[str, Any]] = []
-    for _ in range(HISTORY // timedelta(hours=1)):
+    # Home Assistant begins to count at 0 with the first state it sees; what was before it ends there.
+    total = 0.0
+    rows: list[Json] = []
+    for _ in range(past // timedelta(hours=1)):
         hour -= timedelta(hours=1)
         rows.append({"start": hour.isoformat(), "state": round(state, 3), "sum": round(total, 3)})
-        used = day[hour.astimezone().hour]
+        local = hour.astimezone()
+        used = day[local.hour] * WEEK[local.weekday()]
         state, total = state - used, total - used
-    await home.command(
-        "recorder/import_statistics",
-        metadata={
-            "has_sum": True,
-            "mean_type": 0,
-            "name": None,
-            "source": "recorder",
-            "statistic_id": sensor.entity_id,
-            "unit_class": "energy",
-            "unit_of_measurement": sensor.unit,
-        },
-        stats=rows[::-1],
-    )
+    return rows[::-1]

@@ -25,9 +25,13 @@ class Program:
         self._process = process
         self._log = log
 
+    def words(self) -> list[str]:
+        """The lines the program wrote so far."""
+        return self._log.read_text("utf-8", "replace").splitlines()
+
     def complaint(self, what: str) -> Ended:
         """The error to raise, with the last lines the program wrote."""
-        lines = self._log.read_text("utf-8", "replace").splitlines()[-15:]
+        lines = self.words()[-15:]
         return Ended("\n".join([f"{self.name} {what}. Its last words ({self._log}):", *lines]))
 
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> None:

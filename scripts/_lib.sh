@@ -68,7 +68,7 @@ debian_suite() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}"
 # Programs that have their package's name: the machine's own, or Debian's in a private folder. False where there is no way.
 #   ensure_debian PACKAGE...
 ensure_debian() {
-  local folder="$CACHE/debian" package program
+  local folder="$CACHE/debian-$1" package program
   export PATH="$PATH:/usr/local/sbin:/usr/sbin:$folder/run"
   local missing=()
   for package; do command -v "$package" >/dev/null || missing+=("$package"); done
@@ -79,7 +79,8 @@ ensure_debian() {
     unpack_downloads "$folder" || return 1
   mkdir "$folder/run"
   for package in "${missing[@]}"; do
-    program="$(find "$folder/usr/bin" "$folder/usr/sbin" -name "$package" 2>/dev/null | head -n 1)"
+    # In its own folder stands what a wrapper in the others would look for in the system's.
+    program="$(find "$folder/usr/lib/$package" "$folder/usr/bin" "$folder/usr/sbin" -name "$package" -type f 2>/dev/null | head -n 1)"
     # Its libraries are for it alone.
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' \
       "$(find "$folder/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)" "$program" >"$folder/run/$package"

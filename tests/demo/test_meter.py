@@ -93,7 +93,7 @@ def test_the_table_shows_both_readings_and_marks_what_moved() -> None:
 
 async def test_the_invented_week_leads_up_to_the_reading() -> None:
     home = ScriptedHome()
-    await meter.invent_week(home.as_home(), sensor("5000.5"), meter.TAKEN)
+    await meter.invent_past(home.as_home(), sensor("5000.5"), meter.TAKEN)
     ((kind, told),) = home.told
     assert kind == "recorder/import_statistics"
     assert told["metadata"]["statistic_id"] == "sensor.a"
@@ -109,6 +109,6 @@ async def test_the_invented_week_leads_up_to_the_reading() -> None:
     assert sums[-1] - sums[0] > sum(meter.TAKEN) * 6
 
 
-async def test_no_week_can_be_invented_for_a_sensor_without_a_number() -> None:
+async def test_no_past_can_be_invented_for_a_sensor_without_a_number() -> None:
     with pytest.raises(HomeError, match="unavailable"):
-        await meter.invent_week(ScriptedHome().as_home(), sensor("unavailable"), meter.TAKEN)
+        await meter.invent_past(ScriptedHome().as_home(), sensor("unavailable"), meter.TAKEN)
