@@ -1,6 +1,6 @@
 """The meter in Home Assistant: added as a person adds it, looked at as a person looks at it.
 
-Here: the config flow, the table of sensors, the Energy dashboard with a week behind it.
+Here: the config flow, the table of sensors, the Energy dashboard with two weeks behind it.
 Never here: processes, or knowledge of the component's inside.
 """
 
@@ -13,7 +13,8 @@ from .home import Home, HomeError, Json
 
 DOMAIN = "iec62056"
 IMPORT, EXPORT = "1-0:1.8.0", "1-0:2.8.0"
-HISTORY = timedelta(days=7)
+# Two weeks: the first day of all is drawn as a fall, and a person looks at the last one.
+HISTORY = timedelta(days=14)
 
 # kWh in each hour of a day, from midnight: a household that cooks in the evening, and panels on its roof.
 TAKEN = (

@@ -68,6 +68,19 @@ async def test_registers_are_offered_with_name_code_and_value(
     assert not {"ZZ1", "1-0:1.8.0*1"} & set(ticked)
 
 
+def test_units_read_as_people_write_them() -> None:
+    sent = {
+        "6.27": ["000.123*m3ph"],
+        "6.29": ["065.2*C"],
+        "6.26": ["00123.4*m3"],
+        "3.8.0": ["1*Mvarh"],
+    }
+    state = MeterState.of(reading(sent, medium=Medium.HEAT), LineProfile(medium=Medium.HEAT))
+    texts = " | ".join(choice.value for choice in choices_of(state, {}))
+    for value in ("000.123 m³/h", "065.2 °C", "00123.4 m³", "1 Mvarh"):
+        assert value in texts
+
+
 async def test_ticks_decide_what_is_switched_on(hass: HomeAssistant, bench: Bench) -> None:
     found = await read(hass)
     usual = found["data_schema"]({})["registers"]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from .catalogue import Description, context_of
 from .catalogue_data import UNKNOWN, Axis, Placeholders
 from .catalogue_names import printable
+from .catalogue_units import unit_of
 from .const import DOMAIN
 from .custom import describe_as_said
 from .protocol.model import Register
@@ -114,7 +115,15 @@ def _value(register: Register, description: Description) -> str:
     values = register.values
     if description.unit is not None:
         values = values[description.index : description.index + 1]
-    return _plain(" ".join(f"{one.text} {one.unit or ''}" for one in values))
+    return _plain(" ".join(f"{one.text} {_sign(one.unit)}" for one in values))
+
+
+def _sign(sent: str | None) -> str:
+    """The unit as people write it, where it is the same one: m³/h for m3ph."""
+    if sent is None:
+        return ""
+    unit = unit_of(sent)
+    return unit.native if unit.native is not None and unit.factor == 1 else sent
 
 
 def _plain(text: str) -> str:

@@ -91,7 +91,7 @@ def test_the_table_shows_both_readings_and_marks_what_moved() -> None:
     assert second.split() == ["Energy", "230", "230", "kWh"]
 
 
-async def test_the_invented_week_leads_up_to_the_reading() -> None:
+async def test_the_invented_past_leads_up_to_the_reading() -> None:
     home = ScriptedHome()
     await meter.invent_past(home.as_home(), sensor("5000.5"), meter.TAKEN)
     ((kind, told),) = home.told
@@ -99,7 +99,7 @@ async def test_the_invented_week_leads_up_to_the_reading() -> None:
     assert told["metadata"]["statistic_id"] == "sensor.a"
     rows = told["stats"]
     starts = [datetime.fromisoformat(row["start"]) for row in rows]
-    assert len(rows) == 7 * 24
+    assert len(rows) == meter.HISTORY // timedelta(hours=1)
     assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(hours=1)}
     assert all((start.minute, start.second, start.microsecond) == (0, 0, 0) for start in starts)
     # Home Assistant counts on from 0 with the first state it sees: a jump there would show as use.
