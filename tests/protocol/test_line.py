@@ -36,6 +36,7 @@ from custom_components.iec62056.protocol.errors import (
     PortMissing,
 )
 from custom_components.iec62056.protocol.line import (
+    AT_ONCE,
     INPUT_LIMIT,
     SerialLine,
     open_line,
@@ -646,8 +647,31 @@ async def test_a_line_nobody_reads_keeps_the_newest(tcp: Tcp) -> None:
     await tcp.send(b"a" * INPUT_LIMIT)
     await tcp.send(b"b" * 100)
     await until(lambda: line.tally.characters == INPUT_LIMIT + 100)
-    assert await line.read(line.now()) == b"a" * (INPUT_LIMIT - 100) + b"b" * 100
+    kept = bytearray()
+    while run := await line.read(line.now()):
+        kept += run
+    assert kept == b"a" * (INPUT_LIMIT - 100) + b"b" * 100
     assert line.tally.overrun == 100
+    await line.close()
+
+
+async def test_others_have_their_turn_while_a_flood_is_read(tcp: Tcp) -> None:
+    line = await open_line(tcp.url)
+    await tcp.send(b"a" * INPUT_LIMIT)
+    await until(lambda: line.tally.characters == INPUT_LIMIT)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    while line._input:
+        assert len(await line.read(line.now() + 60.0)) <= AT_ONCE
+    task.cancel()
+    assert turns >= INPUT_LIMIT // AT_ONCE - 1
     await line.close()
 
 

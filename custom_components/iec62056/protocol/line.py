@@ -38,6 +38,9 @@ BITS_PER_CHARACTER = 10
 # What nobody has read yet. More comes only from a line that pushes while no one listens: the newest is kept.
 INPUT_LIMIT = 256 * 1024
 
+# So much is understood at once before others have their turn: a flood must not hold whatever else runs.
+AT_ONCE = 1024
+
 # The latest an echo comes after its character has left: a stalled event loop, or the bridge's own lag.
 ECHO_LAG = 0.25
 
@@ -233,8 +236,11 @@ class SerialLine(Line, asyncio.Protocol):
             if self.now() >= deadline:
                 return b""
             await self._something_or(deadline)
-        run = bytes(self._input)
-        self._input.clear()
+        if len(self._input) > AT_ONCE and self.now() < deadline:
+            # Behind the deadline nothing more may come in, or a flood would have no end.
+            await asyncio.sleep(0)
+        run = bytes(self._input[:AT_ONCE])
+        del self._input[:AT_ONCE]
         return run
 
     @override

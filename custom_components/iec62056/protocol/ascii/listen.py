@@ -13,7 +13,7 @@ _SML = b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01"
 _HDLC_FLAG = 0x7E
 _HDLC_FORMAT = 0x20
 _WINDOW = 4096
-_MAX_HDLC_FRAME = 0x7FF
+_CONTROLS = bytes(range(0x20))
 
 
 class Foreign:
@@ -25,18 +25,23 @@ class Foreign:
 
     def feed(self, run: bytes) -> None:
         """Look at the next characters. Raises OtherProtocol once one is certain."""
+        for start in range(0, len(run), _WINDOW):
+            self._look(run[start : start + _WINDOW])
+
+    def _look(self, run: bytes) -> None:
         self._heard = (self._heard + run)[-_WINDOW:]
         if _SML in self._heard:
             raise OtherProtocol(protocol="SML", integration="EDL21")
-        if _hdlc(self._heard):
+        if _hdlc(self._heard, len(self._heard) - len(run)):
             raise OtherProtocol(protocol="DLMS push", integration="ESPHome (DLMS Meter component)")
 
 
-def _hdlc(heard: bytes) -> bool:
+def _hdlc(heard: bytes, known: int) -> bool:
     """Whether an HDLC frame stands in the characters: a flag, format and length, and a flag where the length says.
 
     Bit 7 is gone, so the length is known but for bit 7 of its low octet, and its check cannot be made: instead, one
-    octet in eight must be no printable character, as in anything but text.
+    octet in eight must be no printable character, as in anything but text. A frame that ends among the first `known`
+    characters was looked at before.
     """
     at = heard.find(_HDLC_FLAG)
     while 0 <= at < len(heard) - 2:
@@ -44,9 +49,9 @@ def _hdlc(heard: bytes) -> bool:
             length = (heard[at + 1] & 0x07) << 8 | heard[at + 2]
             for possible in (length, length | 0x80):
                 end = at + 1 + possible
-                if possible > 8 and end < len(heard) and heard[end] == _HDLC_FLAG:
-                    binary = sum(octet < 0x20 for octet in heard[at + 1 : end])
-                    if binary * 8 >= possible:
+                if possible > 8 and known <= end < len(heard) and heard[end] == _HDLC_FLAG:
+                    text = heard[at + 1 : end].translate(None, _CONTROLS)
+                    if (possible - len(text)) * 8 >= possible:
                         return True
         at = heard.find(_HDLC_FLAG, at + 1)
     return False

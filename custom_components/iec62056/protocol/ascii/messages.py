@@ -31,6 +31,8 @@ MAX_VALUE = 128
 MAX_UNIT = 16
 MAX_VALUES = 8
 MAX_IDENTIFICATION = 80
+# The longest push telegram met has 4 kB. Its CRC is made octet by octet: 100 kB would hold whatever else runs.
+MAX_PUSH = 16 * 1024
 
 # Std 6.3.14 items 18 to 20, and the national R5, R6 and W5.
 _DIGITS = {"P": "012", "W": "12345", "R": "123456", "E": "2", "B": "01"}
@@ -188,7 +190,8 @@ def judge(block: bytes, received: bytes) -> frozenset[CheckKind]:
             for kind in (CheckKind.XOR, CheckKind.SUM)
             if check_character(block, kind) == received[0] & 0x7F
         )
-    return frozenset((CheckKind.CRC16,) if int(received, 16) == crc16(block) else ())
+    fits = len(block) <= MAX_PUSH and int(received, 16) == crc16(block)
+    return frozenset((CheckKind.CRC16,) if fits else ())
 
 
 def identification(line: bytes) -> Identification | None:

@@ -15,6 +15,8 @@ from .datasets import Parser
 MAX_TELEGRAM = 512 * 1024
 MAX_COMMAND = 256
 _TAIL = 96
+# What is looked through again where telegrams lose their ends, one after another.
+_PIECE = 1024
 _MAX_IDENTIFICATIONS = 4
 
 _START = re.compile(rb"[/\x01\x02]")
@@ -69,6 +71,9 @@ class Receiver:
         self._named_to = 0
         self._block_from = 0
         self._block_to = 0
+        self._bracket = False
+        # Asked for again and again, it would cost as much as the whole rest.
+        self._fits: frozenset[CheckKind] | None = None
         self._line = bytearray()
 
     @property
@@ -125,16 +130,23 @@ class Receiver:
         check = self.received_check
         # The CRC of a push telegram begins with the identification's slash.
         start = 0 if len(check) > 1 else self._block_from
-        return messages.judge(bytes(self.raw[start : self._block_to]), check)
+        if self._fits is None or not self.closed:
+            self._fits = messages.judge(bytes(self.raw[start : self._block_to]), check)
+        return self._fits
 
     def feed(self, run: bytes) -> bytes:
         """Take the next characters; returns those behind the end of this telegram."""
-        at = 0
-        while at < len(run) and not self.closed:
-            at = self._take(run, at)
-            if len(self.raw) > MAX_TELEGRAM:
-                self.overflow = self.closed = True
-        return run[at:]
+        if self.closed:
+            return run
+        for start in range(0, len(run), _PIECE):
+            piece, at = run[start : start + _PIECE], 0
+            while at < len(piece):
+                at = self._take(piece, at)
+                if len(self.raw) > MAX_TELEGRAM:
+                    self.overflow = self.closed = True
+                if self.closed:
+                    return run[start + at :]
+        return b""
 
     def end(self) -> None:
         """Nothing more will come: understand the last line too."""
@@ -194,17 +206,19 @@ class Receiver:
             self._keep(messages.STX)
         self._at = kind
         self._block_from = len(self.raw)
+        self._bracket = False
         self._tail = b"\n"
         self._parser = Parser()
 
     def _identify(self, run: bytes, at: int) -> int:
-        end = _LINE_END.search(run, at)
-        stop = len(run) if end is None else end.start()
+        # One more than may be: where it is given up must not depend on how the stream is cut.
+        last = at + messages.MAX_IDENTIFICATION + 1 - len(self._line)
+        end = _LINE_END.search(run, at, last)
+        stop = min(len(run), last) if end is None else end.start()
         self._line += run[at:stop]
-        if len(self._line) > messages.MAX_IDENTIFICATION:
-            self._discard_line()
-            return stop
         if end is None:
+            if len(self._line) > messages.MAX_IDENTIFICATION:
+                self._discard_line()
             return stop
         self._identified(bytes(self._line), end[0])
         return end.end()
@@ -258,6 +272,7 @@ class Receiver:
     def _add(self, part: bytes) -> None:
         self._keep(part)
         self._parser.feed(part)
+        self._bracket = self._bracket or b"(" in part
         self._tail = (self._tail + part)[-_TAIL:]
 
     def _finish(self, end: int) -> None:
@@ -292,7 +307,7 @@ class Receiver:
         if stop is None:
             return len(run)
         if stop[0] == messages.ETX:
-            if self.raw.find(b"(", self._block_from) < 0:
+            if not self._bracket:
                 # No data came before it: the noise of a speed change that came too late.
                 self._add(messages.ETX)
             else:

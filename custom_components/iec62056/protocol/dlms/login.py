@@ -1,0 +1,117 @@
+"""Who asks a meter, and with what: client address and credentials, and what must be kept for them.
+
+Here: small values; the addresses that makes use.
+Never here: the proof itself (`association`), storage (the caller's `store`), a line.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..access import Level
+from ..model import LineProfile
+from ..security import Credentials, InvocationCounter, Mechanism
+from .frame import Address
+from .known import Known
+
+# Every meter has the public client, which needs no password (Green Book 4.3).
+PUBLIC_CLIENT = 16
+
+NOBODY = Credentials()
+
+# How many counters are written to disk as used before the first of them is: some readings.
+COUNTERS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One association a meter offers: the client address (SAP) it is for, and how to prove oneself.
+
+    `general` protects services as general-glo-ciphering, for meters that want it.
+    """
+
+    client: int = PUBLIC_CLIENT
+    credentials: Credentials = NOBODY
+    general: bool = False
+
+    @property
+    def level(self) -> Level:
+        """The access level it is for."""
+        mechanism = self.credentials.mechanism
+        if mechanism.high or self.credentials.ciphered:
+            return Level.SECRET
+        return Level.PASSWORD if mechanism is Mechanism.LOW else Level.OPEN
+
+    @property
+    def name(self) -> str:
+        """What its object list is kept under; no secret is in it."""
+        ciphered = "c" if self.credentials.ciphered else ""
+        return f"{self.client}/{self.credentials.mechanism.value}{ciphered}"
+
+
+PUBLIC = Login()
+
+
+async def _unstored(end: int) -> None:
+    """For whoever has no keys, and so no counter to keep."""
+
+
+@dataclass(slots=True)
+class Keyring:
+    """The ways into one meter, the least privileged first, and what is kept for them from session to session.
+
+    `store` writes the end of a block of invocation counters to disk; only then is the first of them used. `known` is
+    what the meter said of its objects. `refused` holds the logins the meter did not take: none of them is tried again.
+    """
+
+    logins: tuple[Login, ...] = (PUBLIC,)
+    counter: InvocationCounter = field(default_factory=InvocationCounter)
+    store: Callable[[int], Awaitable[None]] = _unstored
+    known: Known = field(default_factory=Known)
+    learned: bool = False
+    refused: set[Login] = field(default_factory=set)
+
+    @property
+    def private(self) -> bool:
+        """Whether any login needs a password or a key."""
+        return any(login.level is not Level.OPEN for login in self.logins)
+
+    async def reserve(self, count: int) -> None:
+        """See to it that so many invocation counters may be used. Raises CounterExhausted, and what `store` raises."""
+        if self.counter.lacks(count):
+            end = self.counter.reserve(max(count, COUNTERS_AT_ONCE))
+            await self.store(end)
+            self.counter.stored(end)
+
+
+def default_keyring(profile: LineProfile) -> Keyring:
+    """The keyring of who has no password: the public client, or the client address the profile names."""
+    return Keyring((PUBLIC if profile.client is None else Login(profile.client),))
+
+
+def server_address(profile: LineProfile) -> Address:
+    """The meter's HDLC address. Raises DlmsUnsent where there is none such."""
+    if profile.physical is not None and profile.server_octets:
+        return Address(profile.server, profile.physical, profile.server_octets)
+    return Address.server(profile.server, profile.physical)
+
+
+class Preset(NamedTuple):
+    """The client addresses of a make: for a password, and for a key."""
+
+    password: int
+    key: int
+
+
+# By FLAG id. SPODES, the Russian profile (wb-mqtt-serial, latonita/esphome-dlms-cosem): reader 32, configurator 48.
+_SPODES = Preset(32, 48)
+PRESETS = {
+    "EKT": _SPODES,
+    "EMR": _SPODES,
+    "MIR": _SPODES,
+    "TPC": _SPODES,
+    "KAM": Preset(1, 1),
+    "KMP": Preset(1, 1),
+    "NIK": Preset(2, 2),
+}
+OTHERS = Preset(1, 1)

@@ -1,0 +1,19 @@
+"""The way to the first frame where a meter wants HDLC at once, without a sign-on.
+
+Here: speed and eight bits. Never here: the sign-on that leads there otherwise (`ascii.handover`), frames.
+"""
+
+from ..line import Line
+from ..model import LineProfile
+
+# The local port's default (0.0.20.0.0.255, attributes 2 to 4; SPODES and Mercury meters).
+_SPEED = 9600
+
+
+async def open_at_once(line: Line, profile: LineProfile) -> None:
+    """Have the line ready for frames, at the speed the profile names. Raises LineError."""
+    speed = profile.speed or _SPEED
+    if line.can_switch and line.speed != speed:
+        await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
+    line.binary = True
+    line.drop_input()

@@ -1,0 +1,79 @@
+"""Another implementation reads the simulator, and the client reads the same of it: neither shares a line with it."""
+
+import asyncio
+from decimal import Decimal
+import json
+from pathlib import Path
+import sys
+
+import pytest
+
+from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
+from custom_components.iec62056.protocol.line import open_line
+from custom_components.iec62056.protocol.meter import Meter
+from custom_components.iec62056.protocol.model import LineProfile, Mode
+from custom_components.iec62056.protocol.security import Mechanism
+from simulator import Manners, Transport, serve
+from simulator.dlms import Policy
+
+from ..protocol.dlms.meters import DOORS, LOW, device, door, high, keyring, meter
+
+ROOT = Path(__file__).parents[2]
+# As fast as the machine is: the bridge has no speed that a client could change.
+SPEED = 115200
+
+
+async def gurux(port: str, *arguments: object) -> dict[str, str]:
+    """What the other implementation reads."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.peers.gurux_reader", port, *map(str, arguments)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()[-2000:]
+    found: dict[str, str] = json.loads(out.splitlines()[-1])
+    return found
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize("mechanism", range(7))
+@pytest.mark.parametrize("block", [0xFFFF, 300])
+async def test_both_read_the_same(mechanism: int, block: int) -> None:
+    dev = device(logins=DOORS | {2: door(Mechanism(mechanism))}, policy=Policy(block=block))
+    simulated = meter(
+        dev, manners=Manners(speed=SPEED), at_once=True, size=256, window=4, reaction=0.001
+    )
+    login = {0: PUBLIC, 1: LOW}.get(mechanism) or high(Mechanism(mechanism))
+    async with serve(simulated, transport=Transport.TCP, speed=SPEED) as served:
+        port = served.url.rpartition(":")[2]
+        ciphered = ["--ciphered"] if mechanism == Mechanism.GMAC else []
+        theirs = await gurux(port, login.client, mechanism, *ciphered)
+        line = await open_line(served.url, speed=SPEED)
+        try:
+            ring = Keyring((login,)) if login is PUBLIC else keyring(login)
+            profile = LineProfile(mode=Mode.E, hdlc_at_once=True)
+            reader = Meter(line, profile, keyring=ring)
+            reading = await reader.read_all()
+        finally:
+            await line.close()
+    assert reader.refusal is None
+    ours = {str(register.obis): register.values[0].text for register in reading.registers}
+    for name, key in (
+        ("1.0.1.8.0.255", "1-0:1.8.0"),
+        ("1.0.16.7.0.255", "1-0:16.7.0"),
+        ("1.0.32.7.0.255", "1-0:32.7.0"),
+    ):
+        assert Decimal(theirs[name]) == Decimal(ours[key])
+    assert ours["1-0:1.8.0"] == "7084592"
+    assert len(theirs) >= (13 if mechanism == 0 else 15)
+    # Everything it may read, the client read too.
+    names = {_name(register.key) for register in reading.registers}
+    assert theirs.keys() <= names
+
+
+def _name(key: str) -> str:
+    """A code as the other implementation writes it."""
+    code, _, stored = key.partition("*")
+    return code.replace("-", ".").replace(":", ".") + f".{stored or 255}"

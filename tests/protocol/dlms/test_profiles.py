@@ -1,0 +1,119 @@
+"""Load profile and event logs of a meter of mode E, asked for by range."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import override
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from custom_components.iec62056.protocol.dlms.apdu import AccessResult, Result
+from custom_components.iec62056.protocol.dlms.clock import date_time, encode_date_time
+from custom_components.iec62056.protocol.dlms.conversation import Binary
+from custom_components.iec62056.protocol.dlms.cosem import CosemObject
+from custom_components.iec62056.protocol.dlms.data import Data, Tag, array, octet_string, structure
+from custom_components.iec62056.protocol.dlms.descriptors import (
+    Item,
+    LogicalName,
+    Member,
+    capture_object,
+)
+from custom_components.iec62056.protocol.errors import UnknownRegister
+from custom_components.iec62056.protocol.events import Meaning
+from custom_components.iec62056.protocol.profiles import read_events, read_profile
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST = datetime(2026, 7, 5, 8, tzinfo=UTC)
+PROFILE, LOG = LogicalName(1, 0, 99, 1, 0), LogicalName(0, 0, 99, 98, 0)
+CLOCK = capture_object(Member(8, LogicalName(0, 0, 1, 0, 0), 2))
+IMPORT = capture_object(Member(3, LogicalName(1, 0, 1, 8, 0), 2))
+CODE = capture_object(Member(1, LogicalName(0, 0, 96, 11, 0), 2))
+
+
+def number(value: int) -> Data:
+    return Data(Tag.DOUBLE_LONG_UNSIGNED, value)
+
+
+def at(moment: datetime) -> Data:
+    return octet_string(encode_date_time(moment.astimezone(BERLIN), daylight_saving=True))
+
+
+def scaler(power: int, unit: int) -> Data:
+    return structure(Data(Tag.INTEGER, power), Data(Tag.ENUM, unit))
+
+
+class Meter(Binary):
+    """A conversation that is answered from a table."""
+
+    def __init__(self, *names: LogicalName) -> None:
+        self.table: dict[tuple[LogicalName, int], Result] = {}
+        self.asked: list[Item] = []
+        self.opened = 0
+        self._names = names
+
+    @property
+    @override
+    def objects(self) -> tuple[CosemObject, ...]:
+        names = self._names if self.opened else ()
+        return tuple(CosemObject(7, 1, name, {}, {}) for name in names)
+
+    @override
+    async def open(self) -> None:
+        self.opened += 1
+
+    @override
+    async def get(self, items: Sequence[Item]) -> tuple[Result, ...]:
+        self.asked += items
+        return tuple(
+            self.table.get((item.member.name, item.member.number), AccessResult.OBJECT_UNDEFINED)
+            for item in items
+        )
+
+
+async def test_the_rows_of_a_range_in_their_unit() -> None:
+    meter = Meter(LOG, PROFILE)
+    meter.table = {
+        (PROFILE, 3): array(CLOCK, IMPORT),
+        (PROFILE, 4): number(900),
+        (LogicalName(1, 0, 1, 8, 0), 3): scaler(1, 30),
+        (PROFILE, 2): array(
+            structure(at(FIRST), number(100)),
+            structure(at(FIRST + timedelta(minutes=15)), number(107)),
+            structure(at(FIRST + timedelta(hours=5)), number(900)),
+        ),
+    }
+    (found,) = await read_profile(meter, "P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
+    assert [(row.end.minute, str(row.values[0])) for row in found.rows] == [(15, "1070")]
+    assert found.channels[0].unit == "Wh"
+    access = meter.asked[-1].access
+    assert access is not None
+    _, begin, end, _ = access.parameters.items
+    # Two hours more on both sides, as the meter's clock shows them.
+    assert [date_time(one.octets).moment.time for one in (begin, end)] == [
+        datetime(2026, 7, 5, 8, tzinfo=UTC).time(),
+        datetime(2026, 7, 5, 13, tzinfo=UTC).time(),
+    ]
+
+
+@pytest.mark.parametrize("code", ["P.01", "P.02", "P.98"])
+async def test_a_meter_without_that_profile(code: str) -> None:
+    with pytest.raises(UnknownRegister):
+        await read_profile(Meter(LOG), code, FIRST, FIRST + timedelta(hours=1), BERLIN)
+
+
+async def test_a_profile_that_may_not_be_read() -> None:
+    with pytest.raises(UnknownRegister):
+        await read_profile(Meter(PROFILE), "P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
+
+
+async def test_all_logs_that_may_be_read() -> None:
+    other = LogicalName(0, 0, 99, 98, 1)
+    meter = Meter(PROFILE, LOG, other)
+    meter.table = {
+        (LOG, 3): array(CLOCK, CODE),
+        (LOG, 2): array(structure(at(FIRST), number(1))),
+    }
+    found = await read_events(meter, "P.98", FIRST, FIRST + timedelta(hours=1), BERLIN)
+    assert [(event.log, event.at, event.meanings) for event in found] == [
+        ("0-0:99.98.0", FIRST, (Meaning.POWER_DOWN,))
+    ]
