@@ -93,5 +93,6 @@ def test_programming_mode(tmp_path: Path) -> None:
             (b"\x01R5\x02P.98()\x03\x18", 0x03, b"\x02P.98(0"),
         ):
             os.write(terminal, bytes(map(even, message)))
-            assert hear(end).startswith(answer)
+            # The check character of the answer before may come with this one.
+            assert answer in hear(end)
         os.close(terminal)
