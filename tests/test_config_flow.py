@@ -68,6 +68,7 @@ EVERYTHING_AUTOMATIC = {
     "stay": False,
     "dtr": "auto",
     "rts": "auto",
+    "login": "auto",
 }
 READ_NAMES = {"registers", "speed", "limit", "usual"}
 PLACE_NAMES = {"calls", "good", "enough", "left"}
@@ -601,5 +602,5 @@ async def test_port_whose_name_may_not_last_is_said_to_be_so(
     with patch("custom_components.iec62056.ports.lasting_name", return_value=name):
         found = await read(hass, device="/dev/ttyUSB0")
     texts = json.loads((TRANSLATIONS / "en.json").read_text())["selector"]["port_name"]["options"]
-    assert found["description_placeholders"]["port"] == f"\n\n{texts['passing']}"
+    assert found["description_placeholders"]["notes"] == f"\n\n{texts['passing']}"
     assert set(texts) == set(ports.Why)

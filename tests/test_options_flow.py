@@ -63,7 +63,7 @@ async def battery(hass: HomeAssistant, entry: MockConfigEntry, bench: Bench) -> 
 
 
 async def test_groups(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    assert (await menu(hass, loaded))["menu_options"] == ["registers", "names", "reading", "fuse"]
+    assert (await menu(hass, loaded))["menu_options"] == ["registers", "names", "reading", "fuse", "access"]
 
 
 async def test_fuse_is_asked_of_electricity_alone(
@@ -78,7 +78,7 @@ async def test_no_names_where_all_registers_have_one(
 ) -> None:
     bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": ["1*kWh"]})]
     await hass.config_entries.async_setup(entry.entry_id)
-    assert (await menu(hass, entry))["menu_options"] == ["registers", "reading", "fuse"]
+    assert (await menu(hass, entry))["menu_options"] == ["registers", "reading", "fuse", "access"]
 
 
 async def test_meter_that_was_never_read_has_no_options(
@@ -179,6 +179,7 @@ async def test_interval(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         "aligned": "off",
         "boundary": "15",
         "boundary_time": "23:50:00",
+        "fill_gaps": True,
     }
     await send(hass, shown, interval=QUARTER)
     assert loaded.options == {"interval": 900}
@@ -236,6 +237,17 @@ async def test_meter_that_sends_by_itself_is_not_aligned(
     assert entry.options == {"interval": 1}
     await hass.async_block_till_done()
     assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_gaps_are_filled_unless_it_is_not_wanted(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    await send(hass, await choose(hass, loaded, "reading"), fill_gaps=False)
+    assert loaded.options == {"fill_gaps": False}
+    shown = await choose(hass, loaded, "reading")
+    assert shown["data_schema"]({})["fill_gaps"] is False
+    await send(hass, shown, fill_gaps=True)
+    assert loaded.options == {}
 
 
 async def test_quiet_hours(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

@@ -96,3 +96,10 @@ def test_icons_belong_to_sensors() -> None:
     assert isinstance(icons, dict)
     assert set(icons["sensor"]) <= set(translation_keys() | OTHERS)
     assert all(icon["default"].startswith("mdi:") for icon in icons["sensor"].values())
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_no_apostrophe_hides_a_placeholder(path: Path) -> None:
+    # The frontend's messages take an apostrophe before a brace for a quotation: the name itself would be shown.
+    hidden = [".".join(key) for key, text in _flat(_load(path)).items() if "'{" in text]
+    assert not hidden

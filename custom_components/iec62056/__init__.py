@@ -9,8 +9,12 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
+from . import notices
+from .access_services import async_setup_access_services
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterConfigEntry, MeterCoordinator
+from .imports import ImportStore
+from .profile_services import async_setup_profile_services
 from .services import async_setup_services
 from .store import MeterStore
 
@@ -20,6 +24,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions: they can be checked in an automation also while no meter is set up."""
     async_setup_services(hass)
+    async_setup_profile_services(hass)
+    async_setup_access_services(hass)
     return True
 
 
@@ -42,6 +48,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bo
 async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> None:
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
+    notices.async_forget(hass, entry.entry_id)
+    await ImportStore(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

@@ -30,7 +30,7 @@ from .imports import Imports, ImportStore, Job, Replaced
 from .protocol.errors import LoginError, MeterError, MeterRefused, NoProgramming
 from .protocol.model import Obis
 from .protocol.profile import LOAD_PROFILES, Profile
-from .schedule import is_push, runs_on_battery
+from .schedule import is_push
 
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
@@ -158,9 +158,8 @@ class Backfill:
     def _fills(self) -> bool:
         """Whether gaps are filled without being asked for."""
         coordinator = self._coordinator
-        usual = not runs_on_battery(coordinator.profile)
         return (
-            bool(coordinator.config_entry.options.get(CONF_FILL_GAPS, usual))
+            bool(coordinator.config_entry.options.get(CONF_FILL_GAPS, True))
             and not is_push(coordinator.profile)
             and RECORDER in self._hass.config.components
         )

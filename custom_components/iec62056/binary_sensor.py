@@ -44,6 +44,7 @@ DESCRIPTIONS: Final = {
         _description(Sign.MAIN_COVER, BinarySensorDeviceClass.TAMPER),
         _description(Sign.TERMINAL_COVER, BinarySensorDeviceClass.TAMPER),
         _description(Sign.MAGNET, BinarySensorDeviceClass.TAMPER),
+        _description(Sign.ALARM, BinarySensorDeviceClass.PROBLEM),
         _description(Sign.CLOCK_INVALID, BinarySensorDeviceClass.PROBLEM, enabled=False),
     )
 }

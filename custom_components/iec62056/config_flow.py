@@ -26,6 +26,7 @@ from .catalogue import clean_text
 from .choices import Choice, choices_of, differing, pages
 from .const import CONF_MODE, CONF_NUMBER_CODE, DOMAIN
 from .coordinator import MeterConfigEntry
+from .credentials import completed, credentials_of
 from .entity import LONGEST_NAME
 from .forms import (
     OutOfRange,
@@ -38,7 +39,7 @@ from .forms import (
 )
 from .options_flow import MeterOptionsFlow
 from .placement import is_over_the_probe
-from .protocol.errors import NumberNeeded
+from .protocol.errors import BadSecret, NumberNeeded
 from .protocol.model import Mode
 from .read_flow import ReadFlow
 from .reauth_flow import ReauthFlow
@@ -50,10 +51,14 @@ from .settings import (
     CONF_SHARED,
     CONF_SHOW_REST,
     SCHEMA,
+    SECRETS,
+    SECTION_BINARY,
     beside_the_line,
     entered,
     kept,
+    profile_of,
     wakes,
+    without_secrets,
 )
 from .state import MeterState
 from .store import async_hand_over
@@ -156,19 +161,19 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         if self.source == SOURCE_RECONFIGURE:
             placeholders["title"] = self._get_reconfigure_entry().title
         if user_input is not None:
-            self._input = user_input
+            self._input = without_secrets(user_input)
             self._profile = None
-            self._data = kept(
-                user_input,
-                await ports.async_lasting_name(self.hass, user_input[CONF_DEVICE].strip()),
-            )
+            unfit = await self._take(user_input)
             others = await self._entries_there()
             self._shared = bool(others)
             if (holder := self._holder(others)) is not None:
                 return self.async_abort(
                     reason="already_configured", description_placeholders={"title": holder.title}
                 )
-            if not self._data[CONF_ADDRESS] and (others or self._data.get(CONF_SHARED)):
+            if unfit is not None:
+                errors["base"] = unfit.key
+                placeholders |= _clean(unfit.placeholders)
+            elif not self._data[CONF_ADDRESS] and (others or self._data.get(CONF_SHARED)):
                 errors[CONF_ADDRESS] = NumberNeeded.key
             elif not await self._release():
                 errors["base"] = "setting_up"
@@ -186,6 +191,23 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders=placeholders,
         )
+
+    async def _take(self, form: Mapping[str, Any]) -> BadSecret | None:
+        """Take what the form says of the line; gives what is wrong with a password or a key."""
+        device = await ports.async_lasting_name(self.hass, form[CONF_DEVICE].strip())
+        stored: Mapping[str, Any] = {}
+        if self.source == SOURCE_RECONFIGURE:
+            # Their fields are empty where they are to stay.
+            data = self._get_reconfigure_entry().data
+            stored = {name: data[name] for name in SECRETS if name in data}
+        try:
+            self._data = completed({**stored, **kept(form, device)})
+            credentials_of(self._data)
+        except BadSecret as err:
+            # The port is asked for what else is wrong with it.
+            self._data = kept({**form, SECTION_BINARY: {}}, device)
+            return err
+        return None
 
     async def _release(self) -> bool:
         """Let the entry that is changed free its port. False while it is being set up."""
@@ -295,7 +317,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
                 "duration": shown(timedelta(seconds=state.health.duration)),
                 "shortest": shown(shortest),
                 "longest": shown(longest),
-                "port": await self._port_note(),
+                "notes": await self._port_note() + await self._mode_note(),
             },
             last_step=None if rest else True,
         )
@@ -309,6 +331,21 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             self.hass, self.hass.config.language, "selector", [DOMAIN]
         )
         return "\n\n" + texts[f"component.{DOMAIN}.selector.port_name.options.{why}"]
+
+    async def _mode_note(self) -> str:
+        """Why this mode was used, where a meter speaks two, as a paragraph; nothing where there was no choice."""
+        state, identification = self._state, self._state.identification
+        if state.health.mode is Mode.E:
+            secret = any(name in self._data for name in SECRETS)
+            why = "e_login" if secret else "e_chosen" if profile_of(self._data).mode else "e_only"
+        elif identification is not None and identification.offers_mode_e:
+            why = "c_though_e"
+        else:
+            return ""
+        texts = await async_get_translations(
+            self.hass, self.hass.config.language, "selector", [DOMAIN]
+        )
+        return "\n\n" + texts[f"component.{DOMAIN}.selector.mode_used.options.{why}"]
 
     async def _register_field(self, choices: tuple[Choice, ...]) -> dict[vol.Marker, Any]:
         ticked = [one.key for one in choices if self._ticked_before(one)]

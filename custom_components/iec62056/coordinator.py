@@ -128,6 +128,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.units = stored.units
             self.memory = stored.memory
             self.backfill.past = stored.past
+            self.access.known = stored.known
             self.alignment.last = stored.aligned
             self.trust.restore(stored)
             self._take(stored.state)
@@ -423,6 +424,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Look for the meter as the dialogue does."""
         data = self.config_entry.data
         hints = hints_of(data, self.profile, shared=await self._shares_its_line())
+        hints = replace(hints, keyring=await self.access.async_keyring())
         profile, reading = await climb(line, hints)
         self.profile = profile
         return reading
@@ -537,6 +539,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             trust.steps,
             memory=self.memory,
             past=self.backfill.past,
+            known=self.access.known,
         )
 
     @callback

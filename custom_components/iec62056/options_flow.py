@@ -20,8 +20,8 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .access_flow import AccessFlow
 from .choices import Choice, choices_of, differing, pages
+from .const import CONF_FILL_GAPS
 from .coordinator import MeterCoordinator
 from .forms import (
     OutOfRange,
@@ -33,6 +33,7 @@ from .forms import (
     several,
     shown,
 )
+from .keys_flow import KeysFlow
 from .protocol.model import Mode
 from .schedule import Schedule, is_push, runs_on_battery
 from .settings import (
@@ -60,6 +61,7 @@ _READING: Final = (
     CONF_BOUNDARY_TIME,
     CONF_QUIET_FROM,
     CONF_QUIET_TO,
+    CONF_FILL_GAPS,
 )
 # The fuses of a house connection, and of a small works.
 MOST_AMPERES: Final = 1000
@@ -77,7 +79,7 @@ _AMPERES: Final = NumberSelector(
 )
 
 
-class MeterOptionsFlow(AccessFlow):
+class MeterOptionsFlow(KeysFlow):
     """Change one group of options."""
 
     _ticked: dict[str, bool]
@@ -202,19 +204,24 @@ class MeterOptionsFlow(AccessFlow):
         for name in (CONF_QUIET_FROM, CONF_QUIET_TO):
             suggested = {"suggested_value": options.get(name)}
             fields[vol.Optional(name, description=suggested)] = TimeSelector()
+        if not runs_on_battery(profile):
+            fills = options.get(CONF_FILL_GAPS, True)
+            fields[vol.Required(CONF_FILL_GAPS, default=fills)] = BooleanSelector()
         return vol.Schema(fields)
 
     def _schedule(self, options: Mapping[str, Any]) -> Schedule:
         return Schedule.of(options, self._coordinator.data, dt_util.get_default_time_zone())
 
     def _aligned(self, form: Mapping[str, Any]) -> dict[str, Any]:
-        """What is kept of the alignment and the quiet hours."""
+        """What is kept of the alignment, the quiet hours and the gaps."""
         kept = {name: form[name] for name in (CONF_QUIET_FROM, CONF_QUIET_TO) if name in form}
         aligned = form.get(CONF_ALIGN_READING, ALIGNED_OFF)
         if aligned != self._schedule({}).aligned:
             kept[CONF_ALIGN_READING] = aligned
         if aligned != ALIGNED_OFF and CONF_BOUNDARY in form:
             kept[CONF_BOUNDARY] = int(form[CONF_BOUNDARY])
+        if not form.get(CONF_FILL_GAPS, True):
+            kept[CONF_FILL_GAPS] = False
         return kept
 
     # What the values can be

@@ -5,6 +5,7 @@ Never here: how a port is opened or a meter read; that is the same code the coor
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, override
 
@@ -14,12 +15,16 @@ from homeassistant.core import callback
 
 from . import lines
 from .const import DOMAIN
+from .credentials import Credentials, async_keyring, credentials_of
 from .forms import shown
 from .place_flow import PlaceFlow
-from .protocol.errors import MeterError, NumberUnsteady
+from .protocol.dlms.known import Known
+from .protocol.dlms.login import Keyring
+from .protocol.errors import HdlcSilent, LoginUnanswered, MeterError, NumberUnsteady
 from .protocol.ladder import climb, limit
 from .protocol.meter import Meter
 from .protocol.model import LineProfile, Progress, Stage, Verdict
+from .refusals import Outcome, refusals_of
 from .settings import hints_of, idle_of, profile_of, speed_of
 from .state import MeterState
 
@@ -42,6 +47,7 @@ class ReadFlow(PlaceFlow):
         self._shared = False
         # The way to the meter, where a person's answer has changed it.
         self._profile: LineProfile | None = None
+        self._keyring: Keyring | None = None
         self._reading: asyncio.Task[MeterState] | None = None
         self._redraw: asyncio.Task[Any] | None = None
         self._changed = asyncio.Event()
@@ -115,19 +121,44 @@ class ReadFlow(PlaceFlow):
         async with lines.hold(
             self.hass, device, speed, user=self.flow_id, idle=idle_of(given)
         ) as line:
+            credentials = credentials_of(self._data)
             hints = hints_of(self._data, given, shared=self._shared)
             self._limit = timedelta(seconds=limit(line, hints))
-            profile, reading = await climb(line, hints, self._watch)
+            login = credentials.in_mode_e(given)
+            if self._keyring is None or login not in self._keyring.logins:
+                # One that was refused stays so while the dialogue is open: the same is not sent twice.
+                self._keyring = await async_keyring(self.hass, credentials, given, Known())
+            keyring = self._keyring
+            try:
+                profile, reading = await climb(line, replace(hints, keyring=keyring), self._watch)
+            except MeterError as err:
+                raise _refused(keyring) or err from None
             state = MeterState.of(reading, profile)
+            if login is not None:
+                await self._note(credentials, state, keyring)
             if state.health.check is not Verdict.ABSENT:
                 return state
             # Without a check character a damaged number would name another meter for ever, and no value counts alone.
             self._before = (state,)
-            meter = Meter(line, profile, self._watch)
+            meter = Meter(line, profile, self._watch, keyring=keyring)
             again = MeterState.of(await meter.read_all(), meter.profile)
             if again.identity.unique_id != state.identity.unique_id:
                 raise NumberUnsteady
             return again
+
+    async def _note(self, credentials: Credentials, state: MeterState, keyring: Keyring) -> None:
+        """Store what the meter has said of a login of mode E. Raises MeterError where it did not take it."""
+        login = keyring.logins[-1]
+        refusal = _refused(keyring)
+        outcome = Outcome.REFUSED
+        if refusal is None:
+            outcome = Outcome.ACCEPTED if login in keyring.proven else Outcome.UNANSWERED
+        meter, secret = state.identity.unique_id, credentials.secret
+        if meter is not None and secret is not None and login in keyring.tried:
+            await refusals_of(self.hass).async_note(meter, secret, outcome)
+        if outcome is not Outcome.ACCEPTED:
+            # Half the registers are not what was wanted: the person decides whether to do without.
+            raise refusal or (LoginUnanswered() if login in keyring.tried else HdlcSilent())
 
     @callback
     def _watch(self, progress: Progress) -> None:
@@ -139,6 +170,11 @@ class ReadFlow(PlaceFlow):
         self._progress = progress
         self._changed.set()
         self.async_update_progress(progress.characters / (progress.characters + USUAL_CHARACTERS))
+
+
+def _refused(keyring: Keyring) -> MeterError | None:
+    """Why the meter did not take a login, None where it took it."""
+    return next(iter(keyring.refused.values()), None)
 
 
 def _action(progress: Progress) -> str:

@@ -32,13 +32,13 @@ SERVICE_READ_NOW: Final = "read_now"
 SERVICE_RAW_TELEGRAM: Final = "raw_telegram"
 ATTR_UNREDACTED: Final = "unredacted"
 
-_METERS: Final = {
+METERS: Final = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID, default=list): vol.All(cv.ensure_list, [cv.string]),
     vol.Optional(ATTR_DEVICE_ID, default=list): vol.All(cv.ensure_list, [cv.string]),
 }
-READ_NOW_SCHEMA: Final = vol.Schema(_METERS)
+READ_NOW_SCHEMA: Final = vol.Schema(METERS)
 RAW_TELEGRAM_SCHEMA: Final = vol.Schema(
-    {**_METERS, vol.Optional(ATTR_UNREDACTED, default=False): cv.boolean}
+    {**METERS, vol.Optional(ATTR_UNREDACTED, default=False): cv.boolean}
 )
 
 
@@ -55,7 +55,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _read_now(call: ServiceCall) -> ServiceResponse:
     """Read the meters; those on one line wait for each other there."""
-    meters = _meters(call)
+    meters = meters_of(call)
     results = await asyncio.gather(
         *(meter.async_read_now() for meter in meters), return_exceptions=True
     )
@@ -75,7 +75,7 @@ async def _raw_telegram(call: ServiceCall) -> ServiceResponse:
     unredacted: bool = call.data[ATTR_UNREDACTED]
     if unredacted:
         await _only_administrators(call)
-    return {"meters": [_telegram(meter, unredacted=unredacted) for meter in _meters(call)]}
+    return {"meters": [_telegram(meter, unredacted=unredacted) for meter in meters_of(call)]}
 
 
 async def _only_administrators(call: ServiceCall) -> None:
@@ -88,7 +88,7 @@ async def _only_administrators(call: ServiceCall) -> None:
         raise Unauthorized(context=call.context, user_id=user_id)
 
 
-def _meters(call: ServiceCall) -> list[MeterCoordinator]:
+def meters_of(call: ServiceCall) -> list[MeterCoordinator]:
     """The meters that are meant, each once, in the order of the call."""
     hass = call.hass
     wanted = list(call.data[ATTR_CONFIG_ENTRY_ID])
@@ -129,7 +129,8 @@ def _failed(meter: MeterCoordinator, reason: HomeAssistantError) -> HomeAssistan
     )
 
 
-def _head(meter: MeterCoordinator) -> JsonObjectType:
+def head_of(meter: MeterCoordinator) -> JsonObjectType:
+    """What every answer says of its meter."""
     return {
         "config_entry_id": meter.config_entry.entry_id,
         "meter": meter.config_entry.title,
@@ -139,7 +140,7 @@ def _head(meter: MeterCoordinator) -> JsonObjectType:
 
 def _reading(meter: MeterCoordinator) -> JsonObjectType:
     return {
-        **_head(meter),
+        **head_of(meter),
         "registers": [
             _register(known, description)
             for key, known in meter.data.registers.items()
@@ -173,7 +174,7 @@ def _telegram(meter: MeterCoordinator, *, unredacted: bool) -> JsonObjectType:
         text = redact(text, secrets)
         unparsed = [redact(line, secrets) for line in unparsed]
     return {
-        **_head(meter),
+        **head_of(meter),
         "check": state.health.check.value,
         "text": text,
         "unparsed": [*unparsed],

@@ -7,7 +7,7 @@ Never here: ports, steps of the dialogue.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, UnitOfTime
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, CONF_PASSWORD, UnitOfTime
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -19,13 +19,18 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
     SerialPortSelector,
     TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
 )
 import voluptuous as vol
 
 from .const import CONF_ADAPTER, CONF_MODE
+from .protocol.errors import BadSecret
 from .protocol.ladder import Hints
 from .protocol.model import SIGN_ON_SPEED, LineProfile, Mode
+from .protocol.p2 import Login
 from .protocol.queue import BUS_IDLE
+from .protocol.security import Mechanism
 
 CONF_SHARED: Final = "shared"
 CONF_SHOW_REST: Final = "show_rest"
@@ -41,6 +46,18 @@ CONF_REQUEST: Final = "request"
 CONF_STAY: Final = "stay"
 # How a password is proven; it is kept in the data, beside the password.
 CONF_LOGIN: Final = "login"
+
+# Mode E: who asks, how that is proven, and where the meter is on its link. All of it is kept in the data.
+CONF_SECURITY: Final = "security"
+CONF_ENCRYPTION_KEY: Final = "encryption_key"
+CONF_AUTHENTICATION_KEY: Final = "authentication_key"
+CONF_SYSTEM_TITLE: Final = "system_title"
+CONF_UNENCRYPTED: Final = "unencrypted"
+CONF_CLIENT: Final = "client"
+CONF_SERVER: Final = "server"
+CONF_PHYSICAL: Final = "physical"
+CONF_HDLC_AT_ONCE: Final = "hdlc_at_once"
+SECTION_BINARY: Final = "binary"
 
 # Options of an entry: when the meter is read, and what becomes of its registers.
 CONF_INTERVAL: Final = "interval"  # seconds; where there is none, what fits the meter
@@ -75,7 +92,7 @@ OFF: Final = "off"
 STANDARD: Final = "standard"
 FAST: Final = "fast"
 NEVER: Final = "never"
-MODES: Final = (Mode.A, Mode.B, Mode.C, Mode.D)
+MODES: Final = (Mode.A, Mode.B, Mode.C, Mode.D, Mode.E)
 # Std 6.3.14 item 13, and what pushing meters and bridges are set to.
 SPEEDS: Final = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 # The standard's, and those some makes have for other lists.
@@ -83,7 +100,20 @@ REQUESTS: Final = ("?", "#", "2")
 # Adapters and heads that take longer are not known.
 LONGEST_SWITCH_DELAY: Final = 400
 
+# What a person may choose of the security levels of mode E; by itself, a password is of the low one.
+SECURITIES: Final = tuple(mechanism.name.lower() for mechanism in Mechanism)
+# Client addresses: most makes' for a password or a key, the public client's, SPODES' reader and configurator, NIK's.
+CLIENTS: Final = (1, 16, 32, 48, 2)
+# HDLC addresses of one octet have seven bits, those of two fourteen (Green Book 8.4.2.2).
+MOST_CLIENT: Final = 0x7F
+MOST_SERVER: Final = 0x3FFF
+
 _PINS: Final = (CONF_DTR, CONF_RTS)
+# Not shown again: a stored secret is kept where its field is left empty.
+SECRETS: Final = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)
+_NUMBERS: Final = (CONF_CLIENT, CONF_SERVER, CONF_PHYSICAL)
+_BINARY: Final = (CONF_SECURITY, CONF_UNENCRYPTED, *_NUMBERS, CONF_HDLC_AT_ONCE)
+ALL_BINARY: Final = (*_BINARY, *SECRETS[1:])
 _ADVANCED: Final = (
     CONF_MODE,
     CONF_SPEED,
@@ -92,6 +122,7 @@ _ADVANCED: Final = (
     CONF_REQUEST,
     CONF_STAY,
     CONF_SWITCH_DELAY,
+    CONF_LOGIN,
     *_PINS,
 )
 
@@ -106,6 +137,34 @@ def _choice(name: str, *options: str, custom: bool = False) -> SelectSelector:
         )
     )
 
+
+# What a person may enter; a maker's secret cannot be.
+LOGINS: Final = (Login.PLAIN, Login.RESULT, Login.CRC32, Login.ROLLING_SUM)
+PASSWORD: Final = TextSelector(
+    TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
+)
+
+
+def _address(most: int) -> NumberSelector:
+    return NumberSelector(
+        NumberSelectorConfig(min=1, max=most, step=1, mode=NumberSelectorMode.BOX)
+    )
+
+
+SECURITY: Final = _choice(CONF_SECURITY, *SECURITIES)
+CLIENT: Final = _choice(CONF_CLIENT, *(str(client) for client in CLIENTS), custom=True)
+# Who asks, in mode E; the password is asked for beside it.
+BINARY_FIELDS: Final[dict[vol.Marker, Any]] = {
+    vol.Required(CONF_SECURITY, default=AUTO): SECURITY,
+    vol.Optional(CONF_ENCRYPTION_KEY): PASSWORD,
+    vol.Optional(CONF_AUTHENTICATION_KEY): PASSWORD,
+    vol.Optional(CONF_SYSTEM_TITLE): TextSelector(),
+    vol.Required(CONF_UNENCRYPTED, default=False): BooleanSelector(),
+    vol.Required(CONF_CLIENT, default=AUTO): CLIENT,
+    vol.Optional(CONF_SERVER): _address(MOST_SERVER),
+    vol.Optional(CONF_PHYSICAL): _address(MOST_SERVER),
+    vol.Required(CONF_HDLC_AT_ONCE, default=False): BooleanSelector(),
+}
 
 SCHEMA: Final = vol.Schema(
     {
@@ -139,23 +198,26 @@ SCHEMA: Final = vol.Schema(
                             unit_of_measurement=UnitOfTime.MILLISECONDS,
                         )
                     ),
+                    vol.Optional(CONF_PASSWORD): PASSWORD,
+                    vol.Required(CONF_LOGIN, default=AUTO): _choice(CONF_LOGIN, *LOGINS),
                     vol.Required(CONF_DTR, default=AUTO): _choice(CONF_DTR, ON, OFF),
                     vol.Required(CONF_RTS, default=AUTO): _choice(CONF_RTS, ON, OFF),
                 }
             ),
             {"collapsed": True},
         ),
+        vol.Optional(SECTION_BINARY): section(vol.Schema(BINARY_FIELDS), {"collapsed": True}),
     }
 )
 
 
 def kept(form: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """What an entry keeps of the form: nothing of what was left to be found."""
+    """What an entry keeps of the form: nothing of what was left to be found. Raises BadSecret, as `kept_binary`."""
     said: dict[str, Any] = {}
     if form[CONF_SHARED]:
         said[CONF_SHARED] = True
     for name, value in form[SECTION_ADVANCED].items():
-        if value is None or value is False or value == AUTO:
+        if _is_open(value):
             continue
         if name == CONF_MODE:
             said[name] = Mode(value.upper())
@@ -163,8 +225,43 @@ def kept(form: Mapping[str, Any], device: str) -> dict[str, Any]:
             said[name] = value == ON
         else:
             said[name] = int(value) if name in (CONF_SPEED, CONF_SWITCH_DELAY) else value
+    said |= kept_binary(form.get(SECTION_BINARY, {}))
     address = form.get(CONF_ADDRESS, "").strip()
     return {CONF_DEVICE: device, CONF_ADDRESS: address, **said}
+
+
+def _is_open(value: Any) -> bool:
+    """Whether a field says nothing."""
+    return value is None or value is False or value in (AUTO, "")
+
+
+def kept_binary(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry keeps of the fields of mode E. Raises BadSecret where the client address is none."""
+    said = {
+        name: value for name, value in form.items() if name in ALL_BINARY and not _is_open(value)
+    }
+    for name in _NUMBERS:
+        if name in said:
+            said[name] = _number(said[name])
+    if not 1 <= said.get(CONF_CLIENT, 1) <= MOST_CLIENT:
+        raise BadSecret(why="its client address is not from 1 to 127")
+    return said
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        return 0
+
+
+def entered_binary(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of mode E that `kept_binary` took those data from; no secret is shown again."""
+    return {
+        name: str(data[name]) if name == CONF_CLIENT else data[name]
+        for name in _BINARY
+        if name in data
+    }
 
 
 def entered(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,12 +277,12 @@ def entered(data: Mapping[str, Any]) -> dict[str, Any]:
             advanced[name] = ON if value else OFF
         elif name in _ADVANCED:
             advanced[name] = str(value) if name == CONF_SPEED else value
-    return {**form, SECTION_ADVANCED: advanced}
+    return {**form, SECTION_ADVANCED: advanced, SECTION_BINARY: entered_binary(data)}
 
 
 def beside_the_line(data: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry knows of its meter that has nothing to do with where it is."""
-    of_the_line = {CONF_DEVICE, CONF_ADDRESS, CONF_SHARED, CONF_ADAPTER, *_ADVANCED}
+    of_the_line = {CONF_DEVICE, CONF_ADDRESS, CONF_SHARED, CONF_ADAPTER, *_ADVANCED, *_BINARY}
     return {name: value for name, value in data.items() if name not in of_the_line}
 
 
@@ -198,8 +295,17 @@ def given(data: Mapping[str, Any]) -> dict[str, Any]:
     if CONF_WAKE_UP in data:
         fields["wake_up"] = data[CONF_WAKE_UP] == STANDARD
         fields["fast_wake_up"] = data[CONF_WAKE_UP] == FAST
+    fields |= {
+        name: data[name] for name in (CONF_SERVER, CONF_PHYSICAL, CONF_HDLC_AT_ONCE) if name in data
+    }
+    if CONF_CLIENT in data and not any(secret in data for secret in SECRETS):
+        # Else it is the address of who has the secret; without it, the meter is asked as the public client.
+        fields[CONF_CLIENT] = data[CONF_CLIENT]
     if CONF_MODE in data:
         fields[CONF_MODE] = Mode(data[CONF_MODE])
+    elif CONF_SECURITY in data or CONF_HDLC_AT_ONCE in data:
+        # Who names a security level of mode E wants what it shows.
+        fields[CONF_MODE] = Mode.E
     if CONF_SWITCH_DELAY in data:
         fields[CONF_SWITCH_DELAY] = data[CONF_SWITCH_DELAY] / 1000
     return fields
@@ -233,3 +339,17 @@ def speed_of(data: Mapping[str, Any]) -> int:
 def idle_of(profile: LineProfile) -> float:
     """How long the line rests between two meters, in seconds."""
     return BUS_IDLE if profile.bus else 0.0
+
+
+def with_secrets(data: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry's data with the secrets of a form; where a field is left empty, what there is stays."""
+    return {**data, **{name: form[name] for name in SECRETS if form.get(name)}}
+
+
+def without_secrets(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A form as it may be shown again."""
+    shown = dict(form)
+    for part in (SECTION_ADVANCED, SECTION_BINARY):
+        fields = form.get(part, {})
+        shown[part] = {name: value for name, value in fields.items() if name not in SECRETS}
+    return shown

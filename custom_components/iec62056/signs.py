@@ -28,6 +28,7 @@ class Sign(StrEnum):
     TERMINAL_COVER = "terminal_cover"
     MAGNET = "magnet"
     CLOCK_INVALID = "clock_invalid"
+    ALARM = "alarm"
 
 
 class Fault(StrEnum):
@@ -85,6 +86,9 @@ _STATUS_MAKE: Final = "ESY"
 _STATUS_ERROR: Final = 0b0000_0001
 _STATUS_PHASES: Final = 0b0011_1000
 
+# Alarm registers 1 to 10: 0-0:97.98.0 to 97.98.9.
+_ALARM_REGISTERS: Final = 10
+
 # A COSEM date-time in hexadecimal ends with the clock's status: bits 0 invalid, 1 doubtful, 3 status itself invalid;
 # FF is "not specified".
 _COSEM_CLOCK = re.compile(r"[0-9A-Fa-f]{24}").fullmatch
@@ -127,6 +131,8 @@ def sources(sign: Sign, lookup: Lookup) -> tuple[Found, ...]:
         return tuple(found for found, _ in _events(sign, lookup))
     if sign is Sign.CLOCK_INVALID:
         return clock_registers(lookup)
+    if sign is Sign.ALARM:
+        return tuple(_alarms(lookup))
     status = _status(lookup)
     if sign is Sign.PHASE_FAILURE:
         return () if status is None else (status,)
@@ -140,6 +146,9 @@ def is_set(sign: Sign, lookup: Lookup, memory: Memory, zone: tzinfo) -> bool | N
         return _happened(sign, lookup, memory, zone)
     if sign is Sign.CLOCK_INVALID:
         return _clock_invalid(lookup)
+    if sign is Sign.ALARM:
+        alarms = [bits for bits in map(_bits, _alarms(lookup)) if bits is not None]
+        return any(alarms) if alarms else None
     if sign is Sign.PHASE_FAILURE:
         bits = _bits(_status(lookup))
         return None if bits is None else bool(bits & _STATUS_PHASES)
@@ -229,6 +238,13 @@ def _events(sign: Sign, lookup: Lookup) -> Iterator[tuple[Found, Event]]:
 
 def _error(lookup: Lookup) -> Found | None:
     return lookup.get(97, 97)
+
+
+def _alarms(lookup: Lookup) -> Iterator[Found]:
+    """The alarm registers; from 97.98.10 on they are filters and descriptors."""
+    for number in range(_ALARM_REGISTERS):
+        if (found := lookup.get(97, 98, number)) is not None:
+            yield found
 
 
 def _status(lookup: Lookup) -> Found | None:

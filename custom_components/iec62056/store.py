@@ -19,6 +19,7 @@ from .budget import Budget
 from .const import DOMAIN, LOGGER
 from .derived_memory import Memory
 from .gaps import Past
+from .protocol.dlms.known import Known
 from .state import MeterState
 from .steps import Step
 
@@ -36,7 +37,7 @@ class Stored:
     """The content of the file.
 
     `units` are those the sensors keep, `aligned` is when a battery meter's probe was, `steps` are not corrected yet.
-    Without `beliefs`, what was published is believed.
+    Without `beliefs`, what was published is believed. `known` is what a meter of mode E said of its objects.
     """
 
     state: MeterState
@@ -47,6 +48,7 @@ class Stored:
     steps: tuple[Step, ...] = ()
     memory: Memory = field(default_factory=Memory)
     past: Past = field(default_factory=Past)
+    known: Known = field(default_factory=Known)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""
@@ -59,6 +61,7 @@ class Stored:
             "steps": [step.as_dict() for step in self.steps],
             "memory": self.memory.as_dict(),
             "past": self.past.as_dict(),
+            "known": self.known.as_dict(),
         }
 
 
@@ -94,6 +97,7 @@ class MeterStore:
                 tuple(Step.from_dict(step) for step in data.get("steps", ())),
                 self._memory(data.get("memory")),
                 self._past(data.get("past")),
+                Known.from_dict(data.get("known", {})),
             )
         except (
             HomeAssistantError,

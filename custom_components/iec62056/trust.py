@@ -60,6 +60,7 @@ class Trust:
         self._coordinator = coordinator
         self._hass = coordinator.hass
         self._wrong_checks: tuple[bytes, int] = (b"", 0)
+        self._judged: tuple[object, Taken] | None = None
         self._cancel_correction: CALLBACK_TYPE | None = None
         coordinator.config_entry.async_on_unload(self._stop_correcting)
 
@@ -93,6 +94,7 @@ class Trust:
     def take(self, reading: Reading, profile: LineProfile) -> MeterState | None:
         """Judge a reading; the state with what may be published of it, None where nothing ever was."""
         taken, before = self._judge(reading, profile), self.beliefs
+        self._judged = None
         self.beliefs = taken.beliefs
         self.counts["held"] += taken.held
         self.counts["retries"] += reading.health.retries
@@ -107,15 +109,15 @@ class Trust:
         return state
 
     def _judge(self, reading: Reading, profile: LineProfile) -> Taken:
+        """What a reading leads to. Asked twice with nothing changed in between, it is judged once: that costs most."""
         coordinator = self._coordinator
-        amperes = coordinator.config_entry.options.get(CONF_AMPERES)
-        return self.beliefs.take(
-            reading,
-            profile,
-            coordinator.data,
-            coordinator.units,
-            None if amperes is None else Decimal(str(amperes)),
-        )
+        said = coordinator.config_entry.options.get(CONF_AMPERES)
+        amperes = None if said is None else Decimal(str(said))
+        state, units = coordinator.data, coordinator.units
+        case = reading, profile, state, dict(units), amperes, self.beliefs
+        if self._judged is None or self._judged[0] != case:
+            self._judged = case, self.beliefs.take(reading, profile, state, units, amperes)
+        return self._judged[1]
 
     @callback
     def count_failure(self, err: MeterError) -> None:

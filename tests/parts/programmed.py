@@ -80,8 +80,8 @@ class Sent(list[bytes]):
 
 
 @asynccontextmanager
-async def wire(*meters: Meter) -> AsyncIterator[tuple[Memory, Sent]]:
-    """The line with its meters, and each message that left."""
+async def wire(hass: HomeAssistant, *meters: Meter) -> AsyncIterator[tuple[Memory, Sent]]:
+    """The line with its meters, and each message that left; in the end all entries are unloaded."""
     memory = Memory(*meters)
     sent = Sent()
     real = line.SerialLine.write
@@ -99,8 +99,12 @@ async def wire(*meters: Meter) -> AsyncIterator[tuple[Memory, Sent]]:
         patch("custom_components.iec62056.lines._address", address),
         patch.object(line.SerialLine, "write", write),
     ):
-        yield memory, sent
-    memory.stop()
+        try:
+            yield memory, sent
+        finally:
+            for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+                await hass.config_entries.async_unload(entry.entry_id)
+            memory.stop()
 
 
 def proofs(sent: list[bytes]) -> list[bytes]:

@@ -35,7 +35,7 @@ class BadUrl(LineError):
     """The port's name cannot be understood."""
 
     key = "bad_url"
-    text = "'{port}' is not a port or an address of a bridge."
+    text = "{port} is not a port or an address of a bridge."
     advice = "Use a device such as /dev/ttyUSB0, or socket://host:port, rfc2217://host:port."
 
 

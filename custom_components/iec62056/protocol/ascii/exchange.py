@@ -41,7 +41,7 @@ from .diagnosis import percent_wrong
 from .frames import DAMAGED, MAX_FRAME, Frame, FrameReceiver, Kind, operand
 from .receive import Receiver
 from .refusals import error_text, login_refusal
-from .session import Session
+from .session import READOUT_LIMIT, Session
 from .signon import ANSWER, BETWEEN, NOISE_PERCENT, REACTION, WHOLE_EFFORT, Effort
 
 # How often a command is sent again after NAK, or its answer asked for again by NAK.
@@ -236,8 +236,10 @@ class Exchange(Session):
             if frame.kind not in (Kind.NAK, Kind.DAMAGED):
                 break
         block = bytearray(frame.block)
+        # Blocks may be empty, and never end.
+        end = self._line.now() + READOUT_LIMIT
         while frame.kind is Kind.DATA and frame.more:
-            if len(block) > MAX_ANSWER:
+            if len(block) > MAX_ANSWER or self._line.now() >= end:
                 return DAMAGED
             # Only NAK may repeat a block: a second ACK would lose one (Std 6.4.7).
             frame = await self._repeated(await self._say(messages.ACK))

@@ -85,7 +85,7 @@ class Listener:
             if self._receiver.complete or self._receiver.closed:
                 # Telegrams that lost their end before the next one began.
                 self.broken += self._receiver.restarts
-                if self._receiver.identification is not None and self._receiver.datasets:
+                if self._receiver.identification is not None and self._receiver.named:
                     whole.append(self._receiver)
                 else:
                     self.broken += 1

@@ -82,6 +82,11 @@ class Receiver:
         return self._parser.datasets
 
     @property
+    def named(self) -> bool:
+        """Whether any data set names its register: values alone tell nothing."""
+        return any(address is not None for address, _ in self.datasets)
+
+    @property
     def unparsed(self) -> list[str]:
         """What stood among the data and could not be understood."""
         return self._parser.unparsed

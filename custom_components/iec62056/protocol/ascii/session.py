@@ -246,7 +246,7 @@ class Session(SignOn):
         if text := messages.error_message(receiver.block):
             return MeterRefused(message=text)
         heard = self._line.tally.since(self._data_from)
-        if not receiver.datasets:
+        if not receiver.named:
             return self._no_data(receiver, heard)
         unchecked = self.profile.check_kind in (None, CheckKind.NONE)
         if not receiver.complete and not (receiver.marked and unchecked):

@@ -189,13 +189,16 @@ _LONGEST_HEADER = 13
 def _decode(content: bytes) -> Frame | None:
     """The frame between two flags, its FCS included; None where a check is wrong or the form is unknown."""
     header = _Header.read(content)
-    if header is None or check_sequence(content[:-2]) != content[-2:]:
+    if header is None:
         return None
     kind = _kind(header.control)
     rest = content[header.size : -2]
     if kind is None or len(rest) in (1, 2) or len(content) < header.size + 2:
         return None
+    # The short check first: noise has flags everywhere.
     if rest and check_sequence(content[: header.size]) != rest[:2]:
+        return None
+    if check_sequence(content[:-2]) != content[-2:]:
         return None
     return Frame(
         kind=kind,

@@ -24,6 +24,8 @@ BUSY_PAUSE = 0.2
 BUSY_LIMIT = 60.0
 # One exchange: the longest message at 300 Bd takes that long twice.
 EXCHANGE_LIMIT = 900.0
+# To open or to end a link is a word each way, tried three times.
+TURN_LIMIT = 60.0
 
 
 def farewell(client: int, server: Address) -> bytes:
@@ -81,7 +83,7 @@ class Link:
         """Set the link up. Raises HdlcSilent, HdlcRefused, SevenBits, LineError."""
         self._connection.connect()
         try:
-            await self._until(Connected)
+            await self._until(Connected, TURN_LIMIT)
         except HdlcSilent as err:
             heard = self._line.tally.since(self._before).characters
             cut = heard > 0 and not self._eighth_bit
@@ -105,7 +107,7 @@ class Link:
             return
         self._connection.disconnect()
         try:
-            await self._until(Disconnected)
+            await self._until(Disconnected, TURN_LIMIT)
         except MeterError:
             return
 
@@ -115,10 +117,12 @@ class Link:
         with suppress(LineError):
             await self._line.write(self._connection.output())
 
-    async def _until[E: Event](self, wanted: type[E], *, secret: bool = False) -> E:
+    async def _until[E: Event](
+        self, wanted: type[E], limit: float = EXCHANGE_LIMIT, *, secret: bool = False
+    ) -> E:
         """Keep the conversation going until that happened and the turn is ours again."""
         line, connection = self._line, self._connection
-        end = line.now() + EXCHANGE_LIMIT
+        end = line.now() + limit
         busy_until = line.now() + BUSY_LIMIT
         found: E | None = None
         deadline = line.now()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..access import Level
+from ..errors import MeterError
 from ..model import LineProfile
 from ..security import Credentials, InvocationCounter, Mechanism
 from .frame import Address
@@ -61,7 +62,8 @@ class Keyring:
     """The ways into one meter, the least privileged first, and what is kept for them from session to session.
 
     `store` writes the end of a block of invocation counters to disk; only then is the first of them used. `known` is
-    what the meter said of its objects. `refused` holds the logins the meter did not take: none of them is tried again.
+    what the meter said of its objects. `refused` holds the logins the meter did not take, and why: none of them is tried
+    again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took.
     """
 
     logins: tuple[Login, ...] = (PUBLIC,)
@@ -69,12 +71,18 @@ class Keyring:
     store: Callable[[int], Awaitable[None]] = _unstored
     known: Known = field(default_factory=Known)
     learned: bool = False
-    refused: set[Login] = field(default_factory=set)
+    refused: dict[Login, MeterError] = field(default_factory=dict)
+    tried: set[Login] = field(default_factory=set)
+    proven: set[Login] = field(default_factory=set)
 
     @property
     def private(self) -> bool:
         """Whether any login needs a password or a key."""
         return any(login.level is not Level.OPEN for login in self.logins)
+
+    def unanswered(self, login: Login) -> bool:
+        """Whether it was tried, and what became of that is not known."""
+        return login in self.tried and login not in self.proven and login not in self.refused
 
     async def reserve(self, count: int) -> None:
         """See to it that so many invocation counters may be used. Raises CounterExhausted, and what `store` raises."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from secrets import token_bytes
 
+from ..access import Level
 from ..errors import (
     AssociationRefused,
     AuthenticationRefused,
@@ -124,15 +125,18 @@ class Session:
         self._link = Link(self._line, login.client, self._server, self._progress)
         await self._link.connect()
         client = Client(self._link, login, self.keyring, self._challenge)
+        if login.level is not Level.OPEN:
+            self.keyring.tried.add(login)
         try:
             await client.associate()
-        except AuthenticationRefused, SecurityBroken:
-            self.keyring.refused.add(login)
+        except (AuthenticationRefused, SecurityBroken) as err:
+            self.keyring.refused[login] = err
             raise
         except ServiceRefused:
             # Perhaps the counter: another client of the same key has moved it on.
             self.keyring.learned = False
             raise
+        self.keyring.proven.add(login)
         return client
 
     async def leave(self) -> None:
@@ -278,7 +282,11 @@ class Session:
         for again in (False, True):
             try:
                 await self._read_at(await self.enter(login), login, found)
-            except HdlcLost, DlmsMalformed:
+            except (HdlcLost, DlmsMalformed) as err:
+                if self.keyring.unanswered(login):
+                    # A password that may be wrong is not sent twice.
+                    self.refusal = err
+                    return False
                 if again:
                     raise
                 self.repeats += 1

@@ -1,0 +1,31 @@
+"""Runs tests in the newest Home Assistant, which the test plugin does not know yet: `scripts/test --newest`.
+
+Here: what stands between the plugin and a newer Home Assistant. It has the demo's packages first, the tests' behind them.
+Never here: tests; they are those of the whole suite.
+"""
+
+from pathlib import Path
+import sys
+
+ROOT = Path(__file__).parents[1]
+(TOOLS,) = ROOT.glob(".venv/lib/python3.*/site-packages")
+
+
+def main(arguments: list[str]) -> int:
+    """Run pytest with these arguments."""
+    sys.path.insert(0, str(ROOT))
+    sys.path.append(str(TOOLS))
+    # Home Assistant takes the place of httpx, which must happen before anybody else imports that.
+    from homeassistant.components import logger  # noqa: PLC0415
+    from homeassistant.components.logger import helpers  # noqa: PLC0415
+
+    # The plugin looks for it where it was before.
+    vars(logger)["_clear_logger_overwrites"] = helpers._clear_logger_overwrites
+    import pytest  # noqa: PLC0415
+
+    # These two are there before pytest is.
+    return pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

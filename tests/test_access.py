@@ -1,0 +1,448 @@
+"""Passwords, single registers and changes, at a meter in memory, and everything that leaves towards it."""
+
+from datetime import timedelta
+import json
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockUser,
+    async_capture_events,
+)
+
+from custom_components.iec62056.access_services import EVENT_CHANGED
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
+from simulator import Kind
+
+from .bench import START, state
+from .parts.flow_texts import all_checked
+from .parts.leap import leaping
+from .parts.programmed import (
+    SECRET,
+    SERIAL,
+    WRONG,
+    changes,
+    entry_of,
+    meter,
+    programming,
+    proofs,
+    wire,
+)
+
+METER = f"LGZ_{SERIAL}"
+CHANGING = {
+    "write_register": {"code": "C.1.9", "value": "Point 2"},
+    "execute": {"code": "0.1.0", "value": "1"},
+    "set_clock": {},
+}
+ALLOWED: dict[str, Any] = {
+    "write": ["C.1.9", "0.4.9"],
+    "execute": ["0.1.0"],
+    "set_clock": True,
+}
+
+
+async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def act(
+    hass: HomeAssistant, entry: MockConfigEntry, action: str, *, by: Context | None, **data: Any
+) -> Any:
+    return await hass.services.async_call(
+        DOMAIN,
+        action,
+        {"config_entry_id": entry.entry_id, **data},
+        blocking=True,
+        return_response=True,
+        context=by,
+    )
+
+
+@pytest.fixture
+def admin(hass_admin_user: MockUser) -> Context:
+    return Context(user_id=hass_admin_user.id)
+
+
+def asked_again(hass: HomeAssistant) -> list[Any]:
+    return [
+        flow
+        for flow in hass.config_entries.flow.async_progress()
+        if flow["context"]["source"] == SOURCE_REAUTH
+    ]
+
+
+# Registers that only an open session has
+
+
+async def test_added_registers_are_sensors(hass: HomeAssistant) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (memory, sent):
+            entry = entry_of(
+                hass,
+                data={"password": SECRET},
+                options={"extra": ["0.4.2", "32.7.0", "9.9.9"], "registers": {"1-0:0.4.2": True}},
+            )
+            await load(hass, entry)
+            assert float(state(hass, "1-0:32.7.0", METER).state) == 230.1
+            assert state(hass, "1-0:0.4.2", METER).state == "50"
+            assert len(proofs(sent)) == 1
+            assert len(memory.log.of(Kind.LOGGED_IN)) == 1
+            # One turn on the line for the readout and all of them.
+            assert memory.opened == 1
+            assert not asked_again(hass)
+
+
+async def test_without_a_stored_password_no_proof_leaves(
+    hass: HomeAssistant, admin: Context
+) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass, options={"extra": ["0.4.2", "32.7.0"], **ALLOWED})
+            await load(hass, entry)
+            answers = await act(
+                hass, entry, "read_registers", by=admin, codes=["0.4.2"], levels=True
+            )
+            (register,) = answers["meters"][0]["registers"]
+            assert register["refused"] == "password_needed"
+            for action, said in CHANGING.items():
+                try:
+                    await act(hass, entry, action, by=admin, **said)
+                except HomeAssistantError:
+                    continue
+            assert float(state(hass, "1-0:32.7.0", METER).state) == 230.1
+            assert not proofs(sent)
+
+
+# A refused password
+
+
+async def test_wrong_password_is_tried_once_and_the_readout_goes_on(hass: HomeAssistant) -> None:
+    """Neither the next reading, a reload, nor a second entry of this meter tries it again."""
+    with leaping(START):
+        async with wire(hass, meter()) as (memory, sent):
+            options = {"extra": ["0.4.2", "32.7.0"]}
+            entry = entry_of(hass, data={"password": WRONG}, options=options)
+            await load(hass, entry)
+            assert float(state(hass, "1-0:1.8.0", METER).state) > 1000
+            assert float(state(hass, "1-0:32.7.0", METER).state) == 230.1
+            assert len(proofs(sent)) == 1
+            assert len(asked_again(hass)) == 1
+            await entry.runtime_data.async_refresh()
+            assert entry.runtime_data.last_update_success
+            assert await hass.config_entries.async_reload(entry.entry_id)
+            await entry.runtime_data.async_refresh()
+            await hass.config_entries.async_remove(entry.entry_id)
+            again = entry_of(hass, data={"password": WRONG}, options=options)
+            await load(hass, again)
+            await again.runtime_data.async_refresh()
+            assert len(proofs(sent)) == 1
+            assert len(memory.log.of(Kind.WRONG_PASSWORD)) == 1
+            assert len(asked_again(hass)) == 1
+
+
+async def test_a_try_that_was_cut_short_counts(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    """What is on disk before a password leaves for the first time says that it has left."""
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass, data={"password": SECRET}, options={"extra": ["0.4.2"]})
+            seen: list[str] = []
+            sent.looked_at_by = lambda data: (
+                seen.extend(
+                    one["outcome"] for one in hass_storage["iec62056.refusals"]["data"]["tried"]
+                )
+                if data.startswith(b"\x01P")
+                else None
+            )
+            await load(hass, entry)
+            assert seen == ["unanswered"]
+            (now,) = hass_storage["iec62056.refusals"]["data"]["tried"]
+            assert now["outcome"] == "accepted"
+
+
+async def test_reauth_tries_once_and_says_what_the_meter_said(hass: HomeAssistant) -> None:
+    with leaping(START), all_checked():
+        async with wire(hass, meter()) as (memory, sent):
+            entry = entry_of(hass, data={"password": WRONG}, options={"extra": ["0.4.2"]})
+            await load(hass, entry)
+            flow = hass.config_entries.flow
+            (asked,) = asked_again(hass)
+            shown = await flow.async_configure(asked["flow_id"])
+            assert shown["step_id"] == "reauth_confirm"
+            placeholders = shown["description_placeholders"] or {}
+            assert "refused the password on 2026-11-22" in placeholders["lockout"]
+            assert WRONG not in json.dumps(placeholders)
+            # The same one is not even sent; another wrong one is, once.
+            result = await flow.async_configure(
+                asked["flow_id"], {"password": WRONG, "login": "auto"}
+            )
+            assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_accepted")
+            assert len(proofs(sent)) == 1
+            shown = await entry.start_reauth_flow(hass)
+            result = await flow.async_configure(
+                shown["flow_id"], {"password": "99999999", "login": "auto"}
+            )
+            assert result["reason"] == "not_accepted"
+            assert len(proofs(sent)) == 2
+            assert entry.data["password"] == WRONG
+            shown = await entry.start_reauth_flow(hass)
+            result = await flow.async_configure(
+                shown["flow_id"], {"password": SECRET, "login": "auto"}
+            )
+            assert result["reason"] == "reauth_successful"
+            await hass.async_block_till_done()
+            assert entry.data["password"] == SECRET
+            assert len(memory.log.of(Kind.LOGGED_IN)) == 1
+            await entry.runtime_data.async_refresh()
+            assert "0.4.2" in {
+                one.register.address for one in entry.runtime_data.data.registers.values()
+            }
+
+
+async def test_reauth_keeps_its_page_where_nothing_was_tried(hass: HomeAssistant) -> None:
+    with leaping(START), all_checked():
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass)
+            await load(hass, entry)
+            shown = await entry.start_reauth_flow(hass)
+            flow = hass.config_entries.flow
+            shown = await flow.async_configure(
+                shown["flow_id"], {"password": "a(b)", "login": "auto"}
+            )
+            assert shown["errors"] == {"base": "failed"}
+            assert not proofs(sent)
+
+
+async def test_locked_meter_is_left_alone_for_a_day(hass: HomeAssistant) -> None:
+    mode = programming()
+    mode.wrong, mode.locked_until = 3, 1e9
+    with leaping(START) as clock:
+        async with wire(hass, meter(mode=mode)) as (_, sent):
+            entry = entry_of(hass, data={"password": SECRET}, options={"extra": ["0.4.2"]})
+            await load(hass, entry)
+            await entry.runtime_data.async_refresh()
+            assert len(proofs(sent)) == 1
+            assert entry.runtime_data.access.told()["refused"] == "locked"
+            mode.wrong, mode.locked_until = 0, 0.0
+            clock.now += timedelta(hours=25).total_seconds()
+            await entry.runtime_data.async_refresh()
+            assert len(proofs(sent)) > 1
+            assert entry.runtime_data.access.refused is None
+
+
+# Changes
+
+
+@pytest.mark.parametrize("action", CHANGING)
+async def test_without_the_option_nothing_leaves(
+    hass: HomeAssistant, admin: Context, action: str
+) -> None:
+    """The option that is missing is named, and the port is not even opened."""
+    with leaping(START):
+        async with wire(hass, meter()) as (memory, sent):
+            everything_else = {
+                **{name: one for name, one in ALLOWED.items() if name not in NEEDED[action]},
+                "automations": True,
+            }
+            entry = entry_of(hass, data={"password": SECRET}, options=everything_else)
+            await load(hass, entry)
+            opened = memory.opened
+            with pytest.raises(ServiceValidationError) as refused:
+                await act(hass, entry, action, by=admin, **CHANGING[action])
+            assert refused.value.translation_key == f"{NEEDED[action][1]}_off"
+            assert memory.opened == opened
+            assert not changes(sent)
+
+
+NEEDED = {
+    "write_register": ("write", "write"),
+    "execute": ("execute", "execute"),
+    "set_clock": ("set_clock", "clock"),
+}
+
+
+@pytest.mark.parametrize("action", CHANGING)
+async def test_automations_need_an_option_of_their_own(hass: HomeAssistant, action: str) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass, data={"password": SECRET}, options=ALLOWED)
+            await load(hass, entry)
+            with pytest.raises(ServiceValidationError) as refused:
+                await act(hass, entry, action, by=None, **CHANGING[action])
+            assert refused.value.translation_key == "automations_off"
+            assert not changes(sent)
+
+
+@pytest.mark.parametrize("action", [*CHANGING, "read_registers"])
+async def test_only_administrators(
+    hass: HomeAssistant, hass_read_only_user: MockUser, action: str
+) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass, options={**ALLOWED, "automations": True})
+            await load(hass, entry)
+            before = len(sent)
+            said = CHANGING.get(action, {"codes": ["1.8.0"]})
+            with pytest.raises(Unauthorized):
+                await act(hass, entry, action, by=Context(user_id=hass_read_only_user.id), **said)
+            assert len(sent) == before
+
+
+HOSTILE = [
+    "0.4.2",
+    "C.1.9)(x",
+    "C.1.9\x03\x01W1\x020.4.2(1)",
+    "W1 0.4.2",
+    "E2 C.1.9",
+    "c.1.9",
+    " C.1.9",
+    "C.1.9*1",
+    "",
+    "W9 C.1.9",
+    "P1 C.1.9",
+    "C" * 500,
+    "C.1.9\u0661",
+]
+
+
+async def test_hostile_codes_change_nothing(hass: HomeAssistant, admin: Context) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(
+                hass, data={"password": SECRET}, options={"write": ["C.1.9"], "execute": ["0.1.0"]}
+            )
+            await load(hass, entry)
+            for code in HOSTILE:
+                for action in ("write_register", "execute"):
+                    with pytest.raises(HomeAssistantError):
+                        await act(hass, entry, action, by=admin, code=code, value="1")
+            for value in (")\x03\x01W1\x020.4.2(1", "x" * 1000, "\x06", "ä"):
+                with pytest.raises(HomeAssistantError):
+                    await act(hass, entry, "write_register", by=admin, code="C.1.9", value=value)
+            for code in HOSTILE:
+                await act(hass, entry, "read_registers", by=admin, codes=[code or "?"])
+            assert not changes(sent)
+
+
+async def test_write_is_read_back_and_noted(
+    hass: HomeAssistant, admin: Context, hass_admin_user: MockUser
+) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass, data={"password": SECRET}, options=ALLOWED)
+            await load(hass, entry)
+            events = async_capture_events(hass, EVENT_CHANGED)
+            result = await act(
+                hass, entry, "write_register", by=admin, code="C.1.9", value="Point 2"
+            )
+            assert result["result"] == "confirmed"
+            assert result["before"] == [{"value": "Point 1", "unit": None}]
+            assert result["after"] == [{"value": "Point 2", "unit": None}]
+            (event,) = events
+            assert event.context.user_id == hass_admin_user.id
+            assert (event.data["code"], event.data["result"]) == ("C.1.9", "confirmed")
+            assert "Point 2" not in json.dumps(event.data)
+            assert len(changes(sent)) == 1
+
+
+async def test_what_the_seal_protects_is_refused_by_the_meter(
+    hass: HomeAssistant, admin: Context
+) -> None:
+    with leaping(START):
+        async with wire(hass, meter()):
+            entry = entry_of(hass, data={"password": SECRET}, options=ALLOWED)
+            await load(hass, entry)
+            said = {"code": "0.4.9", "value": "1.0000"}
+            result = await act(hass, entry, "write_register", by=admin, **said)
+            assert result["result"] == "refused"
+            assert "seal" in result["reason"]
+            # Whoever does not look at the answer hears of it all the same.
+            with pytest.raises(HomeAssistantError) as refused:
+                await hass.services.async_call(
+                    DOMAIN,
+                    "write_register",
+                    {"config_entry_id": entry.entry_id, **said},
+                    blocking=True,
+                    context=admin,
+                )
+            assert refused.value.translation_key == "access_failed"
+
+
+async def test_what_may_be_seen_at_which_level(hass: HomeAssistant, admin: Context) -> None:
+    with leaping(START):
+        async with wire(hass, meter()):
+            entry = entry_of(hass, data={"password": SECRET})
+            await load(hass, entry)
+            answers = await act(
+                hass,
+                entry,
+                "read_registers",
+                by=admin,
+                codes=["32.7.0", "0.4.2", "9.9.9"],
+                levels=True,
+            )
+            found = {one["code"]: one for one in answers["meters"][0]["registers"]}
+            assert found["32.7.0"]["level"] == "open"
+            assert found["0.4.2"]["level"] == "password"
+            assert found["0.4.2"]["values"] == [{"value": "050", "unit": "A"}]
+            assert found["9.9.9"]["refused"] == "unknown_register"
+
+
+# Where a password must never be
+
+
+async def test_the_password_is_nowhere_but_in_the_entry(
+    hass: HomeAssistant,
+    admin: Context,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Everything the integration has written, with a right password and with a wrong one."""
+    caplog.set_level("DEBUG")
+    events: list[str] = []
+
+    @callback
+    def note(event: Event) -> None:
+        events.append(repr(event.data))
+
+    with leaping(START):
+        async with wire(hass, meter()):
+            hass.bus.async_listen("*", note)
+            written = []
+            for secret in (SECRET, WRONG):
+                entry = entry_of(
+                    hass,
+                    data={"password": secret},
+                    options={"extra": ["0.4.2", "32.7.0"], **ALLOWED},
+                )
+                await load(hass, entry)
+                for action, said in CHANGING.items():
+                    try:
+                        written.append(repr(await act(hass, entry, action, by=admin, **said)))
+                    except HomeAssistantError as err:
+                        written.append(repr((err, err.translation_placeholders)))
+                written.append(repr(await async_get_config_entry_diagnostics(hass, entry)))
+                trace = entry.runtime_data.trace
+                written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
+                await entry.runtime_data.async_save_now()
+                await hass.config_entries.async_remove(entry.entry_id)
+            written += [repr(one.as_dict()) for one in hass.states.async_all()]
+            written += [repr(one) for one in ir.async_get(hass).issues.values()]
+            written += [
+                json.dumps(one) for name, one in hass_storage.items() if name.startswith(DOMAIN)
+            ]
+            ours = [record.getMessage() for record in caplog.records if DOMAIN in record.name]
+            for secret in (SECRET, WRONG):
+                for forms in (secret, secret.encode().hex()):
+                    assert not [one for one in (*written, *events, *ours) if forms in one]
