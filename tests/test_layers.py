@@ -13,8 +13,8 @@ PROTOCOL = COMPONENT / "protocol"
 NAME = "custom_components.iec62056"
 HOME_ASSISTANT = {"homeassistant", "voluptuous", "probatio"}
 # What the client may use besides the standard library, and who of it.
-LINE = {"line.py", "opening.py"}
-SECURITY = {"security.py"}
+LINE = ("line.py", "opening.py")
+SECURITY = ("security.py",)
 # Rooms that only compute: no Home Assistant at run time, no client that does something.
 PURE = (
     "budget.py",
@@ -28,7 +28,7 @@ OPENERS = {"lines.py"}
 
 
 def files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+    return (path for path in sorted(folder.rglob("*.py")) if "__pycache__" not in path.parts)
 
 
 def imported(path: Path) -> set[str]:
