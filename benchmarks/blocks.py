@@ -9,21 +9,22 @@ best of several rounds counts, so that a busy machine disturbs little.
 
 import argparse
 import asyncio
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from datetime import UTC, datetime
 import sys
 import time
+import types
 from typing import Any, override
 
+from custom_components.iec62056.protocol.ascii.messages import check_character, crc16
 from custom_components.iec62056.protocol.ascii.receive import Receiver
-from custom_components.iec62056.protocol.dlms.cosem import object_list
 from custom_components.iec62056.protocol.dlms.axdr import decode
+from custom_components.iec62056.protocol.dlms.cosem import object_list
 from custom_components.iec62056.protocol.dlms.frame import Deframer
+from custom_components.iec62056.protocol.errors import DlmsError, MeterError
 from custom_components.iec62056.protocol.line import AT_ONCE, Line
 from custom_components.iec62056.protocol.meter import Meter
-from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode
-from custom_components.iec62056.protocol.ascii.messages import check_character, crc16
-from custom_components.iec62056.protocol.errors import DlmsError, MeterError
+from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Reading
 from custom_components.iec62056.protocol.trace import Tally, Trace
 
 GOAL = 5.0
@@ -104,7 +105,10 @@ def pushed(size: int) -> bytes:
 
 def registers(size: int) -> bytes:
     """As many registers as a telegram has room for."""
-    lines = (b"%d.%d.%d(%08d.1*kWh)\r\n" % (n % 99 + 1, n // 99 % 99, n % 63, n) for n in range(size // 24))
+    lines = (
+        b"%d.%d.%d(%08d.1*kWh)\r\n" % (n % 99 + 1, n // 99 % 99, n % 63, n)
+        for n in range(size // 24)
+    )
     return framed(b"".join(lines))
 
 
@@ -115,29 +119,41 @@ def rows(size: int) -> bytes:
     return framed(head + row * (size // len(row)))
 
 
-def _turns(step: Generator[None]) -> float:
-    longest, begun = 0.0, time.process_time()
+def _turns(step: Iterator[None]) -> float:
+    longest, begun = 0.0, time.thread_time()
     for _ in step:
-        now = time.process_time()
-        longest, begun = max(longest, now - begun), time.process_time()
-    return max(longest, time.process_time() - begun)
+        longest, begun = max(longest, time.thread_time() - begun), time.thread_time()
+    return max(longest, time.thread_time() - begun)
 
 
-def _read(content: bytes, mode: Mode) -> Callable[[], Iterator[None]]:
-    """One reading, each turn of the loop a step."""
+def _read(content: bytes, mode: Mode) -> Callable[[], float]:
+    """One reading in a loop of its own."""
+    profile = LineProfile(mode=mode, medium=Medium.ELECTRICITY, listen_speed=9600)
+    longest = 0.0
 
-    def steps() -> Iterator[None]:
-        line = Fed(content)
-        profile = LineProfile(mode=mode, medium=Medium.ELECTRICITY, listen_speed=9600)
-        work = Meter(line, profile).read_all()
-        try:
-            while True:
-                work.send(None)
-                yield
-        except StopIteration, MeterError:
-            return
+    @types.coroutine
+    def turn_by_turn(work: Coroutine[Any, Any, Reading]) -> Generator[Any]:
+        nonlocal longest
+        while True:
+            begun = time.thread_time()
+            try:
+                waits = work.send(None)
+            except StopIteration, MeterError:
+                return
+            finally:
+                longest = max(longest, time.thread_time() - begun)
+            yield waits
 
-    return steps
+    async def read() -> None:
+        await turn_by_turn(Meter(Fed(content), profile).read_all())
+
+    def measure() -> float:
+        nonlocal longest
+        longest = 0.0
+        asyncio.run(read())
+        return longest
+
+    return measure
 
 
 def _pieces(feed: Callable[[bytes], Any], content: bytes, size: int = AT_ONCE) -> Iterator[None]:
@@ -149,7 +165,7 @@ def _pieces(feed: Callable[[bytes], Any], content: bytes, size: int = AT_ONCE) -
         yield
 
 
-def _received(content: bytes) -> Callable[[], Iterator[None]]:
+def _received(content: bytes) -> Callable[[], float]:
     def steps() -> Iterator[None]:
         receiver = Receiver()
 
@@ -162,24 +178,28 @@ def _received(content: bytes) -> Callable[[], Iterator[None]]:
 
         yield from _pieces(feed, content)
 
-    return steps
+    return lambda: _turns(steps())
 
 
-def _objects(count: int) -> Callable[[], Iterator[None]]:
-    one = bytes.fromhex("0204 120003 1100 09060100010800FF 0202 0100 0100")
-    encoded = b"\x01\x82" + count.to_bytes(2) + one * count
+def _objects(count: int) -> Callable[[], float]:
+    """What is left to the loop of an object list: a thread has decoded it."""
+    rights = bytes.fromhex("0106") + bytes.fromhex("02030F0216 0100") * 6
+    rights += bytes.fromhex("0102") + bytes.fromhex("02020F011600") * 2
+    one = bytes.fromhex("0204 120003 1100 09060100010800FF 0202") + rights
+    decoded = decode(b"\x01\x82" + count.to_bytes(2) + one * count)
 
     def steps() -> Iterator[None]:
-        object_list(decode(encoded))
+        object_list(decoded)
         yield
 
-    return steps
+    return lambda: _turns(steps())
 
 
-def cases() -> dict[str, Callable[[], Iterator[None]]]:
+def cases() -> dict[str, Callable[[], float]]:
     """What is measured."""
     ends = b"a\n/ABC5x\r" * (FLOOD // 9)
     flags = b"~ '" * (FLOOD // 3)
+    frames = b"\x7e\xa7\x7e" * (FLOOD // 3)
     return {
         "readout of 2 kB": _read(registers(2_000), Mode.C),
         "readout of 16 kB": _read(registers(16_000), Mode.C),
@@ -194,9 +214,8 @@ def cases() -> dict[str, Callable[[], Iterator[None]]]:
         "flood of brackets": _received(b"/ABC5x\r\n\x02" + b"a(0)(" * (FLOOD // 5)),
         "flood of lines of 8 kB": _received(b"/ABC5x\r\n\x02" + (b"(a)" * 2700 + b"\r\n") * 30),
         "flood of flags": _read(flags, Mode.C),
-        "flood of HDLC beginnings": lambda: _pieces(Deframer().feed, b"\x7e\xa7\x7e" * (FLOOD // 3)),
+        "flood of HDLC beginnings": lambda: _turns(_pieces(Deframer().feed, frames)),
         "object list of 500": _objects(500),
-        "object list of 2000": _objects(2000),
     }
 
 
@@ -210,8 +229,8 @@ def main() -> int:
     print(f"CPU time of the longest turn, best of {options.rounds}; goal {GOAL} ms\n")
     print("| what comes | longest block |\n|---|---|")
     worst = 0.0
-    for name, steps in cases().items():
-        block = min(_turns(steps()) for _ in range(options.rounds)) * 1000
+    for name, measure in cases().items():
+        block = min(measure() for _ in range(options.rounds)) * 1000
         worst = max(worst, block)
         print(f"| {name} | {block:.2f} ms |", flush=True)
     return 0 if worst <= GOAL else 1

@@ -96,13 +96,17 @@ async def serve(count: int, report: Path) -> None:
     bridges = [Bridge(f"{10_000_000 + number}") for number in range(count)]
     servers = [await _listen(bridge) for bridge in bridges]
     ports = [server.sockets[0].getsockname()[1] for server in servers]
+    _write(report, bridges)
     print(f"{READY}{json.dumps(ports)}", flush=True)
     while True:
-        seen = json.dumps([[bridge.starts, bridge.ends] for bridge in bridges])
-        fresh = report.with_suffix(".new")
-        fresh.write_text(seen, "utf-8")
-        fresh.replace(report)
         await asyncio.sleep(2)
+        _write(report, bridges)
+
+
+def _write(report: Path, bridges: list[Bridge]) -> None:
+    fresh = report.with_suffix(".new")
+    fresh.write_text(json.dumps([[bridge.starts, bridge.ends] for bridge in bridges]), "utf-8")
+    fresh.replace(report)
 
 
 async def _listen(bridge: Bridge) -> asyncio.Server:
@@ -194,11 +198,11 @@ async def measure(folder: Path, count: int, minutes: float) -> Measured:
         home = await stack.enter_async_context(
             running("Home Assistant", [*command, "--skip-pip"], folder / "homeassistant.log")
         )
-        begun = time.monotonic()
         if count:
             await home.until(partial(_settled, report), READY_WITHIN)
-        # Without meters: the time others need.
-        await asyncio.sleep(max(0.0, begun + 2 * INTERVAL - time.monotonic()))
+        else:
+            # As long as the others need.
+            await asyncio.sleep(SETTLED * INTERVAL)
         before = Used.by(home.pid)
         await asyncio.sleep(minutes * INTERVAL)
         after = Used.by(home.pid)
@@ -218,7 +222,7 @@ async def _ready(program: Program) -> bool:
 
 
 async def _settled(report: Path) -> bool:
-    return report.exists() and all(len(ends) >= SETTLED for _, ends in _seen(report))
+    return all(len(ends) >= SETTLED for _, ends in _seen(report))
 
 
 def _seen(report: Path) -> list[tuple[list[float], list[float]]]:

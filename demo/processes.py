@@ -25,6 +25,11 @@ class Program:
         self._process = process
         self._log = log
 
+    @property
+    def pid(self) -> int:
+        """The number by which the system knows it."""
+        return self._process.pid
+
     def words(self) -> list[str]:
         """The lines the program wrote so far."""
         return self._log.read_text("utf-8", "replace").splitlines()

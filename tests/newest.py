@@ -16,12 +16,12 @@ def main(arguments: list[str]) -> int:
     sys.path.insert(0, str(ROOT))
     sys.path.append(str(TOOLS))
     # Home Assistant takes the place of httpx, which must happen before anybody else imports that.
-    from homeassistant.components import logger  # noqa: PLC0415
-    from homeassistant.components.logger import helpers  # noqa: PLC0415
+    from homeassistant.components import logger
+    from homeassistant.components.logger import helpers
 
     # The plugin looks for it where it was before.
     vars(logger)["_clear_logger_overwrites"] = helpers._clear_logger_overwrites
-    import pytest  # noqa: PLC0415
+    import pytest
 
     # These two are there before pytest is.
     return pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments])

@@ -1,5 +1,6 @@
 """Passwords, single registers and changes, at a meter in memory, and everything that leaves towards it."""
 
+from dataclasses import replace
 from datetime import timedelta
 import json
 from typing import Any
@@ -9,6 +10,7 @@ from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -19,7 +21,8 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.iec62056.access_services import EVENT_CHANGED
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
-from simulator import Kind
+from custom_components.iec62056.protocol.model import Medium, Mode
+from simulator import Cell, Guard, Kind
 
 from .bench import START, state
 from .parts.flow_texts import all_checked
@@ -446,3 +449,91 @@ async def test_the_password_is_nowhere_but_in_the_entry(
             for secret in (SECRET, WRONG):
                 for forms in (secret, secret.encode().hex()):
                     assert not [one for one in (*written, *events, *ours) if forms in one]
+
+
+# The clock
+
+
+async def test_clock_is_set_only_where_it_is_off(hass: HomeAssistant, admin: Context) -> None:
+    mode = programming()
+    await hass.config.async_set_time_zone("UTC")
+    with leaping(START):
+        async with wire(hass, meter(mode=mode)) as (_, sent):
+            mode.cells["0.9.2"] = Cell("(26-11-22)", write=Guard.PASSWORD)
+            mode.cells["0.9.1"] = Cell("(12:00:03)", write=Guard.PASSWORD)
+            entry = entry_of(hass, data={"password": SECRET}, options={"set_clock": True})
+            await load(hass, entry)
+            events = async_capture_events(hass, EVENT_CHANGED)
+            right = await act(hass, entry, "set_clock", by=admin, limit=60)
+            assert right["result"] == "right"
+            assert abs(right["ahead"]) <= 10
+            assert not changes(sent)
+            assert not events
+            mode.cells["0.9.1"] = Cell("(14:30:00)", write=Guard.PASSWORD)
+            result = await act(hass, entry, "set_clock", by=admin, limit=60)
+            assert result["ahead"] > 8000
+            assert result["code"] == "0.9.1"
+            (change,) = changes(sent)
+            assert b"0.9.1(12:00:" in change
+            assert [event.data["action"] for event in events] == ["set_clock"]
+            # A form that nobody knows is left alone.
+            mode.cells["0.9.1"] = Cell("(noon)", write=Guard.PASSWORD)
+            with pytest.raises(HomeAssistantError) as unknown:
+                await act(hass, entry, "set_clock", by=admin)
+            assert "form is not known" in str(unknown.value.translation_placeholders)
+            assert len(changes(sent)) == 1
+
+
+async def test_one_meter_at_a_time(hass: HomeAssistant, admin: Context) -> None:
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass, options=ALLOWED)
+            await load(hass, entry)
+            other = entry_of(hass, "88003344", options=ALLOWED)
+            await load(hass, other)
+            with pytest.raises(ServiceValidationError) as refused:
+                await hass.services.async_call(
+                    DOMAIN,
+                    "write_register",
+                    {"config_entry_id": [entry.entry_id, other.entry_id], "code": "C.1.9"},
+                    blocking=True,
+                    context=admin,
+                )
+            assert refused.value.translation_key == "one_meter"
+            assert not changes(sent)
+
+
+# A battery
+
+
+async def test_a_battery_is_asked_first(hass: HomeAssistant, admin: Context) -> None:
+    """The day's second wake-up is the last: then the port is not even opened."""
+    with leaping(START):
+        async with wire(hass, meter()) as (memory, _):
+            entry = entry_of(hass, options=ALLOWED)
+            await load(hass, entry)
+            coordinator = entry.runtime_data
+            coordinator.profile = replace(coordinator.profile, medium=Medium.HEAT)
+            await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
+            assert coordinator.trust.budget.spent(dt_util.utcnow()) == 1
+            opened = memory.opened
+            for action, said in {**CHANGING, "read_registers": {"codes": ["1.8.0"]}}.items():
+                with pytest.raises(ServiceValidationError) as refused:
+                    await act(hass, entry, action, by=admin, **said)
+                assert refused.value.translation_key == "budget_spent"
+            assert memory.opened == opened
+
+
+async def test_a_meter_that_sends_by_itself_is_not_asked(
+    hass: HomeAssistant, admin: Context
+) -> None:
+    """Its line is never free: whoever waited for it would wait for ever."""
+    with leaping(START):
+        async with wire(hass, meter()):
+            entry = entry_of(hass, options=ALLOWED)
+            await load(hass, entry)
+            coordinator = entry.runtime_data
+            coordinator.profile = replace(coordinator.profile, mode=Mode.D)
+            with pytest.raises(HomeAssistantError) as refused:
+                await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
+            assert refused.value.translation_key == "access_failed"

@@ -132,7 +132,7 @@ async def test_meter_is_read_once_and_its_reading_is_the_first(
         "number": NUMBER,
         "registers": str(len(HOUSEHOLD)),
         "rest": "0",
-        "port": "",
+        "notes": "",
         "duration": "4\N{NO-BREAK SPACE}s",
         "shortest": "10\N{NO-BREAK SPACE}s",
         "longest": "7\N{NO-BREAK SPACE}d",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 import gc
 import itertools
-import os
+from pathlib import Path
 import tracemalloc
 from urllib.parse import urlsplit
 
@@ -144,9 +144,7 @@ def memory() -> Iterator[Callable[[], int]]:
 
 
 @pytest.mark.parametrize("serving", KINDS)
-async def test_a_reading_ends_with_a_reason(
-    serving: Serving, memory: Callable[[], int]
-) -> None:
+async def test_a_reading_ends_with_a_reason(serving: Serving, memory: Callable[[], int]) -> None:
     async with bridge(serving) as url:
         line = await open_line(url, speed=9600)
         with hurried(PACE):
@@ -214,41 +212,49 @@ async def test_connections_that_are_closed_at_once(count: int) -> None:
 
     async with bridge(closing) as url:
         await _read_once(url)
-        descriptors = len(os.listdir("/proc/self/fd"))
+        descriptors = _files()
         for _ in range(count):
             await _read_once(url)
         for _ in range(100):
-            if len(os.listdir("/proc/self/fd")) <= descriptors + 2:
+            if _files() <= descriptors + 2:
                 break
             await asyncio.sleep(0.01)
-        assert len(os.listdir("/proc/self/fd")) <= descriptors + 2
+        assert _files() <= descriptors + 2
         assert len(asyncio.all_tasks()) < 20
 
 
+def _files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def _read_once(url: str) -> None:
-    with pytest.raises(LineError):
-        line = await open_line(url, speed=9600)
-        try:
+    line = await open_line(url, speed=9600)
+    try:
+        with pytest.raises(LineError):
             await Meter(line).read_all()
-        finally:
-            await line.close()
+    finally:
+        await line.close()
 
 
 @pytest.mark.parametrize("serving", [flood, never_whole, telnet])
 async def test_the_meter_is_read_once_the_bridge_works_again(serving: Serving) -> None:
     """The same address, which first is hostile and then a bridge to a meter."""
-    now = [serving]
+    now = serving
+
+    async def served_now(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await now(reader, writer)
+
     meter = SimulatedMeter(_Household(), Manners(speed=300, flag="LGZ"))
     async with (
         serve(meter, transport=Transport.TCP) as served,
-        bridge(lambda reader, writer: now[0](reader, writer)) as url,
+        bridge(served_now) as url,
     ):
         line = await open_line(url, speed=9600)
         with hurried(PACE):
             with pytest.raises(MeterError):
                 await Meter(line).read_all()
             await line.close()
-        now[0] = _through(served.url)
+        now = _through(served.url)
         line = await open_line(url)
         with hurried(40.0):
             reading = await Meter(line).read_all()

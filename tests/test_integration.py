@@ -177,7 +177,7 @@ async def killed_while_reading(served: Served) -> None:
     reader = await asyncio.create_subprocess_exec(
         sys.executable, "-c", READER, served.url, cwd=ROOT
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await served.happened(Kind.OPTION)
         await asyncio.sleep(0.3)
     assert reader.returncode is None
@@ -201,7 +201,7 @@ async def test_next_start_reads_after_a_kill(
         hass_storage[file_of(entry)] = stored(before)
         await hass.config_entries.async_setup(entry.entry_id)
         assert entry.state is ConfigEntryState.LOADED
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             await hass.async_block_till_done(wait_background_tasks=True)
         assert entry.runtime_data.last_update_success, entry.runtime_data.last_exception
         assert entry.runtime_data.failures == 0

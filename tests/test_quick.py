@@ -154,7 +154,7 @@ async def test_rate_is_that_of_the_shared_line(hass: HomeAssistant) -> None:
             # 200 ms on both sides, three times, and the characters.
             assert 0.4 < alone < 0.83
             assert await quick.async_rate(one.coordinator, 1) > 2 * alone
-            other = await station(hass, OTHER, options=QUICK, address=OTHER, bus=True)
+            await station(hass, OTHER, options=QUICK, address=OTHER, bus=True)
             assert await quick.async_rate(one.coordinator, 3) < alone / 2
 
 
@@ -172,7 +172,7 @@ async def test_a_meter_that_changes_is_seen_to(hass: HomeAssistant) -> None:
     mode = programming()
     with leaping(START):
         async with wire(hass, meter(mode=mode)):
-            one = await station(hass, options=QUICK)
+            await station(hass, options=QUICK)
             await asyncio.sleep(20)
             mode.cells["32.7.0"] = Cell("(228.4*V)")
             await asyncio.sleep(11)

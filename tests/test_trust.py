@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -10,6 +11,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.iec62056.beliefs import Beliefs
 from custom_components.iec62056.protocol.ascii import checks
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
@@ -53,6 +55,31 @@ async def test_second_reading_that_fails_loses_nothing_of_the_first(
     assert state(hass, ENERGY).state == "12345.678"
     assert state(hass, ENERGY).attributes["held_because"] == "fell"
     assert loaded.runtime_data.last_update_success
+
+
+async def test_reading_is_judged_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """It costs most of what a reading costs; whether another is wanted follows from it, as does what is believed."""
+    with patch.object(Beliefs, "take", autospec=True, side_effect=Beliefs.take) as judged:
+        for minute in (1, 2):
+            await read_again(loaded, bench, freezer, {"16.7": [f"00{minute}.000*kW"]}, minute)
+    assert judged.call_count == 2
+    assert state(hass, "1-0:16.7.0").state == "2.000"
+
+
+async def test_answer_that_comes_while_a_reading_is_judged_counts(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    coordinator = loaded.runtime_data
+    trust, profile = coordinator.trust, coordinator.profile
+    await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 1)
+    sent = reading({**HOUSEHOLD, "1.8.0": ["011000.001*kWh"]}, at=later(2))
+    freezer.move_to(later(2))
+    trust.wants_again(sent, profile)
+    trust.async_keep(ENERGY)
+    trust.take(sent, profile)
+    assert (trust.beliefs.kept, trust.beliefs.asked) == ({ENERGY}, frozenset())
 
 
 @pytest.mark.parametrize(("choice", "shown"), [("believe", "11000.000"), ("keep", "12345.678")])

@@ -329,7 +329,7 @@ class Access:
             drift = timedelta(seconds=int(ahead))
             if abs(drift) <= limit:
                 return drift, None
-            return drift, await talk.set_clock(dt_util.now())
+            return drift, await talk.set_clock(dt_util.as_local(dt_util.utcnow()))
 
     async def async_execute(self, code: str, argument: str) -> Written:
         """Execute a command. Raises MeterError: then nothing was sent."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
+from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_NUMBER_CODE
@@ -15,6 +16,7 @@ from .coordinator import MeterConfigEntry, Session
 from .protocol.errors import MeterError
 from .protocol.trace import Direction
 from .redact import SHORTEST_SECRET, mask, redact, secrets_of
+from .settings import CONF_EXTRA, CONF_QUICK
 
 # Placeholders that name a person's things: a host, another entry.
 NAMES: Final = ("port", "holder")
@@ -45,6 +47,12 @@ async def async_get_config_entry_diagnostics(
             "firmware": identity.firmware,
             "number": identity.number and mask(identity.number),
             "number_code": entry.data.get(CONF_NUMBER_CODE),
+        },
+        "access": {
+            **coordinator.access.told(),
+            "stored": CONF_PASSWORD in entry.data,
+            "extra": len(entry.options.get(CONF_EXTRA, ())),
+            "quick": len(entry.options.get(CONF_QUICK, ())),
         },
         "schedule": {
             "interval": coordinator.interval.total_seconds(),

@@ -122,17 +122,19 @@ async def hold(
 @callback
 def waiting(hass: HomeAssistant, line: Line) -> int:
     """How many turns on that open line are waited for: a session that is kept should end when there are any."""
-    return _queue(hass, line).waiting
+    queue = _queue(hass, line)
+    return 0 if queue is None else queue.waiting
 
 
 async def wanted(hass: HomeAssistant, line: Line) -> None:
-    """Come back as soon as somebody waits for that open line."""
-    await _queue(hass, line).wanted()
+    """Come back as soon as somebody waits for that line; at once where it is closed."""
+    if (queue := _queue(hass, line)) is not None:
+        await queue.wanted()
 
 
-def _queue(hass: HomeAssistant, line: Line) -> Queue:
-    """The queue in front of an open line."""
-    return next(port.queue for port in hass.data[_PORTS].values() if port.line is line)
+def _queue(hass: HomeAssistant, line: Line) -> Queue | None:
+    """The queue in front of a line; none where it is closed: others wait for another one."""
+    return next((port.queue for port in hass.data[_PORTS].values() if port.line is line), None)
 
 
 async def _open(hass: HomeAssistant, url: str, speed: int) -> Line:

@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from . import lines, recovery
 from .const import DOMAIN
-from .protocol.errors import MeterError
+from .protocol.errors import MeterError, ReadoutInstead
 from .protocol.line import Line
 from .protocol.model import Reading, Register
 from .protocol.rate import rounds_per_second
@@ -90,6 +90,9 @@ class Quick:
                         found.append(answer.register)
                     if lines.waiting(self._hass, line):
                         break
+                if not talk.kept:
+                    # Each round would be a whole readout.
+                    raise ReadoutInstead(code=self._codes[0])
                 self._publish(found)
                 if not found and refused is not None:
                     raise refused
@@ -141,7 +144,10 @@ async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> str 
     try:
         async with coordinator.access.conversation() as talk:
             refusals = [answer.refusal for answer in await talk.read(codes)]
+            kept = talk.kept
         refused = next((one for one in refusals if one is not None), None)
+        if not kept:
+            refused = ReadoutInstead(code=codes[0])
         if refused is None:
             return None
         raise refused

@@ -303,8 +303,8 @@ def given(data: Mapping[str, Any]) -> dict[str, Any]:
         fields[CONF_CLIENT] = data[CONF_CLIENT]
     if CONF_MODE in data:
         fields[CONF_MODE] = Mode(data[CONF_MODE])
-    elif CONF_SECURITY in data or CONF_HDLC_AT_ONCE in data:
-        # Who names a security level of mode E wants what it shows.
+    elif any(name in data for name in (CONF_SECURITY, CONF_ENCRYPTION_KEY, CONF_HDLC_AT_ONCE)):
+        # Who names a security level of mode E, or has its keys, wants what they show.
         fields[CONF_MODE] = Mode.E
     if CONF_SWITCH_DELAY in data:
         fields[CONF_SWITCH_DELAY] = data[CONF_SWITCH_DELAY] / 1000

@@ -93,11 +93,31 @@ READOUT = (
     b"\x02" + NEXT + b"\x21\x7f\x00x",
     b"\x02" + NEXT + b"\x21" + b"1.8.0(7)\r\n",
     b"\x02" + NEXT + b"\x02" + NAMES[1] + NEXT + b"\x22\x02(1)\r\n",
-    b"\x02" + NEXT + b"\x02" + NAMES[1] + NEXT + b"\x1f" + NEXT + b"\x02" + NAMES[1] + NEXT + b"\x02" + framed(),
+    b"\x02"
+    + NEXT
+    + b"\x02"
+    + NAMES[1]
+    + NEXT
+    + b"\x1f"
+    + NEXT
+    + b"\x02"
+    + NAMES[1]
+    + NEXT
+    + b"\x02"
+    + framed(),
 )
 DIALOGUE = (
     b"\x02" + NEXT + b"\x02" + NAMES[4] + b"".join(NEXT + b"\x02" + one for one in COMMANDS),
-    b"\x02" + NEXT + b"\x02" + NAMES[1] + NEXT + b"\x02" + COMMANDS[0] + NEXT + b"\x22" + COMMANDS[4],
+    b"\x02"
+    + NEXT
+    + b"\x02"
+    + NAMES[1]
+    + NEXT
+    + b"\x02"
+    + COMMANDS[0]
+    + NEXT
+    + b"\x22"
+    + COMMANDS[4],
     b"\x02" + NEXT + b"\x02" + NAMES[0] + NEXT + b"\x03" + framed(),
 )
 ASSOCIATION = (
@@ -141,7 +161,18 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
 
 WORDS = (
     *(b"\x01", b"\x02", b"\x03", b"\x04", b"\x06", b"\x15", b"\r\n", b"\n", b"!", b"(", b")", b"*"),
-    *(b"/", b"\\W", b"\x7e", b"\x00", b"&", b"1.8.0", b"0-0:96.1.0", b"kWh", b"!\r\n\x03", b"P.01("),
+    *(
+        b"/",
+        b"\\W",
+        b"\x7e",
+        b"\x00",
+        b"&",
+        b"1.8.0",
+        b"0-0:96.1.0",
+        b"kWh",
+        b"!\r\n\x03",
+        b"P.01(",
+    ),
     *(b"\xe6\xe7\x00", b"\x84\xff\xff\xff\xff", b"\x13\x01\xff\xff", b"\x01\x01", b"\xc4\x02\xc1"),
     *(NEXT + b"\x02", NEXT + b"\x22", NEXT + b"\x42", NEXT + b"\x80"),
 )

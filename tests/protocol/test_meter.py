@@ -24,7 +24,7 @@ from custom_components.iec62056.protocol.errors import (
     OtherProtocol,
     WrongParity,
 )
-from custom_components.iec62056.protocol.meter import ANY_METER
+from custom_components.iec62056.protocol.meter import ANY_METER, MOST_AT_ONCE
 from tests.protocol.scripted import START, Push, Reply, ScriptedLine
 from tests.protocol.telegrams import LINES, framed, p1, text
 
@@ -299,3 +299,13 @@ async def test_progress_of_listening() -> None:
     meter = Meter(line, LineProfile(mode=Mode.D), lambda step: stages.append(step.stage))
     await meter.read_all()
     assert set(stages) == {Stage.LISTENING}
+
+
+async def test_more_data_sets_than_are_understood_at_once() -> None:
+    """They are made into registers in a thread, and are the same."""
+    lines = [f"{n % 90 + 1}.{n // 90 + 3}.0({n}.5*kWh)" for n in range(MOST_AT_ONCE + 1)]
+    line = ScriptedLine([Reply(b"/?!\r\n", b"/ABC0LONG\r\n" + framed(text(lines)))])
+    reading = await Meter(line, LineProfile(mode=Mode.A)).read_all()
+    assert [register.address for register in reading.registers] == [
+        one.split("(")[0] for one in lines
+    ]

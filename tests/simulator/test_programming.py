@@ -155,3 +155,18 @@ def test_stay_leads_to_the_readout_or_here() -> None:
         made.sign_on()
         made.write("\x06001\r\n")
         made.run_until(kind)
+
+
+def test_records_answer_for_a_range() -> None:
+    asked: list[str] = []
+
+    def answer(operand: str) -> str:
+        asked.append(operand)
+        return "P.01(1)(2)\r\n(3)\r\n" if operand.startswith("2607") else ""
+
+    made = bench(Programming(records={"P.01": answer}, part=12))
+    assert say(made, "\x01R5\x02P.01(2607050800;)\x03") == xor("\x02P.01(1)(2)\r\n(3)\r\n\x03")
+    assert say(made, "\x01R6\x02P.01(2607050800;;10)\x03") == xor("\x02P.01(1)(2)\r\n\x04")
+    assert say(made, "\x06") == xor("\x02(3)\r\n\x03")
+    assert say(made, "\x01R5\x02P.01()\x03") == xor("\x02P.01(ERROR)\x03")
+    assert asked == ["2607050800;", "2607050800;;10", ""]

@@ -89,6 +89,11 @@ class Conversation(Protocol):
     def level(self) -> Level:
         """What this session may see."""
 
+    @property
+    def kept(self) -> bool:
+        """Whether it stays open between two reads; not where the meter sends its readout in place of it."""
+        return True
+
     async def open(self) -> Identification | None:
         """Sign on and prove who asks, with one try of a password at most."""
 

@@ -4,6 +4,7 @@ Here: from an open line and a LineProfile to a Reading, and what the profile lea
 Never here: opening ports, the conversation itself (`ascii.session`), Home Assistant.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -52,6 +53,8 @@ ANY_METER = LineProfile()
 
 # Where pushing meters are found: those that announce 9600, the standard's mode D (Std 6.4.4), P1.
 LISTEN_SPEEDS = (9600, 2400, 115200)
+# A readout of 16 kB has fewer data sets; more would hold the event loop for longer than 5 ms.
+MOST_AT_ONCE = 800
 # Meters push at least every 10 s.
 LISTEN_WINDOW = 11.0
 # A meter that pushed before may pause; after this the reason is told.
@@ -154,7 +157,7 @@ class Meter:
             # Also of a failure something may be learned: that this meter must stay at the first speed.
             self.profile = session.profile
         health = self._health(receiver, before, start)
-        return self._reading(
+        return await self._reading(
             receiver,
             session.received,
             replace(
@@ -326,7 +329,7 @@ class Meter:
                 self.profile = checks.learn(self.profile, receiver.fits, receiver.block)
                 damaged = listener.broken = 0
                 deadline = line.now() + LISTEN_LIMIT
-                yield self._reading(receiver, received, health)
+                yield await self._reading(receiver, received, health)
             if listener.receiver.idle:
                 before = line.tally.copy()
             self._tell(
@@ -354,14 +357,17 @@ class Meter:
             late_switches=count.late_switches,
         )
 
-    def _reading(self, receiver: Receiver, received: datetime, health: Health) -> Reading:
+    async def _reading(self, receiver: Receiver, received: datetime, health: Health) -> Reading:
         """The reading; the medium of codes that name none is found once and kept."""
         datasets = receiver.datasets
         medium = self.profile.medium
         if medium is None:
             medium = obis.infer_medium(receiver.identification, datasets)
             self.profile = replace(self.profile, medium=medium)
-        found, homeless = registers(datasets, medium)
+        if len(datasets) > MOST_AT_ONCE:
+            found, homeless = await asyncio.to_thread(registers, datasets, medium)
+        else:
+            found, homeless = registers(datasets, medium)
         return Reading(
             identification=receiver.identification,
             registers=found,

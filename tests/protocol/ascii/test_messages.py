@@ -283,3 +283,12 @@ def test_the_standards_check_is_the_parity_of_each_bit(block: bytes) -> None:
     for code in block:
         expected ^= code
     assert messages.check_character(block, CheckKind.XOR) == expected & 0x7F
+
+
+def test_the_crc_of_a_push_telegram_is_made_up_to_a_length() -> None:
+    """Octet by octet: what is longer is no push telegram, and would hold whatever else runs."""
+    block = b"/ABC5LONG\r\n".ljust(messages.MAX_PUSH, b"x")
+    check = b"%04X" % messages.crc16(block)
+    assert messages.judge(block, check) == {CheckKind.CRC16}
+    check = b"%04X" % messages.crc16(block + b"x")
+    assert not messages.judge(block + b"x", check)

@@ -96,6 +96,11 @@ class Exchange(Session):
         return self._level
 
     @property
+    def kept(self) -> bool:
+        """Whether there is a session: a meter that sent its readout instead has none."""
+        return self._in_session
+
+    @property
     def idle(self) -> float:
         """How long the session stays open without a word, in seconds: the next call should come before."""
         return self._dialect.idle * _OF_IDLE

@@ -53,6 +53,11 @@ class Exchange:
         self.results: tuple[Result, ...] = ()
         """One for each thing that was asked, in its order."""
 
+    @property
+    def pending(self) -> int:
+        """How many octets of an answer in blocks wait for their end."""
+        return len(self._part)
+
     def answer(self, octets: bytes) -> None:
         """Take the answer to `request`, which is set anew. Raises DlmsMalformed, ServiceRefused."""
         self.request = None

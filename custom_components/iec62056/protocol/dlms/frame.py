@@ -244,8 +244,9 @@ class Deframer:
         while (start := held.find(FLAG, start)) >= 0:
             size = self._size(start)
             if size is not None and start + size + 2 <= len(held):
-                frame = _decode(bytes(held[start + 1 : start + size + 1]))
-                if frame is not None and held[start + size + 1] == FLAG:
+                closed = held[start + size + 1] == FLAG
+                frame = _decode(bytes(held[start + 1 : start + size + 1])) if closed else None
+                if frame is not None:
                     frames.append(frame)
                     # The closing flag may open the next frame.
                     start += size + 1

@@ -132,6 +132,10 @@ class Session:
         except (AuthenticationRefused, SecurityBroken) as err:
             self.keyring.refused[login] = err
             raise
+        except CounterExhausted:
+            # Nothing was sent.
+            self.keyring.tried.discard(login)
+            raise
         except ServiceRefused:
             # Perhaps the counter: another client of the same key has moved it on.
             self.keyring.learned = False
