@@ -40,7 +40,7 @@ from .parts.programmed import (
 )
 
 METER = f"LGZ_{SERIAL}"
-CHANGING = {
+CHANGING: dict[str, dict[str, Any]] = {
     "write_register": {"code": "C.1.9", "value": "Point 2"},
     "execute": {"code": "0.1.0", "value": "1"},
     "set_clock": {},

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, override
 
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
@@ -128,6 +128,7 @@ async def test_quick_registers(hass: HomeAssistant) -> None:
 class Lists(Meter):
     """A meter without programming mode that has a short list behind another request."""
 
+    @override
     def _answers(self, request: str) -> bool:
         self.content.short = request.startswith("2")  # type: ignore[attr-defined]
         return super()._answers(request)
@@ -136,6 +137,7 @@ class Lists(Meter):
 class Short(Registers):
     short = False
 
+    @override
     def block(self) -> bytes:
         block = super().block()
         return b"16.7.0(00.777*kW)\r\n" if self.short else block
@@ -186,7 +188,7 @@ async def test_changes_are_off_until_they_are_allowed(hass: HomeAssistant) -> No
 
 
 def test_logbook_says_what_was_changed(hass: HomeAssistant) -> None:
-    told: dict[str, Any] = {}
+    told: dict[tuple[str, str], Any] = {}
     logbook.async_describe_events(
         hass, lambda domain, event, describe: told.update({(domain, event): describe})
     )
