@@ -41,7 +41,7 @@ COMPONENTS = Path(__file__).parents[1] / "custom_components"
 WARM = 70  # an hour, over which means are remembered
 RUN = 64
 SETUPS = 10
-IMPORTS = 5
+IMPORTS = 3
 
 IMPORT = """
 import sys, time

@@ -241,7 +241,7 @@ async def table(sizes: list[int], minutes: float) -> bool:
         none = await measure(_empty(folder, 0), 0, minutes)
         print(f"Without meters: {none.share:.2%} of a core, {none.memory / 2**20:.0f} MiB\n")
         print(
-            "| meters | readings | share of a core | for each reading a minute | memory for each meter"
+            "| meters | readings | share of a core | CPU of a reading | memory for each meter"
             " | late: median | late: worst | load |"
         )
         print("|---|---|---|---|---|---|---|---|", flush=True)
@@ -253,7 +253,7 @@ async def table(sizes: list[int], minutes: float) -> bool:
                 str(count),
                 str(len(found.late)),
                 f"{share:.2%}",
-                f"{share * minutes / len(found.late):.3%}",
+                f"{share * minutes * INTERVAL / len(found.late) * 1000:.0f} ms",
                 f"{(found.memory - none.memory) / count / 2**10:.0f} KiB",
                 f"{median(found.late):.2f} s",
                 f"{found.late[-1]:.2f} s",

@@ -58,16 +58,24 @@ def dark() -> list[tuple[datetime, datetime]]:
 
 
 @pytest.fixture
-def house(outages: list[tuple[datetime, datetime]], dark: list[tuple[datetime, datetime]]) -> House:
-    # Nothing is used in the quarters that an outage cuts: how it was divided, nobody could know.
-    cut = [(moment, moment + QUARTER) for outage in outages for moment in outage]
-    return House(BEGIN, HOURS, [*cut, *dark])
+def hours() -> int:
+    """How long the meter keeps count."""
+    return HOURS
 
 
 @pytest.fixture
-def memory(house: House, dark: list[tuple[datetime, datetime]]) -> Generator[Memory]:
+def house(
+    outages: list[tuple[datetime, datetime]], dark: list[tuple[datetime, datetime]], hours: int
+) -> House:
+    # Nothing is used in the quarters that an outage cuts: how it was divided, nobody could know.
+    cut = [(moment, moment + QUARTER) for outage in outages for moment in outage]
+    return House(BEGIN, hours, [*cut, *dark])
+
+
+@pytest.fixture
+def memory(house: House, dark: list[tuple[datetime, datetime]], hours: int) -> Generator[Memory]:
     profile = LoadProfile(BERLIN)
-    profile.watch(house.registers, BEGIN, at(HOURS), dark)
+    profile.watch(house.registers, BEGIN, at(hours), dark)
     memory = Memory(profile)
     with patch.object(MeterCoordinator, "async_read_profile", memory_read(memory)):
         yield memory
@@ -198,6 +206,39 @@ async def test_twice_changes_nothing(
     second = await service(week, "import_load_profile", **window)
     assert [one["hours"] for one in second["sensors"]] == [0, 0]
     assert [await week.rows(key) for key in KEYS] == after
+    assert not week.entry.runtime_data.backfill.past.open()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hours", [7 * 24])
+@pytest.mark.parametrize(
+    ("outages", "dark"),
+    [
+        (
+            [(at(5.25), at(30.5)), (at(50.5), at(74.75)), (at(120.25), at(151.5))],
+            [(at(60.1), at(66.6))],
+        ),
+        # The second run: nothing is missed, so nothing is read.
+        ([], []),
+    ],
+)
+async def test_a_whole_week(
+    week: Week, outages: list[tuple[datetime, datetime]], memory: Memory
+) -> None:
+    """One outage over the change of the clocks, one with a power failure, each filled when it is over."""
+    begin = at(2.25)
+    for first, last in outages:
+        await week.watch(begin, first + QUARTER)
+        await week.off(last)
+        behind = last.replace(minute=0) + HOUR
+        await week.watch(last, behind)
+        await week.tick(behind + AFTER_HOUR)
+        begin = behind + QUARTER
+    await week.watch(begin, at(166))
+    changes = await week.changes()
+    expected = true(week, at(3), at(166))
+    assert {start: changes[start] for start in expected} == expected
+    assert bool(memory.asked) is bool(outages)
     assert not week.entry.runtime_data.backfill.past.open()
 
 

@@ -174,7 +174,13 @@ async def test_polls_with_faults(
         assert bench.reads > reads or house.minute < 2 * polls
         bench.progress.clear()
         bench.lines[:] = [line for line in bench.lines if not line.closed]
-        for told in (bench.profiles, bench.efforts, bench.climbs):
+        for told in (
+            bench.profiles,
+            bench.efforts,
+            bench.climbs,
+            bench.passwords,
+            bench.permits,
+        ):
             told.clear()
         if early is None and bench.reads >= polls // 4:
             early = house.use()

@@ -37,6 +37,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     entry.runtime_data = coordinator
     coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # An import goes by the sensors.
+    coordinator.backfill.async_start()
     return True
 
 

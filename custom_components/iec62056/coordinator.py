@@ -146,7 +146,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     def async_start(self) -> None:
         """Begin to poll or to listen, in the background."""
         self.trust.async_start()
-        self.backfill.async_start()
         if self.config_entry.pref_disable_polling:
             return
         if is_push(self.profile):

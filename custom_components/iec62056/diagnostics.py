@@ -14,8 +14,8 @@ from homeassistant.core import HomeAssistant
 from .const import CONF_NUMBER_CODE
 from .coordinator import MeterConfigEntry, Session
 from .protocol.errors import MeterError
-from .protocol.trace import Direction
-from .redact import SHORTEST_SECRET, mask, redact, secrets_of
+from .protocol.trace import Direction, Run
+from .redact import SHORTEST_SECRET, mask, mask_frames, redact, secrets_of
 from .settings import CONF_EXTRA, CONF_QUICK
 
 # Placeholders that name a person's things: a host, another entry.
@@ -39,7 +39,12 @@ async def async_get_config_entry_diagnostics(
             if "://" in coordinator.device
             else "device",
             "fixed_speed": coordinator.speed,
-            "profile": {**coordinator.profile.as_dict(), "address": mask(coordinator.address)},
+            "profile": {
+                **coordinator.profile.as_dict(),
+                "address": mask(coordinator.address),
+                # It often is the end of the meter's number.
+                "physical": coordinator.profile.physical and HIDDEN,
+            },
         },
         "meter": {
             "make": identity.make,
@@ -100,18 +105,38 @@ def _reason(error: BaseException | None, secrets: Iterable[str]) -> dict[str, st
     return {"reason": reason.key, "sentence": str(type(reason)(**shown))}
 
 
+def _framed(runs: Iterable[Run]) -> list[bool]:
+    """Of each run whether it is of mode E: from our first frame to our next call."""
+    framed: list[bool] = []
+    frames = False
+    for run in runs:
+        if run.direction is Direction.SENT:
+            first = run.data[0]
+            frames = (frames or first == ord("~")) and first & 0x7F != ord("/")
+        framed.append(frames)
+    return framed
+
+
 def _session(session: Session | None, secrets: Iterable[str]) -> dict[str, Any] | None:
     """The runs of a session with their times, masked across the gaps between them."""
     if session is None:
         return None
     trace = session.trace
+    framed = _framed(trace.runs)
     clear: dict[Direction, str] = {}
     for direction in Direction:
-        joined = b"".join(bytes(run.data) for run in trace.runs if run.direction is direction)
+        joined = b"".join(
+            bytes(run.data)
+            for run, frames in zip(trace.runs, framed, strict=True)
+            if run.direction is direction and not frames
+        )
         # Whether the parity was right is told by `bits`; the characters are those of seven bits.
         clear[direction] = redact(bytes(byte & 0x7F for byte in joined).decode("ascii"), secrets)
     runs = []
-    for run, plain_run in zip(trace.runs, trace.as_dict()["runs"], strict=True):
+    for run, frames, plain_run in zip(trace.runs, framed, trace.as_dict()["runs"], strict=True):
+        if frames:
+            runs.append({**plain_run, "text": mask_frames(bytes(run.data)).hex(" ")})
+            continue
         text, clear[run.direction] = (
             clear[run.direction][: len(run.data)],
             clear[run.direction][len(run.data) :],

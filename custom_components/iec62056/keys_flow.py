@@ -57,7 +57,8 @@ class KeysFlow(AccessFlow):
                 reason = await async_sentence(self.hass, err)
             else:
                 self.hass.config_entries.async_update_entry(entry, data=data)
-                await coordinator.access.async_recall()
+                # Another mode, perhaps, and another way to the meter.
+                self.hass.config_entries.async_schedule_reload(entry.entry_id)
                 return self.async_create_entry(data=dict(entry.options))
         fields: dict[vol.Marker, Any] = {vol.Optional(CONF_PASSWORD): PASSWORD, **BINARY_FIELDS}
         if any(secret in entry.data for secret in SECRETS):

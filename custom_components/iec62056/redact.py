@@ -30,6 +30,10 @@ _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 # Shorter texts ("400", "R") stand in a telegram for much else.
 SHORTEST_SECRET: Final = 5
 
+# HDLC: what stands around a frame, and how its first octet begins.
+_FLAG: Final = 0x7E
+_FORMAT: Final = 0xA0
+
 _MASK: Final = str.maketrans(
     string.digits + string.ascii_uppercase + string.ascii_lowercase, "9" * 10 + "X" * 26 + "x" * 26
 )
@@ -65,6 +69,31 @@ def mask(text: str) -> str:
     if _HEX.fullmatch(text) and not text.isdigit():
         return text.translate(_HEX_MASK)
     return text.translate(_MASK)
+
+
+def mask_frames(octets: bytes) -> bytes:
+    """HDLC frames without what they carry: flags, format, length and control field stay, the rest becomes zeros."""
+    masked = bytearray(len(octets))
+    place = 0
+    while place < len(octets):
+        head = octets[place : place + 3]
+        if head[0] != _FLAG:
+            place += 1
+            continue
+        masked[place] = _FLAG
+        place += 1
+        if len(head) == 3 and head[1] & 0xF0 == _FORMAT:
+            masked[place : place + 2] = head[1:]
+            control = place + 2
+            for _ in range(2):
+                # The last octet of an address has bit 0 set.
+                while control < len(octets) and not octets[control] & 1:
+                    control += 1
+                control += 1
+            if control < len(octets):
+                masked[control] = octets[control]
+            place += max(2, (head[1] & 0x07) << 8 | head[2])
+    return bytes(masked)
 
 
 def _spans(text: str, secrets: Iterable[str]) -> Iterator[tuple[int, int]]:
