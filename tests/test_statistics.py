@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from homeassistant.components.recorder.core import Recorder
 from homeassistant.components.recorder.models import StatisticMeanType
+from homeassistant.components.recorder.statistics import async_import_statistics
 from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.core import HomeAssistant
 import pytest
@@ -84,7 +85,7 @@ async def test_what_is_written_is_committed(recorder_mock: Recorder, hass: HomeA
             begun.set()
             assert gate.wait(10)
 
-    write = statistics.async_import_statistics
+    write = async_import_statistics
 
     def import_statistics(*arguments: Any) -> None:
         write(*arguments)
