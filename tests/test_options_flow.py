@@ -63,7 +63,13 @@ async def battery(hass: HomeAssistant, entry: MockConfigEntry, bench: Bench) -> 
 
 
 async def test_groups(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    assert (await menu(hass, loaded))["menu_options"] == ["registers", "names", "reading", "fuse", "access"]
+    assert (await menu(hass, loaded))["menu_options"] == [
+        "registers",
+        "names",
+        "reading",
+        "fuse",
+        "access",
+    ]
 
 
 async def test_fuse_is_asked_of_electricity_alone(
