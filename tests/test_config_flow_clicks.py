@@ -13,7 +13,8 @@ from homeassistant.data_entry_flow import FlowResultType
 from custom_components.iec62056.const import DOMAIN
 
 from .bench import PORT
-from .protocol.scripted import START, Reply, ScriptedLine
+from .protocol.scripted import Reply, ScriptedLine
+from .protocol.timed import START
 from .test_config_flow import settled
 
 # At 9600 Bd, with what a meter of industry sends: 240 registers, 15 months of them.

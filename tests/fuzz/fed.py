@@ -7,17 +7,15 @@ Never here: judgement of what becomes of it.
 """
 
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
 from typing import Any, override
 
 from custom_components.iec62056.protocol.errors import BridgeRefusedSettings
-from custom_components.iec62056.protocol.line import Line, with_even_parity
+from custom_components.iec62056.protocol.line import with_even_parity
 from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 
+from ..protocol.timed import BEGUN, TimedLine
 from .corpus import NEXT
 
-START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
-BEGUN = 1000.0
 LATE, ENDLESS, UNASKED, BARE = 0x1F, 0x20, 0x40, 0x80
 SWITCHES, FAST, CLUMPED = 0x02, 0x04, 0x08
 # What never ends comes in long runs, so that a case takes no time of its own.
@@ -26,7 +24,7 @@ LONG_RUN = 2.0
 MOST_READS = 200_000
 
 
-class FedLine(Line):
+class FedLine(TimedLine):
     """`part` is the meter's, see above."""
 
     def __init__(self, part: bytes) -> None:
@@ -49,24 +47,6 @@ class FedLine(Line):
         self._place = 0
         self._begin = BEGUN
         self._endless = False
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return self._now - BEGUN
-
-    @property
-    @override
-    def sent_at(self) -> float:
-        return self._sent_at
-
-    @override
-    def now(self) -> float:
-        return self._now
-
-    @override
-    def utcnow(self) -> datetime:
-        return START + timedelta(seconds=self.elapsed)
 
     @override
     async def write(self, data: bytes, *, secret: bool = False) -> None:

@@ -5,20 +5,18 @@ next thing that happens. A bridge's way there and back is `latency` each.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import override
 
 from custom_components.iec62056.protocol.errors import ConnectionLost
-from custom_components.iec62056.protocol.line import Line, with_even_parity
+from custom_components.iec62056.protocol.line import with_even_parity
 from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 from simulator import Log
 from simulator.wire import Echo, Link, Talker, Wire
 
-START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
-BEGUN = 1000.0
+from ..protocol.timed import BEGUN, TimedLine
 
 
-class WiredLine(Line):
+class WiredLine(TimedLine):
     """`writes`: how many of them succeed before the line breaks."""
 
     def __init__(
@@ -48,24 +46,6 @@ class WiredLine(Line):
         self._input = b""
         self._wire = Wire(talkers, self.log, speed=speed, link=link, echo=echo)
         self._wire.begin(self._now)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return self._now - BEGUN
-
-    @property
-    @override
-    def sent_at(self) -> float:
-        return self._sent_at
-
-    @override
-    def now(self) -> float:
-        return self._now
-
-    @override
-    def utcnow(self) -> datetime:
-        return START + timedelta(seconds=self.elapsed)
 
     @override
     async def write(self, data: bytes, *, secret: bool = False) -> None:

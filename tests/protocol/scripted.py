@@ -7,14 +7,13 @@ garbage. Bit 7 is even parity, as on a real line, and is counted and removed lik
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import override
 
 from custom_components.iec62056.protocol.errors import BridgeRefusedSettings
-from custom_components.iec62056.protocol.line import Line, with_even_parity
+from custom_components.iec62056.protocol.line import with_even_parity
 from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 
-START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
+from .timed import BEGUN, TimedLine
 
 
 @dataclass(slots=True)
@@ -56,7 +55,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class ScriptedLine(Line):
+class ScriptedLine(TimedLine):
     """See `Reply` and `Push`. `run`: seconds of characters that come at once, as adapters deliver them.
 
     `fed_by`: DTR and RTS as they must stand for the probe to hear and to be heard. `fastest`: what a bridge can do.
@@ -86,7 +85,7 @@ class ScriptedLine(Line):
     holds: float = 0.0
     unasked: bytes = b""
     _answer: list[tuple[float, int, int]] = field(default_factory=list)
-    _now: float = 1000.0
+    _now: float = BEGUN
     _sent_at: float = 0.0
     _replies: list[Reply] = field(default_factory=list)
     _coming: list[tuple[float, int, int]] = field(default_factory=list)
@@ -102,24 +101,6 @@ class ScriptedLine(Line):
     def messages(self) -> list[bytes]:
         """What the client sent, in order."""
         return [sent.data for sent in self.sent]
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return self._now - 1000.0
-
-    @property
-    @override
-    def sent_at(self) -> float:
-        return self._sent_at
-
-    @override
-    def now(self) -> float:
-        return self._now
-
-    @override
-    def utcnow(self) -> datetime:
-        return START + timedelta(seconds=self.elapsed)
 
     @override
     async def write(self, data: bytes, *, secret: bool = False) -> None:

@@ -52,7 +52,8 @@ from simulator import (
     Mode as SimulatedMode,
     Programming as Access,
 )
-from tests.protocol.wired import START, WiredLine
+from tests.protocol.timed import START
+from tests.protocol.wired import WiredLine
 from tests.simulator.bench import Stock
 
 PASSWORD = Password("00000000")

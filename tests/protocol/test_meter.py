@@ -25,8 +25,9 @@ from custom_components.iec62056.protocol.errors import (
     WrongParity,
 )
 from custom_components.iec62056.protocol.meter import ANY_METER, MOST_AT_ONCE
-from tests.protocol.scripted import START, Push, Reply, ScriptedLine
+from tests.protocol.scripted import Push, Reply, ScriptedLine
 from tests.protocol.telegrams import LINES, framed, p1, text
+from tests.protocol.timed import START
 
 ASK = b"/?!\r\n"
 NAME = b"/LGZ5ZMX310.A01\r\n"

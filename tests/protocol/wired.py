@@ -5,21 +5,19 @@ The cable can be cut at any character, in either direction.
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import override
 
 from custom_components.iec62056.protocol.errors import ConnectionLost
-from custom_components.iec62056.protocol.line import Line, with_even_parity
+from custom_components.iec62056.protocol.line import with_even_parity
 from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
 from simulator import Log, Meter
 from simulator.wire import Wire
 
-START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
-BEGIN = 1000.0
+from .timed import BEGUN, TimedLine
 
 
 @dataclass(slots=True)
-class WiredLine(Line):
+class WiredLine(TimedLine):
     """`cut_at`: the time of the line's clock at which it is cut; `whole_at`: when it works again, if ever.
 
     A line that is only disturbed stays open and carries nothing; one that is cut for good says so.
@@ -40,7 +38,7 @@ class WiredLine(Line):
     whole_at: float = float("inf")
     closed: bool = False
     _wire: Wire = field(init=False)
-    _now: float = BEGIN
+    _now: float = BEGUN
     _sent_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -51,23 +49,6 @@ class WiredLine(Line):
     def messages(self) -> list[bytes]:
         """What the client sent, in order."""
         return [data for _, data in self.sent]
-
-    @property
-    def elapsed(self) -> float:
-        return self._now - BEGIN
-
-    @property
-    @override
-    def sent_at(self) -> float:
-        return self._sent_at
-
-    @override
-    def now(self) -> float:
-        return self._now
-
-    @override
-    def utcnow(self) -> datetime:
-        return START + timedelta(seconds=self.elapsed)
 
     @override
     async def write(self, data: bytes, *, secret: bool = False) -> None:
