@@ -5,8 +5,10 @@ from random import Random
 
 import pytest
 
-from .parts.document import documented
-from .parts.rows import LINES, ROWS, Row, other_than
+from simulator import Link
+
+from .parts.document import documented, section
+from .parts.rows import BEYOND, BINARY, LINES, PROGRAMMING, ROWS, Row, other_than
 from .parts.servers import needs_servers
 
 pytestmark = [pytest.mark.usefixtures("socket_enabled"), needs_servers]
@@ -14,6 +16,16 @@ SEED = 62056
 FIXED_ELSEWHERE = {
     name for name, line in LINES.items() if line.fixed not in (None, line.meter_speed)
 }
+
+
+def documented_beyond() -> dict[Row, str]:
+    """The cells of the table of programming mode and mode E."""
+    found = {}
+    for text in section("beyond").strip().splitlines()[2:]:
+        name, *cells = (cell.strip() for cell in text.strip("|").split("|"))
+        for mode, cell in zip((PROGRAMMING, BINARY), cells, strict=True):
+            found[Row(name, mode, LINES[name].bus, battery=False)] = cell
+    return found
 
 
 def sample() -> tuple[Row, ...]:
@@ -47,6 +59,23 @@ def test_document_claims_no_more_failures_than_physics_demands() -> None:
 async def test_sample_is_read_as_documented(tmp_path: Path) -> None:
     stated = documented()
     assert await other_than({row: stated[row] for row in sample()}, tmp_path) == {}
+
+
+async def test_programming_and_mode_e_are_as_documented(tmp_path: Path) -> None:
+    stated = documented_beyond()
+    assert stated.keys() == set(BEYOND)
+    assert await other_than(stated, tmp_path) == {}
+
+
+def test_only_seven_bits_and_another_speed_keep_mode_e_from_a_line() -> None:
+    for row, cell in documented_beyond().items():
+        line = LINES[row.line]
+        if row.line in FIXED_ELSEWHERE:
+            assert cell == "other speed", row
+        elif row.mode == BINARY and line.fixed and line.link is Link.SEVEN:
+            assert cell == "7 bits", row
+        else:
+            assert cell == f"{line.fixed or 9600} Bd", row
 
 
 @pytest.mark.long

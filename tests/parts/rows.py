@@ -7,15 +7,30 @@ Never here: what should come out; that is docs/lines.md and the test that holds 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.ladder import Hints, climb
-from custom_components.iec62056.protocol.line import open_line
-from custom_components.iec62056.protocol.model import LineProfile, Reading
-from simulator import Echo, Link, Manners, Meter, Mode, Transport, WakeUp, serve
+from custom_components.iec62056.protocol.line import Line as OpenLine, open_line
+from custom_components.iec62056.protocol.meter import Meter as Client
+from custom_components.iec62056.protocol.model import LineProfile, Mode as ClientMode, Reading
+from custom_components.iec62056.protocol.p2 import Password
+from simulator import (
+    Cell,
+    Echo,
+    Guard,
+    Link,
+    Manners,
+    Meter,
+    Mode,
+    Programming,
+    Transport,
+    WakeUp,
+    serve,
+)
+from simulator.dlms import BinaryManners, BinaryMeter, Device, household
 
 from .clock import hurried
 from .esphome import esphome
@@ -33,6 +48,15 @@ NUMBER = "50417723"
 REGISTERS = {"0.0.0": NUMBER, "1.8.0": "004711.5", "2.8.0": "000008.1"}
 # A line on which several meters have addresses; the other one's values must never be read.
 OTHER_NUMBER = "60000001"
+
+# Beside the modes of a readout.
+PROGRAMMING, BINARY = "P", "E"
+SECRET = "48151623"
+GUARDED, BEHIND_IT = "0.4.2", "050"
+# Mode E has the same values in units without a prefix.
+OBJECTS = {"1-0:1.8.0": ("4711500", "Wh"), "1-0:2.8.0": ("8100", "Wh")}
+# What the object list holds, so that it is short enough for 300 Bd: logical device name, association, two registers.
+_FEW = (b"\x2a\x00", b"\x28\x00", b"\x01\x08", b"\x02\x08")
 
 _SERIALS = count(1)
 
@@ -118,6 +142,12 @@ ROWS = tuple(
     for mode in "ABCD"
     if (row := Row(name, mode, echo, battery)).possible
 )
+# What goes beyond the readout, on each line once.
+BEYOND = tuple(
+    Row(name, mode, line.bus, battery=False)
+    for name, line in LINES.items()
+    for mode in (PROGRAMMING, BINARY)
+)
 
 
 def _speed(line: Line, mode: Mode) -> int:
@@ -133,16 +163,29 @@ def _speed(line: Line, mode: Mode) -> int:
             return line.fixed or 2400
 
 
+def _meter(row: Row, number: str, settings: dict[str, object]) -> Meter:
+    stock, manners = Stock(number), Manners(address=number, **settings)  # type: ignore[arg-type]
+    if row.mode == BINARY:
+        device = Device([thing for thing in household(stock.block) if thing.name[2:4] in _FEW])
+        return BinaryMeter(stock, device, manners, binary=BinaryManners(size=256, window=4))
+    if row.mode == PROGRAMMING:
+        cells = {GUARDED: Cell(f"({BEHIND_IT}*A)", Guard.PASSWORD)}
+        access = Programming(cells, password=SECRET, at_first_speed=True)
+        return Meter(stock, manners, programming=access)
+    return Meter(stock, manners)
+
+
 def _meters(row: Row) -> Iterator[Meter]:
-    line, mode = LINES[row.line], Mode(row.mode)
+    line = LINES[row.line]
+    mode = Mode.C if row.mode in (PROGRAMMING, BINARY) else Mode(row.mode)
     settings: dict[str, object] = {"mode": mode, "speed": _speed(line, mode), "flag": "LGZ"}
     settings |= {"sign_on_speed": line.meter_speed, "reaction": REACTION}
     settings["wake_up"] = WakeUp(pause=PAUSE) if row.battery else None
     if line.bus:
         settings |= {"needs_address": mode is not Mode.D}
-    yield Meter(Stock(), Manners(address=NUMBER, **settings))  # type: ignore[arg-type]
+    yield _meter(row, NUMBER, settings)
     if line.bus and mode is not Mode.D:
-        yield Meter(Stock(OTHER_NUMBER), Manners(address=OTHER_NUMBER, **settings))  # type: ignore[arg-type]
+        yield _meter(row, OTHER_NUMBER, settings)
 
 
 @asynccontextmanager
@@ -168,30 +211,63 @@ async def served(row: Row, folder: Path) -> AsyncIterator[str]:
             yield await stack.enter_async_context(line.server(one.url, folder))
 
 
+def _hints(row: Row) -> Hints:
+    """No more than a person knows."""
+    line, profile = LINES[row.line], LineProfile()
+    fixed: set[str] = set()
+    if row.mode == BINARY:
+        profile = LineProfile(mode=ClientMode.E)
+        fixed.add("mode")
+    if line.bus and row.mode != Mode.D:
+        profile = replace(profile, address=NUMBER, bus=True)
+        fixed.add("bus")
+    return Hints(profile, fixed=frozenset(fixed), shared=line.bus and row.mode != Mode.D)
+
+
 async def read(row: Row, folder: Path) -> Reading:
     """One reading, with no more said to the client than a person knows. Raises MeterError."""
-    line = LINES[row.line]
-    hints = Hints()
-    if line.bus and row.mode != Mode.D:
-        profile = LineProfile(address=NUMBER, bus=True)
-        hints = Hints(profile, fixed=frozenset({"bus"}), shared=True)
+    async with _opened(row, folder) as port:
+        return (await climb(port, _hints(row)))[1]
+
+
+@asynccontextmanager
+async def _opened(row: Row, folder: Path) -> AsyncIterator[OpenLine]:
     async with served(row, folder) as url:
-        port = await open_line(url, speed=line.fixed or SIGN_ON_SPEED)
+        port = await open_line(url, speed=LINES[row.line].fixed or SIGN_ON_SPEED)
         try:
-            _, reading = await climb(port, hints)
+            yield port
         finally:
             await port.close()
-    return reading
+
+
+async def _guarded(row: Row, folder: Path) -> str:
+    """The speed at which a register was read that needs the password, of a meter that was found before."""
+    async with _opened(row, folder) as port:
+        profile, _ = await climb(port, _hints(row))
+        async with Client(port, profile, password=Password(SECRET)).conversation() as talk:
+            (answer,) = await talk.read([GUARDED])
+            speed = port.speed
+    if answer.refusal is not None:
+        raise answer.refusal
+    assert answer.register is not None
+    text = answer.register.values[0].text
+    return f"{speed}" if text == BEHIND_IT else f"WRONG: {text}"
 
 
 async def cell(row: Row, folder: Path) -> str:
     """What the table says of a row: the speed the data were read at, or the key of the reason."""
     try:
+        if row.mode == PROGRAMMING:
+            return await _guarded(row, folder)
         reading = await read(row, folder)
     except MeterError as error:
         return error.key
-    found = {one.address: one.values[0].text for one in reading.registers}
-    return f"{reading.health.speed}" if found == REGISTERS else f"WRONG: {found}"
+    values = {one.address: one.values[0] for one in reading.registers}
+    if row.mode == BINARY:
+        good = {code: values.get(code) for code in OBJECTS} == OBJECTS
+    else:
+        good = {code: value.text for code, value in values.items()} == REGISTERS
+    return f"{reading.health.speed}" if good else f"WRONG: {values}"
 
 
 async def cells(
@@ -229,4 +305,6 @@ def shown(one: str) -> str:
     """A cell as the document shows it."""
     if one in OTHER_SPEED:
         return "other speed"
+    if one == "seven_bits":
+        return "7 bits"
     return f"{one} Bd" if one.isdecimal() else one
