@@ -4,7 +4,7 @@ Here: the config flow, the table of sensors, the Energy dashboard with two weeks
 Never here: processes, or knowledge of the component's inside.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -179,6 +179,24 @@ async def invent_past(
     """Write hourly statistics that lead up to the meter's reading of now."""
     if sensor.number is None:
         raise HomeError(f"{sensor.entity_id} has no number: {sensor.state}")
+    rows = hours_before(float(sensor.number), day, past)
+    await write_hours(home, sensor, rows, unit_class)
+
+
+async def import_hours(home: Home, sensor: Sensor, used: Mapping[datetime, Decimal]) -> None:
+    """Write hourly statistics with what was used in each hour, up to the meter's reading of now."""
+    if sensor.number is None:
+        raise HomeError(f"{sensor.entity_id} has no number: {sensor.state}")
+    state, total = sensor.number, Decimal(0)
+    rows: list[Json] = []
+    for hour in sorted(used, reverse=True):
+        rows.append({"start": hour.isoformat(), "state": float(state), "sum": float(total)})
+        state, total = state - used[hour], total - used[hour]
+    await write_hours(home, sensor, rows[::-1], "energy")
+
+
+async def write_hours(home: Home, sensor: Sensor, rows: Sequence[Json], unit_class: str) -> None:
+    """Write rows of hourly statistics of this sensor."""
     metadata = {
         "has_sum": True,
         "mean_type": 0,
@@ -188,7 +206,6 @@ async def invent_past(
         "unit_class": unit_class,
         "unit_of_measurement": sensor.unit,
     }
-    rows = hours_before(float(sensor.number), day, past)
     await home.command("recorder/import_statistics", metadata=metadata, stats=rows)
 
 

@@ -7,6 +7,7 @@ Never here: anything the package does not offer to tests as well.
 import argparse
 import asyncio
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 import signal
 import sys
@@ -33,7 +34,9 @@ from . import (
 )
 from .dlms.options import add_options, binary_meter
 from .manners import SIGN_ON_SPEED, SPEED_CHARACTERS
+from .profile import LoadProfile
 from .programming import guarded
+from .scenario import local_now
 
 
 class Scenario(NamedTuple):
@@ -108,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     access.add_argument("--secret", default="", help="that opens the third (P2, CRC-32)")
     access.add_argument("--idle", type=float, default=60, metavar="S", help="end of a session")
     access.add_argument("--cover-open", action="store_true", help="with its seal broken")
+    access.add_argument(
+        "--load-profile", type=int, metavar="DAYS", help="P.01 of the days before (household)"
+    )
 
     add_options(parser)
 
@@ -184,16 +190,23 @@ def _meter(options: argparse.Namespace, address: str) -> Meter:
     )
     if options.mode_e:
         return binary_meter(options, content, manners)
-    return Meter(content, manners, faults, _programming(options))
+    return Meter(content, manners, faults, _programming(options, content))
 
 
-def _programming(options: argparse.Namespace) -> Programming | None:
-    """The registers beyond the readout: a name, a limit, a calibration factor."""
-    if not options.programming:
+def _programming(options: argparse.Namespace, content: Content) -> Programming | None:
+    """The registers beyond the readout: a name, a limit, a calibration factor; the load profile."""
+    if not options.programming and options.load_profile is None:
         return None
     access = Programming(
         guarded(), password=options.password, secret=options.secret, idle=options.idle
     )
+    if options.load_profile is not None:
+        if not isinstance(content, Household):
+            raise ValueError("only the household has a load profile")
+        # Its clock is always as far from UTC as now: the digit of the season would say nothing.
+        profile = LoadProfile(local_now().tzinfo or UTC, flagged=False)
+        content.remember(profile, options.load_profile)
+        access.records[profile.code] = profile.answer
     if options.cover_open:
         access.open_cover()
     return access

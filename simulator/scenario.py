@@ -8,9 +8,13 @@ never fall, whatever the times at which they are asked for.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import cos, exp, pi, sin, sqrt
 from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .profile import LoadProfile
 
 SLOT = 10  # seconds
 DEMAND_PERIOD = 900  # seconds; a maximum demand is a mean over a quarter of an hour
@@ -151,6 +155,22 @@ class Household:
             self._month = (at.year, at.month)
             self._stored = [total // WATT_HOUR for total in self._imported]
             self._maximum = (0, at)
+
+    def remember(self, profile: LoadProfile, days: int) -> None:
+        """Write down what these last days before its start were like; its registers began after them."""
+        first = self._slot - days * 86_400 // SLOT
+        first -= first % (DEMAND_PERIOD // SLOT)
+        totals = [(0, 0)]
+        for slot in range(first, self._slot):
+            power = sum(self._phases(slot, datetime.fromtimestamp(slot * SLOT, self._zone)))
+            taken, given = totals[-1]
+            totals.append((taken + max(power, 0) * SLOT, given + max(-power, 0) * SLOT))
+
+        def registers(at: datetime) -> list[int]:
+            return [total // WATT_HOUR for total in totals[int(at.timestamp()) // SLOT - first]]
+
+        begin, end = (datetime.fromtimestamp(slot * SLOT, UTC) for slot in (first, self._slot))
+        profile.watch(registers, begin, end)
 
     @staticmethod
     def _tariff(at: datetime) -> int:

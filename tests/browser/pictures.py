@@ -4,9 +4,12 @@ Here: the order of things, and what is worth a picture. Run it with scripts/pict
 """
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 import re
+import sys
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -34,23 +37,37 @@ NIGHT = [used - by_day for used, by_day in zip(meter.TAKEN, DAY, strict=True)]
 WEEK = "Last 7 days"
 # Longer than what is looked at: the first hour of all would be drawn as a fall.
 PAST = timedelta(days=14)
+HOUR = timedelta(hours=1)
 SUN = [given * 1.3 for given in meter.GIVEN]
 
 
 async def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, or those that are named: house, outage."""
     PICTURES.mkdir(exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     with TemporaryDirectory(prefix="meters-") as folder:
         telegram = Path(folder) / "water.txt"
         telegram.write_text(WATER, "ascii", newline="")
         meters = {**METERS, "Water": (*BRIDGE, "--telegram", str(telegram))}
-        async with house(Path(folder), meters) as it:
-            try:
-                await walk(it)
-            except Exception:
-                await keep(it.person, "pictures")
-                raise
+        remembering = {"House": (*METERS["House"], "--load-profile", "3")}
+        for name, houses, tour in (("house", meters, walk), ("outage", remembering, miss_hours)):
+            if name in (sys.argv[1:] or name):
+                (own := Path(folder) / name).mkdir()
+                await visit(own, houses, tour)
+
+
+async def visit(
+    folder: Path,
+    meters: Mapping[str, Sequence[str]],
+    tour: Callable[[House], Awaitable[None]],
+) -> None:
+    """Go through a house, and keep what is seen where that fails."""
+    async with house(folder, meters) as it:
+        try:
+            await tour(it)
+        except Exception:
+            await keep(it.person, "pictures")
+            raise
 
 
 async def walk(it: House) -> None:
@@ -138,6 +155,58 @@ async def fill_energy(it: House) -> None:
     await home.command("energy/save_prefs", energy_sources=sources)
     await person.fill_energy("gas", "Add gas source", "Heating", "Heat energy")
     await look(it, "gas", WEEK, "energy-heat")
+
+
+async def miss_hours(it: House) -> None:
+    """Nine hours of yesterday as the recorder leaves them without the meter, and after their import."""
+    person, home = it.person, it.home
+    entry_id = await meter.add(home, it.ports["House"], lambda _: None)
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    first, last = midnight - 14 * HOUR, midnight - 5 * HOUR
+    asked: dict[str, Any] = {
+        "config_entry_id": entry_id,
+        "from": (midnight - 26 * HOUR).isoformat(),
+    }
+    (read,) = (await call(it, "read_load_profile", asked))["meters"]
+    sensors = await meter.sensors(home, entry_id)
+    for channel, code in enumerate((meter.IMPORT, meter.EXPORT)):
+        (sensor,) = [one for one in sensors if one.code == code]
+        used = hourly(read["profiles"], channel)
+        # What comes back after the outage is booked into its first hour.
+        missed = [hour for hour in used if first <= hour < last]
+        used[last] += sum(used[hour] for hour in missed)
+        # Without a row behind the last hour, no import would know that it is over.
+        used[max(used) + 2 * HOUR] = Decimal(0)
+        await meter.import_hours(home, sensor, used | dict.fromkeys(missed, Decimal(0)))
+    grid = ("electricity", "Add grid connection", read["meter"], "Energy import", "Energy export")
+    await person.fill_energy(*grid)
+    await look(it, "electricity", "Yesterday", "profile-before")
+    until = (last + HOUR).isoformat()
+    asked |= {"from": first.isoformat(), "to": until, "everything": True}
+    (done,) = (await call(it, "import_load_profile", asked))["meters"]
+    assert done["finished"], done
+    assert not any(one["refused"] for one in done["sensors"]), done
+    assert any(one["hours"] >= 9 for one in done["sensors"]), done
+    await look(it, "electricity", "Yesterday", "profile-after")
+
+
+async def call(it: House, action: str, data: Mapping[str, Any]) -> Any:
+    """What an action of the component returns."""
+    answer = await it.home.post(f"services/{meter.DOMAIN}/{action}?return_response", data)
+    return answer["service_response"]
+
+
+def hourly(profiles: Sequence[Mapping[str, Any]], channel: int) -> dict[datetime, Decimal]:
+    """Energy by the beginning of its hour, of the full hours of a profile of mean powers."""
+    used: dict[datetime, list[Decimal]] = {}
+    for profile in profiles:
+        length = timedelta(minutes=profile["minutes"])
+        for row in profile["rows"]:
+            begin = datetime.fromisoformat(row["end"]).astimezone(UTC) - length
+            hour = begin.replace(minute=0)
+            energy = Decimal(row["values"][channel]) * profile["minutes"] / 60
+            used.setdefault(hour, []).append(energy)
+    return {hour: sum(parts, Decimal(0)) for hour, parts in used.items() if len(parts) == 4}
 
 
 async def add_panels(it: House) -> None:

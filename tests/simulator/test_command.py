@@ -73,6 +73,14 @@ def test_a_file_that_is_not_there_is_one_sentence() -> None:
         assert error.count("\n") == 1
 
 
+def test_only_a_household_has_a_load_profile(tmp_path: Path) -> None:
+    options = ("--scenario", "gas", "--load-profile", "1")
+    with simulate("--pty", str(tmp_path / "meter"), *options) as process:
+        _, error = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert error == "simulate: only the household has a load profile\n"
+
+
 def test_programming_mode(tmp_path: Path) -> None:
     path = tmp_path / "meter"
     options = ("--programming", "--cover-open", "--speed", "300", "--ident", "/SIM0X")

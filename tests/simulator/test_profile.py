@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from simulator import Household
 from simulator.profile import LoadProfile
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -60,3 +61,17 @@ def test_a_clock_that_is_wrong() -> None:
     profile = LoadProfile(BERLIN, ahead=timedelta(minutes=4))
     profile.watch(register, BEGIN, BEGIN + timedelta(minutes=15))
     assert profile.answer(";").startswith("P.01(1260705101900)")
+
+
+def test_a_household_remembers_the_days_before_its_start() -> None:
+    start = datetime(2026, 7, 5, 8, 10, tzinfo=UTC)
+    profile = LoadProfile(UTC, flagged=False)
+    Household(clock=lambda: start).remember(profile, 1)
+    lines = profile.answer("2607041200;2607041230").splitlines()
+    assert lines[0].startswith("P.01(260704120000)(00000000)(15)(2)(1.5)(kW)(2.5)(kW)")
+    taken, given = (float(text.strip("()")) for text in lines[1].split(")("))
+    assert taken == 0
+    assert 2 < given < 6
+    ends = [period.end for period in profile.periods]
+    assert (ends[0], ends[-1]) == (datetime(2026, 7, 4, 8, 15, tzinfo=UTC), start.replace(minute=0))
+    assert len(ends) == 96
