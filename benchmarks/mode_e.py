@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 import sys
 import time
 
@@ -24,7 +23,8 @@ from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
 from custom_components.iec62056.protocol.line import open_line
 from custom_components.iec62056.protocol.model import LineProfile, Mode
 
-ROOT = Path(__file__).parent.parent
+from .parts.simulated import simulated
+
 GOAL = 1.05
 # Octets of the object list with its frames (4.3 kB without them), and the turns that may follow the request: four windows of four frames hold 4096.
 LIST = 4600
@@ -52,23 +52,14 @@ class Measured:
 
 
 @asynccontextmanager
-async def simulated(response: float) -> AsyncIterator[int]:
-    """A meter in a process of its own; its TCP port."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulator", "--tcp", "127.0.0.1:0", "--bridge-speed", str(SPEED)),
+async def meter(response: float) -> AsyncIterator[int]:
+    """The simulated meter; its TCP port."""
+    async with simulated(
+        *("--tcp", "127.0.0.1:0", "--bridge-speed", str(SPEED)),
         *("--mode-e", "--hdlc", "--info", "256", "--window", "4", "--objects", "106"),
         *("--speed", str(SPEED), "--reaction", str(response * 1000)),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        while not (line := await process.stdout.readline()).startswith(b"ready"):
-            assert line, "the simulator did not start"
-        yield int(line.rpartition(b":")[2])
-    finally:
-        process.terminate()
-        await process.communicate()
+    ) as ready:
+        yield int(ready.rpartition(":")[2])
 
 
 @asynccontextmanager
@@ -108,7 +99,7 @@ async def exchange(client: Client, line_octets: list[int], items: list[Item]) ->
 
 async def measure(response: float) -> dict[str, Measured]:
     """One session: link and association, the object list, ten registers."""
-    async with simulated(response) as port, delayed(port) as near:
+    async with meter(response) as port, delayed(port) as near:
         line = await open_line(f"socket://127.0.0.1:{near}", speed=SPEED)
         octets: list[int] = []
         add = line.trace.add

@@ -21,7 +21,8 @@ from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.rate import rounds_per_second
 from custom_components.iec62056.protocol.trace import Direction
 
-ROOT = Path(__file__).parent.parent
+from .parts.simulated import simulated
+
 GOAL = 0.9
 CODES = ("1.7.0", "32.7.0", "31.7.0")
 PORT = "port"
@@ -43,18 +44,10 @@ CASES = (
 )
 
 
-async def simulate(case: Case, folder: Path) -> asyncio.subprocess.Process:
-    """Start the meter and wait until its port is there."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulator", "--programming", "--pty", folder / PORT),
-        *("--ident", case.ident, "--reaction", str(case.reaction * 1000)),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    while not (await process.stdout.readline()).startswith(b"ready"):
-        assert process.returncode is None, "the simulator did not start"
-    return process
+def options(case: Case, folder: Path) -> tuple[str | Path, ...]:
+    """The meter as the simulator takes it."""
+    reaction = str(case.reaction * 1000)
+    return "--programming", "--pty", folder / PORT, "--ident", case.ident, "--reaction", reaction
 
 
 async def rounds(case: Case, folder: Path, count: int) -> tuple[float, float, float]:
@@ -82,12 +75,8 @@ async def table(folder: Path, count: int) -> bool:
     print("| Bd | reaction | rounds/s | limit | ratio | CPU |\n|---|---|---|---|---|---|")
     worst = 1.0
     for case in CASES:
-        simulator = await simulate(case, folder)
-        try:
+        async with simulated(*options(case, folder)):
             reached, limit, busy = await rounds(case, folder, count)
-        finally:
-            simulator.terminate()
-            await simulator.communicate()
         worst = min(worst, reached / limit)
         columns = (
             str(case.speed),

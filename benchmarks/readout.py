@@ -24,7 +24,8 @@ from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import LineProfile, Mode, Reading, Verdict
 from custom_components.iec62056.protocol.trace import Direction
 
-ROOT = Path(__file__).parent.parent
+from .parts.simulated import simulated
+
 GOAL = 1.01
 REQUEST = 5  # characters, as is the next line
 OPTION_SELECT = 6
@@ -93,20 +94,13 @@ def telegram() -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-async def simulate(case: Case, folder: Path) -> asyncio.subprocess.Process:
-    """Start the meter and wait until its port is there."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulator", "--interval", "1"),
-        *("--pty", folder / PORT, "--telegram", folder / TELEGRAM),
+def options(case: Case, folder: Path) -> tuple[str | Path, ...]:
+    """The meter as the simulator takes it."""
+    return (
+        *("--interval", "1", "--pty", folder / PORT, "--telegram", folder / TELEGRAM),
         *("--mode", case.mode, "--speed", str(case.speed), "--ident", case.ident),
         *("--reaction", str(case.reaction * 1000)),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
     )
-    assert process.stdout is not None
-    while not (await process.stdout.readline()).startswith(b"ready"):
-        assert process.returncode is None, "the simulator did not start"
-    return process
 
 
 async def read(case: Case, folder: Path) -> tuple[Reading, float, float]:
@@ -145,13 +139,9 @@ async def measure(case: Case, folder: Path, runs: int) -> float:
     slowest = (0.0, 0.0)
     checked = 0
     for _ in range(runs):
-        simulator = await simulate(case, folder)
-        try:
+        async with simulated(*options(case, folder)):
             with patch.object(serial_posix, "tcdrain", drain_late(case.drain)):
                 reading, seconds, busy = await read(case, folder)
-        finally:
-            simulator.terminate()
-            await simulator.communicate()
         assert len(reading.registers) == DATA_SETS, f"{len(reading.registers)} data sets"
         slowest = max(slowest, (seconds, busy))
         checked += reading.health.check is Verdict.RIGHT

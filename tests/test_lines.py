@@ -20,6 +20,7 @@ from custom_components.iec62056.protocol.errors import (
     PortBusy,
     PortMissing,
 )
+from custom_components.iec62056.protocol.opening import public_name
 
 from .bench import Bench
 
@@ -114,7 +115,7 @@ async def test_link_and_device_are_one_port(hass: HomeAssistant, tmp_path: Path)
     ],
 )
 def test_shown_name_keeps_secrets(url: str, shown: str) -> None:
-    assert lines.shown(url) == shown
+    assert public_name(url) == shown
 
 
 async def test_users_take_turns_in_order_of_arrival(hass: HomeAssistant, bench: Bench) -> None:

@@ -12,9 +12,6 @@ from homeassistant.const import CONF_PASSWORD, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -29,7 +26,7 @@ from .catalogue import clean_text
 from .choices import choices_of
 from .const import DOMAIN
 from .credentials import credentials_of
-from .forms import NO_BREAK, async_labels, dropdown, several
+from .forms import NO_BREAK, async_labels, several
 from .options_names import NamingFlow
 from .protocol.access import Answer
 from .protocol.ascii import commands
@@ -49,6 +46,8 @@ from .settings import (
     CONF_WRITE,
     LOGINS,
     PASSWORD,
+    dropdown,
+    number,
 )
 
 CONF_FORGET: Final = "forget"
@@ -61,15 +60,7 @@ MOST_QUICK: Final = 8
 
 LOGIN: Final = dropdown(CONF_LOGIN, AUTO, *LOGINS)
 _CODES: Final = TextSelector(TextSelectorConfig(multiple=True))
-_SECONDS: Final = NumberSelector(
-    NumberSelectorConfig(
-        min=1,
-        max=MOST_SECONDS,
-        step=1,
-        mode=NumberSelectorMode.BOX,
-        unit_of_measurement=UnitOfTime.SECONDS,
-    )
-)
+_SECONDS: Final = number(1, MOST_SECONDS, UnitOfTime.SECONDS)
 
 
 async def async_sentence(hass: HomeAssistant, err: MeterError) -> str:

@@ -41,6 +41,7 @@ from .options_flow import MeterOptionsFlow
 from .placement import is_over_the_probe
 from .protocol.errors import BadSecret, NumberNeeded
 from .protocol.model import Mode
+from .protocol.opening import public_name
 from .read_flow import ReadFlow
 from .reauth_flow import ReauthFlow
 from .schedule import runs_on_battery
@@ -138,8 +139,8 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
                 step_id="move",
                 description_placeholders={
                     "title": entry.title,
-                    "old": lines.shown(entry.data[CONF_DEVICE]),
-                    "new": lines.shown(self._data[CONF_DEVICE]),
+                    "old": public_name(entry.data[CONF_DEVICE]),
+                    "new": public_name(self._data[CONF_DEVICE]),
                 },
             )
         self._hand_over(state)

@@ -50,15 +50,6 @@ def several(options: list[SelectOptionDict]) -> SelectSelector:
     )
 
 
-def dropdown(name: str, *options: str) -> SelectSelector:
-    """One of several, whose texts are translated under that name."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=list(options), mode=SelectSelectorMode.DROPDOWN, translation_key=name
-        )
-    )
-
-
 def rhythm_fields(state: MeterState) -> dict[vol.Marker, Any]:
     """When a meter is to be read, as it is asked when it is added: at which time of the day, or how often."""
     if runs_on_battery(state.profile):

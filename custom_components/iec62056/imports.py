@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any, Final, Self
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN, LOGGER
 from .history import Change, Hour
 from .protocol import obis
 from .protocol.profile import FIRST_PIECE, Channel, Profile, Row, join, next_piece
+from .store import UNREADABLE
 
 VERSION: Final = 1
 # A person who has seen a preview imports what was shown, though it ended at another minute.
@@ -198,7 +198,13 @@ class ImportStore:
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
-        self._store: Store[dict[str, Any]] = Store(hass, VERSION, f"{DOMAIN}.{entry_id}.profile")
+        self._store: Store[dict[str, Any]] = Store(
+            hass,
+            VERSION,
+            f"{DOMAIN}.{entry_id}.profile",
+            # Half a file would lose the rows that an import has replaced.
+            atomic_writes=True,
+        )
 
     async def async_load(self) -> Imports:
         """What was saved; nothing where there is nothing that can be used."""
@@ -210,14 +216,7 @@ class ImportStore:
                 None if data["job"] is None else Job.from_dict(data["job"]),
                 {str(key): Replaced.from_list(one) for key, one in data["replaced"].items()},
             )
-        except (
-            HomeAssistantError,
-            ArithmeticError,
-            AttributeError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ):
+        except UNREADABLE:
             LOGGER.warning("What %s says of imports cannot be used", self._store.key)
             return Imports()
 

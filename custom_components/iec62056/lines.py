@@ -35,9 +35,6 @@ NODE_PORT: Final = 6053
 # A name that is not resolved by then is a key as it stands: the opening, which resolves it again, says what is wrong.
 RESOLVED_WITHIN: Final = 2.0
 
-# The dialogue shows a port's name as messages do.
-shown = public_name
-
 
 @dataclass(slots=True)
 class _Port:

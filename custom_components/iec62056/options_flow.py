@@ -12,9 +12,6 @@ from homeassistant.const import UnitOfElectricCurrent
 from homeassistant.helpers.selector import (
     BooleanSelector,
     DurationSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     TimeSelector,
 )
 from homeassistant.util import dt as dt_util
@@ -26,7 +23,6 @@ from .coordinator import MeterCoordinator
 from .forms import (
     OutOfRange,
     async_labels,
-    dropdown,
     interval_marker,
     intervals,
     rhythm_of,
@@ -50,6 +46,8 @@ from .settings import (
     CONF_QUIET_TO,
     CONF_REGISTERS,
     CONF_SHOW_REST,
+    dropdown,
+    number,
 )
 from .ticks import async_tick, async_ticked
 
@@ -68,15 +66,7 @@ MOST_AMPERES: Final = 1000
 
 _ALIGNED: Final = dropdown(CONF_ALIGN_READING, ALIGNED_OFF, ALIGNED_BEFORE, ALIGNED_AFTER)
 _BOUNDARY: Final = dropdown(CONF_BOUNDARY, *(str(minutes) for minutes in BOUNDARIES))
-_AMPERES: Final = NumberSelector(
-    NumberSelectorConfig(
-        min=1,
-        max=MOST_AMPERES,
-        step=1,
-        mode=NumberSelectorMode.BOX,
-        unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-    )
-)
+_AMPERES: Final = number(1, MOST_AMPERES, UnitOfElectricCurrent.AMPERE)
 
 
 class MeterOptionsFlow(KeysFlow):

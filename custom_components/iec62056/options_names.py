@@ -31,9 +31,9 @@ from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .custom import Custom
 from .entity import LONGEST_NAME
-from .forms import async_labels, dropdown
+from .forms import async_labels
 from .protocol.model import Register
-from .settings import CONF_CUSTOM
+from .settings import CONF_CUSTOM, dropdown
 
 CONF_REGISTER: Final = "register"
 CONF_NAME: Final = "name"

@@ -127,15 +127,24 @@ _ADVANCED: Final = (
 )
 
 
-def _choice(name: str, *options: str, custom: bool = False) -> SelectSelector:
+def dropdown(name: str, *options: str, custom: bool = False) -> SelectSelector:
+    """One of several, whose texts are translated under that name."""
     return SelectSelector(
         SelectSelectorConfig(
-            options=[AUTO, *options],
+            options=list(options),
             mode=SelectSelectorMode.DROPDOWN,
             translation_key=name,
             custom_value=custom,
         )
     )
+
+
+def number(least: int, most: int, unit: str | None = None, *, step: int = 1) -> NumberSelector:
+    """A whole number that is typed."""
+    config = NumberSelectorConfig(min=least, max=most, step=step, mode=NumberSelectorMode.BOX)
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    return NumberSelector(config)
 
 
 # What a person may enter; a maker's secret cannot be.
@@ -145,14 +154,8 @@ PASSWORD: Final = TextSelector(
 )
 
 
-def _address(most: int) -> NumberSelector:
-    return NumberSelector(
-        NumberSelectorConfig(min=1, max=most, step=1, mode=NumberSelectorMode.BOX)
-    )
-
-
-SECURITY: Final = _choice(CONF_SECURITY, *SECURITIES)
-CLIENT: Final = _choice(CONF_CLIENT, *(str(client) for client in CLIENTS), custom=True)
+SECURITY: Final = dropdown(CONF_SECURITY, AUTO, *SECURITIES)
+CLIENT: Final = dropdown(CONF_CLIENT, AUTO, *(str(client) for client in CLIENTS), custom=True)
 # Who asks, in mode E; the password is asked for beside it.
 BINARY_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Required(CONF_SECURITY, default=AUTO): SECURITY,
@@ -161,8 +164,8 @@ BINARY_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_SYSTEM_TITLE): TextSelector(),
     vol.Required(CONF_UNENCRYPTED, default=False): BooleanSelector(),
     vol.Required(CONF_CLIENT, default=AUTO): CLIENT,
-    vol.Optional(CONF_SERVER): _address(MOST_SERVER),
-    vol.Optional(CONF_PHYSICAL): _address(MOST_SERVER),
+    vol.Optional(CONF_SERVER): number(1, MOST_SERVER),
+    vol.Optional(CONF_PHYSICAL): number(1, MOST_SERVER),
     vol.Required(CONF_HDLC_AT_ONCE, default=False): BooleanSelector(),
 }
 
@@ -175,33 +178,27 @@ SCHEMA: Final = vol.Schema(
         vol.Required(SECTION_ADVANCED): section(
             vol.Schema(
                 {
-                    vol.Required(CONF_MODE, default=AUTO): _choice(
-                        CONF_MODE, *(mode.lower() for mode in MODES)
+                    vol.Required(CONF_MODE, default=AUTO): dropdown(
+                        CONF_MODE, AUTO, *(mode.lower() for mode in MODES)
                     ),
-                    vol.Required(CONF_SPEED, default=AUTO): _choice(
-                        CONF_SPEED, *(str(speed) for speed in SPEEDS)
+                    vol.Required(CONF_SPEED, default=AUTO): dropdown(
+                        CONF_SPEED, AUTO, *(str(speed) for speed in SPEEDS)
                     ),
                     vol.Required(CONF_BUS, default=False): BooleanSelector(),
-                    vol.Required(CONF_WAKE_UP, default=AUTO): _choice(
-                        CONF_WAKE_UP, STANDARD, FAST, NEVER
+                    vol.Required(CONF_WAKE_UP, default=AUTO): dropdown(
+                        CONF_WAKE_UP, AUTO, STANDARD, FAST, NEVER
                     ),
-                    vol.Required(CONF_REQUEST, default=AUTO): _choice(
-                        CONF_REQUEST, *REQUESTS, custom=True
+                    vol.Required(CONF_REQUEST, default=AUTO): dropdown(
+                        CONF_REQUEST, AUTO, *REQUESTS, custom=True
                     ),
                     vol.Required(CONF_STAY, default=False): BooleanSelector(),
-                    vol.Optional(CONF_SWITCH_DELAY): NumberSelector(
-                        NumberSelectorConfig(
-                            min=0,
-                            max=LONGEST_SWITCH_DELAY,
-                            step=5,
-                            mode=NumberSelectorMode.BOX,
-                            unit_of_measurement=UnitOfTime.MILLISECONDS,
-                        )
+                    vol.Optional(CONF_SWITCH_DELAY): number(
+                        0, LONGEST_SWITCH_DELAY, UnitOfTime.MILLISECONDS, step=5
                     ),
                     vol.Optional(CONF_PASSWORD): PASSWORD,
-                    vol.Required(CONF_LOGIN, default=AUTO): _choice(CONF_LOGIN, *LOGINS),
-                    vol.Required(CONF_DTR, default=AUTO): _choice(CONF_DTR, ON, OFF),
-                    vol.Required(CONF_RTS, default=AUTO): _choice(CONF_RTS, ON, OFF),
+                    vol.Required(CONF_LOGIN, default=AUTO): dropdown(CONF_LOGIN, AUTO, *LOGINS),
+                    vol.Required(CONF_DTR, default=AUTO): dropdown(CONF_DTR, AUTO, ON, OFF),
+                    vol.Required(CONF_RTS, default=AUTO): dropdown(CONF_RTS, AUTO, ON, OFF),
                 }
             ),
             {"collapsed": True},

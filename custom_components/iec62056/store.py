@@ -7,7 +7,7 @@ Never here: what the data mean.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -65,6 +65,17 @@ class Stored:
         }
 
 
+# What a file that is damaged, or of another making, may raise where it is read.
+UNREADABLE: Final = (
+    HomeAssistantError,
+    ArithmeticError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
 class MeterStore:
     """The file of one config entry."""
 
@@ -99,14 +110,7 @@ class MeterStore:
                 self._past(data.get("past")),
                 Known.from_dict(data.get("known", {})),
             )
-        except (
-            HomeAssistantError,
-            ArithmeticError,
-            AttributeError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ):
+        except UNREADABLE:
             LOGGER.warning(
                 "The stored reading in %s cannot be used: the meter is read anew", self._store.key
             )
