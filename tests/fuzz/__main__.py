@@ -13,7 +13,11 @@ import atheris
 
 with atheris.instrument_imports(include=["custom_components.iec62056.protocol"]):
     from tests.fuzz.corpus import SEEDS, WORDS
+    from tests.fuzz.fed import FedLine
     from tests.fuzz.targets import TARGETS
+
+# Floods without an end took nearly all the time of the conversations. test_fuzz.py lets them last.
+FLOOD = 30.0
 
 
 def main() -> None:
@@ -28,6 +32,7 @@ def main() -> None:
         quoted = ("".join(f"\\x{octet:02x}" for octet in word) for word in WORDS)
         dictionary.write_text("".join(f'"{word}"\n' for word in quoted), "ascii")
         options.append(f"-dict={dictionary}")
+    FedLine.flood = FLOOD
     atheris.Setup([sys.argv[0], *options], TARGETS[name])
     atheris.Fuzz()
 

@@ -25,7 +25,9 @@ MOST_READS = 200_000
 
 
 class FedLine(TimedLine):
-    """`part` is the meter's, see above."""
+    """`part` is the meter's, see above. `flood` is how many seconds of it "for ever" lasts."""
+
+    flood = float("inf")
 
     def __init__(self, part: bytes) -> None:
         head, *utterances = part.split(NEXT)
@@ -45,7 +47,7 @@ class FedLine(TimedLine):
         self._now = self._sent_at = BEGUN
         self._saying = b""
         self._place = 0
-        self._begin = BEGUN
+        self._begin = self._said_at = BEGUN
         self._endless = False
 
     @override
@@ -63,6 +65,8 @@ class FedLine(TimedLine):
         assert self.reads < MOST_READS, "it never ends"
         if not self._saying and self._utterances and self._utterances[-1][:1] >= bytes((UNASKED,)):
             self._say(self._now, None)
+        if self._endless and self._now - self._said_at > self.flood:
+            self._saying, self._endless = b"", False
         left = len(self._saying) - self._place
         if not self._saying or self._begin > deadline or (not left and not self._endless):
             self._now = max(self._now, deadline)
@@ -129,7 +133,7 @@ class FedLine(TimedLine):
         if said.isascii() and not head & BARE and not self.binary:
             said = with_even_parity(said)
         self._saying, self._place = said, 0
-        self._begin = after + (head & LATE) / 10
+        self._begin = self._said_at = after + (head & LATE) / 10
         self._endless = bool(head & ENDLESS and said)
 
 
