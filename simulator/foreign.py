@@ -14,16 +14,11 @@ from .meter import Meter
 from .wire import Conversation, Listen, Send, even
 
 
-def _hdlc(content: bytes) -> bytes:
-    """A frame of format 3, between its flags."""
-    return b"\x7e" + (0xA000 | len(content) + 2).to_bytes(2) + content + b"\x7e"
-
-
 class Foreign(Enum):
     """What is pushed: the octets as they are on the wire; only the chatter carries parity."""
 
     SML = bytes.fromhex("1b1b1b1b 01010101 7605 00112233 6200 6200 7263 0101 76") + bytes(range(64))
-    DLMS = _hdlc(bytes.fromhex("cf 0223 13 1234 e6e700 0f 00000001") + bytes(range(64)))
+    DLMS = bytes.fromhex("7ea050 cf 0223 13 1234 e6e700 0f 00000001") + bytes(range(64)) + b"\x7e"
     CHATTER = bytes(map(even, b"temperature=21.5;humidity=40\r\n"))
 
 

@@ -79,6 +79,7 @@ ERRORS = {
     "button": "ERROR13",
     "locked": "ERR5",
     "empty": "ERROR",
+    "lock": "#0017",
 }
 
 
@@ -88,8 +89,9 @@ class Programming:
 
     `records` answer for a range of time, as `LoadProfile.answer`. `operand` is what P0 carries, None a new random
     number each time. `reads`, `writes`: the commands it knows. `bare`: reads carry no brackets. `named`: whether answers
-    begin with the address. `part`: characters in a block of R3, R4 and R6. `signed`: a write carries the password in a
-    second bracket. `reset` is the code of the demand reset, which the seal or the button guards. `at_first_speed`:
+    begin with the address. `together`: how many registers one R1 may name, each in a row; the rows of the answer carry
+    no address. `part`: characters in a block of R3, R4 and R6. `signed`: a write carries the password in a second
+    bracket. `locks`: registers that take a code in place of P1; `renamed`: how answers call registers. `reset` is the code of the demand reset, which the seal or the button guards. `at_first_speed`:
     whether "stay" leads here too, or to the readout. Faults: `naks` to come, addresses it is `deaf_to`, one it
     `breaks_at` (with a command before it, at that one alone).
     """
@@ -104,8 +106,11 @@ class Programming:
     writes: frozenset[str] = frozenset(("W1",))
     bare: bool = False
     named: bool = True
+    together: int = 1
     part: int = 64
     signed: bool = False
+    locks: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     reset: str = "0.1.0"
     at_first_speed: bool = False
     idle: float = 60.0
@@ -223,6 +228,9 @@ class Session:
         if found is None:
             return [self._refused("command")]
         letter, digit, body = found[1], found[2], found[3] or ""
+        rows = body.split("\r\n")
+        if letter == "R" and 1 < len(rows) <= self._mode.together:
+            return [self._read_together(letter + digit, rows)]
         data = _DATA_SET.fullmatch(body)
         if data is None:
             return [self._refused("command")]
@@ -243,7 +251,7 @@ class Session:
         mode, meter = self._mode, self._meter
         if meter.now < mode.locked_until:
             return self._refused("locked")
-        if digit == "1" and proof == mode.password:
+        if digit == "1" and proof == mode.password and not mode.locks:
             self._level = Guard.PASSWORD
         elif digit == "2" and mode.secret and proof == mode.algorithm(self._asked, mode.secret):
             self._level = Guard.SECRET
@@ -257,6 +265,26 @@ class Session:
         mode.wrong = 0
         meter.note(Kind.LOGGED_IN, self._level.name.lower())
         return bytes((ACK,))
+
+    def _open(self, lock: str, code: str) -> bytes:
+        """A lock of LIS-200: its code opens it, any other is an error."""
+        if code != self._mode.locks[lock]:
+            self._meter.note(Kind.WRONG_PASSWORD)
+            return self._refused("lock")
+        self._level = Guard.PASSWORD
+        self._meter.note(Kind.LOGGED_IN, lock)
+        return bytes((ACK,))
+
+    def _read_together(self, command: str, rows: list[str]) -> bytes:
+        """Several registers in one message (SATEC); one that is refused refuses all."""
+        told = []
+        for row in rows:
+            answer = self._read(command, row.removesuffix("()"), [""])[0]
+            block = answer[1:-2].decode("ascii")
+            if block[1:-1] in self._mode.errors.values():
+                return answer
+            told.append(block[block.index("(") :])
+        return self._framed(STX, "\r\n".join(told))
 
     def _read(self, command: str, address: str, brackets: list[str]) -> list[bytes]:
         mode = self._mode
@@ -276,7 +304,7 @@ class Session:
             return [self._refused("seal" if cell.read is Guard.SEAL else "access")]
         block = cell.brackets
         if mode.named and block.startswith("("):
-            block = address + block
+            block = mode.renamed.get(address, address) + block
         if command not in ("R3", "R4", "R6"):
             return [self._framed(STX, block)]
         pieces = [block[at : at + mode.part] for at in range(0, len(block), mode.part)]
@@ -287,6 +315,8 @@ class Session:
 
     def _write(self, command: str, address: str, brackets: list[str]) -> bytes:
         mode = self._mode
+        if address in mode.locks and command == "W1" and len(brackets) == 1:
+            return self._open(address, brackets[0])
         cell = mode.cells.get(address)
         if command not in mode.writes or not brackets:
             return self._refused("command")

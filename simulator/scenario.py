@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from math import cos, exp, pi, sin, sqrt
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from .profile import LoadProfile
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SLOT = 10  # seconds
 DEMAND_PERIOD = 900  # seconds; a maximum demand is a mean over a quarter of an hour
 WATT_HOUR = 3600  # watt-seconds
+_PEAK = 6000  # watts of the photovoltaics
 
 
 def local_now() -> datetime:
@@ -39,10 +40,6 @@ def _noise(*key: int) -> float:
     return (state * 0xBF58476D1CE4E5B9 >> 40 & 0xFFFFFF) / 0x1000000
 
 
-def _hours(start: datetime, now: datetime) -> float:
-    return max(0.0, (now - start).total_seconds() / 3600)
-
-
 def _lines(sets: Iterable[str]) -> bytes:
     return "".join(f"{data_set}\r\n" for data_set in sets).encode("ascii")
 
@@ -56,12 +53,10 @@ class Household:
         serial: str = "10012345",
         seed: int = 1,
         clock: Callable[[], datetime] = local_now,
-        photovoltaics: int = 6000,
     ) -> None:
         self._serial = serial
         self._seed = seed
         self._clock = clock
-        self._photovoltaics = photovoltaics
         start = clock()
         self._zone = start.tzinfo
         self._slot = int(start.timestamp()) // SLOT
@@ -184,7 +179,7 @@ class Household:
         base = 160 + 300 * morning + 520 * evening
         # A kettle or an oven runs in some spells of five minutes.
         cooking = 2000 if _noise(seed, 1, slot // 30) < 0.04 + 0.1 * evening else 0
-        sun = self._photovoltaics * max(0.0, sin((hour - 6) / 12 * pi)) if 6 <= hour <= 18 else 0.0
+        sun = _PEAK * max(0.0, sin((hour - 6) / 12 * pi)) if 6 <= hour <= 18 else 0.0
         sun *= 0.6 + 0.4 * _noise(seed, 2, slot // 18)
         return (
             round(base * (0.7 + 0.6 * _noise(seed, 3, slot)) - sun / 3),
@@ -196,20 +191,29 @@ class Household:
         return 40 + int(60 * _noise(self._seed, 5, slot))
 
 
-class Heat:
-    """A battery heat meter with several short codes on a line; heat in MWh, volume in m³."""
+class _Utility:
+    """A meter whose registers follow the hours since it was made; its `NUMBER` where it is given no other."""
 
-    def __init__(
-        self, *, serial: str = "70012345", clock: Callable[[], datetime] = local_now
-    ) -> None:
-        self._serial = serial
+    NUMBER: ClassVar[str]
+
+    def __init__(self, *, serial: str = "", clock: Callable[[], datetime] = local_now) -> None:
+        self._serial = serial or self.NUMBER
         self._clock = clock
         self._start = clock()
+
+    def _hours(self, now: datetime) -> float:
+        return max(0.0, (now - self._start).total_seconds() / 3600)
+
+
+class Heat(_Utility):
+    """A battery heat meter with several short codes on a line; heat in MWh, volume in m³."""
+
+    NUMBER = "70012345"
 
     def block(self) -> bytes:
         """The registers now."""
         now = self._clock()
-        hours = _hours(self._start, now)
+        hours = self._hours(now)
         heat, volume = 218_431 + int(hours * 4.3), 512_017 + int(hours * 14)
         serial = self._serial
         return _lines(
@@ -225,20 +229,15 @@ class Heat:
         )
 
 
-class Gas:
+class Gas(_Utility):
     """A gas meter: one volume that rises in waves of half a day, temperature, clock."""
 
-    def __init__(
-        self, *, serial: str = "7ELS0012345", clock: Callable[[], datetime] = local_now
-    ) -> None:
-        self._serial = serial
-        self._clock = clock
-        self._start = clock()
+    NUMBER = "7ELS0012345"
 
     def block(self) -> bytes:
         """The registers now."""
         now = self._clock()
-        hours = _hours(self._start, now)
+        hours = self._hours(now)
         # The integral of a flow of 0.6 ± 0.5 m³/h: it never falls.
         litres = 3_184_221 + int(600 * hours + 3000 / pi * (1 - cos(hours * pi / 6)))
         return _lines(

@@ -92,7 +92,10 @@ class _Association:
 
 @dataclass(slots=True)
 class Device:
-    """A meter's objects and doors. `seen` is the invocation counter of the client it saw last; `log` what was done."""
+    """A meter's objects and doors. `seen` is the invocation counter of the client it saw last; `log` what was done.
+
+    `lists_read`: how often somebody was given its object list.
+    """
 
     things: list[Thing]
     logins: dict[int, Login] = field(default_factory=lambda: {16: Login()})
@@ -103,6 +106,7 @@ class Device:
     seen: int = 0
     seed: int = 1
     log: list[str] = field(default_factory=list)
+    lists_read: int = 0
     _counter: int = 0
     _open: _Association | None = None
     _random: Random | None = None
@@ -328,6 +332,7 @@ class Device:
         if thing.name == CURRENT and number == 2 and opened.client in self.policy.unlisted:
             return bytes([1, DENIED])
         if thing.name == CURRENT and number == 2:
+            self.lists_read += 1
             return b"\x00" + self.object_list(opened.login.level)
         if number not in thing.attributes and number != 1:
             return bytes([1, SCOPE])

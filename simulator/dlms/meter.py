@@ -10,7 +10,7 @@ from math import inf
 from typing import override
 
 from ..log import Kind, Log
-from ..manners import SPEED_CHARACTERS, Faults, Manners, Mode
+from ..manners import SPEED_CHARACTERS, Manners, Mode
 from ..meter import Content, Meter
 from ..wire import DAMAGED, Conversation, Listen, Send, even
 from .device import Device
@@ -52,13 +52,12 @@ class BinaryMeter(Meter):
         content: Content,
         device: Device,
         manners: Manners | None = None,
-        faults: Faults | None = None,
         *,
         binary: BinaryManners | None = None,
         link_faults: LinkFaults | None = None,
     ) -> None:
         """`content` is what a readout in mode C holds."""
-        super().__init__(content, manners, faults)
+        super().__init__(content, manners)
         self.device = device
         self.binary = binary or BinaryManners()
         own = address(self.binary.logical, self.binary.physical, self.binary.octets)

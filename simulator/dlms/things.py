@@ -10,7 +10,7 @@ from datetime import datetime
 import re
 
 from ..scenario import local_now
-from .values import array, enum, i8, i16, null, octets, scaler_unit, struct, text, u8, u16, u32
+from .values import array, enum, i8, i16, i32, null, octets, scaler_unit, struct, text, u8, u16, u32
 
 CURRENT = bytes((0, 0, 40, 0, 0, 255))
 _CLOCK = bytes((0, 0, 1, 0, 0, 255))
@@ -163,7 +163,7 @@ def _register(found: re.Match[str], block: Callable[[], bytes]) -> Thing | None:
         number, power = _UNITS[unit]
         decimals = len(value.partition(".")[2])
         attributes: dict[int, Content] = {
-            2: lambda: b"\x05" + int(now().replace(".", "")).to_bytes(4, signed=True),
+            2: lambda: i32(int(now().replace(".", ""))),
             3: scaler_unit(power - decimals, number),
         }
         if when is None:
@@ -178,7 +178,7 @@ def _register(found: re.Match[str], block: Callable[[], bytes]) -> Thing | None:
         return Thing(
             3,
             own,
-            {2: lambda: b"\x05" + int(now().replace(".", "")).to_bytes(4), 3: scaler_unit(-3, 255)},
+            {2: lambda: i32(int(now().replace(".", ""))), 3: scaler_unit(-3, 255)},
         )
     if own[2:4] == b"\x60\x07":
         return Thing(1, own, {2: lambda: u16(int(now()))})

@@ -66,11 +66,6 @@ def i32(number: int) -> bytes:
     return b"\x05" + number.to_bytes(4, signed=True)
 
 
-def u64(number: int) -> bytes:
-    """Long64-unsigned."""
-    return b"\x15" + number.to_bytes(8)
-
-
 def enum(number: int) -> bytes:
     """Enumeration."""
     return b"\x16" + number.to_bytes(1)

@@ -1,8 +1,11 @@
 """A process of its own: another implementation of DLMS/COSEM reads a meter behind a TCP port, and prints what it got.
 
-    python -m tests.peers.gurux_reader PORT CLIENT MECHANISM [--ciphered] [--set]
+    python -m tests.peers.gurux_reader PORT CLIENT MECHANISM WINDOW [--ciphered]
 
-Its library is no part of the project, and is used here only to check the simulator.
+Its library is no part of the project, and is used here only to check the simulator. It is used as it is, but for the
+numbers of frames where a window is longer than one. There the library (1.0.203) counts wrong: `GXDLMSSettings.checkFrame`
+puts the number of the second frame of a window into a variable of its own (`ReceiverFrame`), so that it takes no third
+one; and `getReceiverReady` and `getNextSend` acknowledge one frame of a window, however many came.
 """
 
 import json
@@ -12,6 +15,7 @@ from typing import Any
 
 from gurux_dlms import GXByteBuffer, GXReplyData
 from gurux_dlms.enums import Authentication, InterfaceType, ObjectType, Security
+from gurux_dlms.GXDLMSSettings import GXDLMSSettings
 from gurux_dlms.secure import GXDLMSSecureClient
 
 MECHANISMS = {
@@ -26,10 +30,44 @@ MECHANISMS = {
 SECRETS = {1: "12345678"}
 
 
+class Numbers(GXDLMSSettings):  # type: ignore[misc]
+    """N(S) and N(R) of IEC 62056-46 6.4.3, for windows of any length: frames follow one another, and all that came count."""
+
+    receiverFrame: int  # noqa: N815
+    senderFrame: int  # noqa: N815
+
+    def checkFrame(self, frame_: int, xml: Any) -> bool:  # noqa: N802
+        """Whether this frame is for us. There is no noise on this line: each comes once, in its order."""
+        if frame_ & 1:
+            return bool(super().checkFrame(frame_, xml))
+        if frame_ >> 1 & 7 != self._next:
+            raise RuntimeError(f"frame {frame_:02x} after {self.receiverFrame:02x}")
+        self.receiverFrame = frame_
+        return True
+
+    def getReceiverReady(self) -> int:  # noqa: N802
+        """The control octet of an RR."""
+        return self._control(self.senderFrame & 0x0E | 1) & 0xF1
+
+    def getNextSend(self, first: bool) -> int:  # noqa: N802
+        """The control octet of the next information frame."""
+        return self._control(self.senderFrame + 2 & 0x0E)
+
+    @property
+    def _next(self) -> int:
+        return (self.receiverFrame >> 1) + 1 & 7
+
+    def _control(self, rest: int) -> int:
+        self.senderFrame = self._next << 5 | 0x10 | rest
+        return self.senderFrame
+
+
 class Meter:
     """The client's library on a socket."""
 
-    def __init__(self, port: int, client: int, mechanism: int, *, ciphered: bool) -> None:
+    def __init__(
+        self, port: int, client: int, mechanism: int, window: int, *, ciphered: bool
+    ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         secret = None if mechanism in (0, 5) else SECRETS.get(mechanism, "a shared secret")
         self.client: Any = GXDLMSSecureClient(
@@ -42,7 +80,9 @@ class Meter:
         ciphering.invocationCounter = 1000
         if ciphered:
             ciphering.security = Security.AUTHENTICATION_ENCRYPTION
-        self.client.hdlcSettings.windowSizeRX = 1
+        self.client.hdlcSettings.windowSizeRX = window
+        if window > 1:
+            self.client.settings.__class__ = Numbers
         self.client.hdlcSettings.maxInfoRX = 256
 
     def exchange(self, request: bytes) -> Any:
@@ -100,8 +140,8 @@ class Meter:
 
 def main() -> None:
     """Read, and print."""
-    port, client, mechanism = map(int, sys.argv[1:4])
-    meter = Meter(port, client, mechanism, ciphered="--ciphered" in sys.argv)
+    port, client, mechanism, window = map(int, sys.argv[1:5])
+    meter = Meter(port, client, mechanism, window, ciphered="--ciphered" in sys.argv)
     meter.open()
     print(json.dumps(meter.values()))
     meter.all_of(meter.client.disconnectRequest())

@@ -14,7 +14,9 @@ from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import LineProfile, Mode
 from custom_components.iec62056.protocol.security import Mechanism
 from simulator import Manners, Transport, serve
-from simulator.dlms import Policy
+from simulator.dlms import Policy, Thing
+from simulator.dlms.things import name
+from simulator.dlms.values import scaler_unit, u32
 
 from ..protocol.dlms.meters import DOORS, LOW, device, door, high, keyring, meter
 
@@ -49,7 +51,7 @@ async def test_both_read_the_same(mechanism: int, block: int) -> None:
     async with serve(simulated, transport=Transport.TCP, speed=SPEED) as served:
         port = served.url.rpartition(":")[2]
         ciphered = ["--ciphered"] if mechanism == Mechanism.GMAC else []
-        theirs = await gurux(port, login.client, mechanism, *ciphered)
+        theirs = await gurux(port, login.client, mechanism, 1, *ciphered)
         line = await open_line(served.url, speed=SPEED)
         try:
             ring = Keyring((login,)) if login is PUBLIC else keyring(login)
@@ -60,17 +62,38 @@ async def test_both_read_the_same(mechanism: int, block: int) -> None:
             await line.close()
     assert reader.refusal is None
     ours = {str(register.obis): register.values[0].text for register in reading.registers}
-    for name, key in (
+    for place, key in (
         ("1.0.1.8.0.255", "1-0:1.8.0"),
         ("1.0.16.7.0.255", "1-0:16.7.0"),
         ("1.0.32.7.0.255", "1-0:32.7.0"),
     ):
-        assert Decimal(theirs[name]) == Decimal(ours[key])
+        assert Decimal(theirs[place]) == Decimal(ours[key])
     assert ours["1-0:1.8.0"] == "7084592"
     assert len(theirs) >= (13 if mechanism == 0 else 15)
     # Everything it may read, the client read too.
     names = {_name(register.key) for register in reading.registers}
     assert theirs.keys() <= names
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@pytest.mark.parametrize(("size", "window"), [(256, 2), (256, 4), (128, 7)])
+async def test_answers_of_several_windows(size: int, window: int) -> None:
+    """The object list alone is longer than one; the numbers of the frames go round."""
+    dev = device()
+    dev.things += [
+        Thing(3, name(f"1-0:{number}.29.0"), {2: u32(number), 3: scaler_unit(0, 30)})
+        for number in range(100, 160)
+    ]
+    simulated = meter(
+        dev, manners=Manners(speed=SPEED), at_once=True, size=size, window=window, reaction=0.001
+    )
+    async with serve(simulated, transport=Transport.TCP, speed=SPEED) as served:
+        port = served.url.rpartition(":")[2]
+        theirs = await gurux(port, PUBLIC.client, 0, window)
+    assert len(dev.object_list(0)) > 8 * size
+    assert [theirs[f"1.0.{number}.29.0.255"] for number in range(100, 160)] == [
+        str(number) for number in range(100, 160)
+    ]
 
 
 def _name(key: str) -> str:

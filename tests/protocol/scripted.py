@@ -142,6 +142,8 @@ class ScriptedLine(TimedLine):
     async def set_speed(self, speed: int, at: float) -> None:
         assert self.can_switch
         await self.sleep_until(at)
+        if speed == self.speed:
+            return
         assert self._now >= self._sent_at, "the speed changed under our own characters"
         if speed > self.fastest:
             raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd")

@@ -327,6 +327,75 @@ async def test_energomera() -> None:
     assert texts(await meter.read(("ET0PE",))) == ["68.42"]
 
 
+def lis200() -> WiredLine:
+    cells = {
+        "2:302.0": Cell("(00260.63*m3)", Guard.PASSWORD),
+        "7:311": Cell("(12.5)", Guard.PASSWORD, Guard.PASSWORD),
+    }
+    locks = {"3:171.0": "wombat77", "4:171.0": "4711"}
+    access = Access(cells, locks=locks, renamed={"2:302.0": "7-2:302.2"})
+    access.errors.update(access="#0018", register="#0002")
+    return bench(access, flag="Els", model="EK270", speed=19200, reaction=0.02)
+
+
+async def test_lis200_shows_nothing_before_its_lock_is_open() -> None:
+    line = lis200()
+    answers = await reader(line, Password("4711")).survey(("2:302.0", "2:999.0"))
+    assert texts(answers) == ["00260.63", UnknownRegister]
+    assert answers[0].level is Level.PASSWORD
+    (opened,) = line.log.of(Kind.LOGGED_IN)
+    assert opened.text == "4:171.0"
+    assert not any(message[1:2] == b"P" for message in line.messages)
+
+
+async def test_lis200_with_the_suppliers_lock() -> None:
+    line = lis200()
+    meter = reader(line, Password("wombat77", Login.SUPPLIER_LOCK))
+    assert texts(await meter.read(("2:302.0",))) == ["00260.63"]
+    assert "wombat77" not in line.trace.as_text() + str(line.trace.as_dict())
+
+
+async def test_lis200_wrong_code_one_try() -> None:
+    line = lis200()
+    meter = reader(line, Password("4712"))
+    assert texts(await meter.read(("2:302.0",))) == [PasswordNeeded]
+    assert isinstance(meter.refusal, PasswordRefused)
+    assert len(line.log.of(Kind.WRONG_PASSWORD)) == 1
+
+
+async def test_lis200_its_code_allows_no_other_write() -> None:
+    line = lis200()
+    meter = reader(line, Password("4711"))
+    for code, value in (("7:311", "1"), ("4:171.0", "0000"), ("3:171.0", "wombat77")):
+        written = await meter.write(code, value)
+        assert written.certainty is Certainty.NOT_SENT
+        assert isinstance(written.refusal, NotPermitted)
+    assert not access_of(line).changes
+    assert not line.messages
+    permitted = reader(line, Password("4711"), permits=Permits(write=frozenset(("7:311",))))
+    assert (await permitted.write("7:311", "13.0")).certainty is Certainty.CONFIRMED
+
+
+async def test_satec_reads_two_in_one_turn() -> None:
+    access = Access(named=False, together=2, reads=frozenset(("R1",)))
+    line = bench(access, flag="SAT", model="EM72000812345", check=Check.SUM)
+    codes = ("1.8.0", "2.8.0", "96.52", "96.54")
+    async with reader(line, None).conversation() as talk:
+        assert isinstance(talk, Programming)
+        assert talk.at_once == 2
+        begun = line.elapsed
+        assert texts(await talk.read(codes)) == ["000123.4", "000005.6", "1.0250", "3"]
+        took = line.elapsed - begun
+        assert talk.rounds_per_second(codes) * took == pytest.approx(1, abs=0.1)
+        # One that is refused refuses its company: they are asked for one by one from then on.
+        assert texts(await talk.read(("96.50", "1.8.0"))) == [PasswordNeeded, "000123.4"]
+        assert texts(await talk.read(codes)) == ["000123.4", "000005.6", "1.0250", "3"]
+        # Whoever waits for the line still waits for one turn.
+        assert talk.at_once == 1
+    asked = [command for command in commands(line) if command.startswith("R1")]
+    assert len(asked) == 2 + 3 + 4
+
+
 # Blocks
 
 
@@ -688,6 +757,25 @@ async def test_what_was_not_permitted_never_touches_the_line(code: str, value: s
     executed = await reader(line, permits=PERMITS).execute(code, value)
     assert executed.certainty is Certainty.NOT_SENT
     assert not line.messages
+
+
+@pytest.mark.parametrize(
+    ("permitted", "code", "certainty", "kind"),
+    [
+        ("W5 96.50", "96.50", Certainty.CONFIRMED, type(None)),
+        ("W2 96.50", "96.50", Certainty.NOT_SENT, NotPermitted),
+        ("W2 96.50", "W5 96.50", Certainty.NOT_SENT, NotPermitted),
+    ],
+)
+async def test_what_is_permitted_is_judged_by_the_command_that_is_sent(
+    permitted: str, code: str, certainty: Certainty, kind: type[object]
+) -> None:
+    """This make writes by W5 where nobody says how."""
+    line = bench(Access(writes=frozenset(("W5",))), flag="EMH")
+    meter = reader(line, permits=Permits(write=frozenset((permitted,))))
+    written = await meter.write(code, "7")
+    assert (written.certainty, type(written.refusal)) == (certainty, kind)
+    assert access_of(line).changes == ([("96.50", "7")] if kind is type(None) else [])
 
 
 async def test_without_permits_nothing_is_changed_and_without_a_password_nobody_logs_in() -> None:

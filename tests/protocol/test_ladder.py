@@ -1,8 +1,9 @@
 """The ladder: each rung by a meter that only that rung reaches, each reason by its cause, and the longest it takes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import override
 
 from hypothesis import given, settings, strategies as st
 import pytest
@@ -298,6 +299,21 @@ async def test_pins_are_put_back() -> None:
     line = ScriptedLine()
     await _fails(line)
     assert line.pins[-1] == OPENED_PINS
+
+
+@dataclass(slots=True)
+class PinlessLine(ScriptedLine):
+    """Behind a bridge that has no DTR and RTS."""
+
+    @override
+    async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
+        raise BridgeRefusedSettings(port=self.name, wanted="DTR, RTS")
+
+
+async def test_bridge_without_pins_is_listened_to_all_the_same() -> None:
+    failure, rungs = await _fails(PinlessLine())
+    assert isinstance(failure, NoAnswer)
+    assert Rung.LISTEN in rungs
 
 
 # What may not be done

@@ -877,6 +877,21 @@ class TestRfc2217:
             assert line.speed == 300
             await line.close()
 
+    async def test_speed_is_asked_for_again_behind_an_acknowledgement_that_was_lost(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(opening, "ACKNOWLEDGED_WITHIN", 0.05)
+        async with Rfc2217Server() as server:
+            line = await open_line(server.url)
+            server.acknowledge = False
+            with pytest.raises(BridgeRefusedSettings):
+                await line.set_speed(9600, line.now())
+            server.acknowledge = True
+            await line.set_speed(300, line.now())
+            speeds = [value for command, value in server.settings if command == SET_BAUDRATE]
+            assert speeds == [300, 9600, 300]
+            await line.close()
+
     async def test_a_divider_that_is_too_coarse_is_refused(self) -> None:
         """A character is sampled in the wrong bit at 5 %."""
         async with Rfc2217Server(divider_error=0.05) as server:
@@ -1000,10 +1015,39 @@ async def test_cancelling_leaves_a_usable_line(pty: Pty, line: SerialLine) -> No
     assert await line.read(line.now() + 5) == b"/"
 
 
-async def test_closing_waits_for_a_change_of_speed_that_was_cancelled(
-    pty: Pty, monkeypatch: pytest.MonkeyPatch
+async def test_change_of_speed_that_was_cancelled_may_have_happened(
+    pty: Pty, line: SerialLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its thread cannot be stopped, and must not set the speed of whatever has the descriptor next."""
+    """Its thread goes on: the first speed must be set again, and have the last word."""
+    begun, go_on = threading.Event(), threading.Event()
+    real = termios.tcsetattr
+
+    def slow(descriptor: int, *args: Any) -> None:
+        begun.set()
+        go_on.wait(5)
+        real(descriptor, *args)
+
+    monkeypatch.setattr(termios, "tcsetattr", slow)
+    switching = asyncio.ensure_future(line.set_speed(9600, line.now()))
+    await until(begun.is_set)
+    switching.cancel()
+    await asyncio.wait([switching])
+    back = asyncio.ensure_future(line.set_speed(300, line.now()))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    go_on.set()
+    await back
+    assert (line.speed, pty.speed) == (300, 300)
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_closing_waits_for_a_change_of_speed_that_was_cancelled(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch, given_up: bool
+) -> None:
+    """Its thread cannot be stopped, and must not set the speed of whatever has the descriptor next.
+
+    Nor where the closing is `given_up`, too.
+    """
     line = await open_line(pty.path)
     begun, go_on = threading.Event(), threading.Event()
     outcome: list[str] = []
@@ -1024,8 +1068,12 @@ async def test_closing_waits_for_a_change_of_speed_that_was_cancelled(
     for _ in range(5):
         await asyncio.sleep(0)
     assert not closing.done()
+    if given_up:
+        closing.cancel()
+        await asyncio.wait([closing])
     go_on.set()
-    await closing
+    await asyncio.wait([closing])
+    await until(lambda: bool(outcome))
     assert outcome == [pty.path]
 
 

@@ -19,6 +19,7 @@ from custom_components.iec62056.protocol import (
 from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.errors import (
     BridgeRefusedSettings,
+    CheckWrong,
     NoAnswer,
     NoIdentification,
     OtherProtocol,
@@ -169,6 +170,12 @@ async def test_speed_that_worked_is_remembered() -> None:
     assert LineProfile.from_dict(meter.profile.as_dict()) == meter.profile
 
 
+def test_profile_of_a_newer_version_is_taken_as_far_as_it_is_known() -> None:
+    plain = LineProfile(address="7", check_kind=CheckKind.SUM, mode=Mode.C).as_dict()
+    newer = plain | {"check_kind": "crc32", "mode": "Z", "medium": "light", "colour": "blue"}
+    assert LineProfile.from_dict(newer) == LineProfile(address="7")
+
+
 async def test_received_is_when_the_first_data_character_came() -> None:
     line = _line(framed(text() * 40))
     reading = await Meter(line).read_all()
@@ -292,6 +299,69 @@ async def test_p1_with_a_wrong_crc_is_passed_over() -> None:
     assert (reading.health.check, reading.health.check_kind) == (Verdict.RIGHT, CheckKind.CRC16)
     assert reading.registers[0].values[0].text == "000010.181"
     assert reading.registers[1].key == "0-1:24.2.1"
+
+
+def _wrong(number: int, unit: str = "kWh") -> bytes:
+    """A push telegram whose check fits no kind."""
+    return NAME + framed(f"1.8.0({number:06}*{unit})\r\n".encode("ascii"), check="odd")
+
+
+async def _no_push(pushes: list[Push], profile: LineProfile) -> CheckWrong:
+    meter = Meter(ScriptedLine(pushes), profile)
+    with pytest.raises(CheckWrong) as failure:
+        await meter.read_all()
+    return failure.value
+
+
+@pytest.mark.parametrize("listen_speed", [9600, None])
+async def test_pushes_whose_check_is_always_wrong(listen_speed: int | None) -> None:
+    """They differ in their digits alone: this meter computes it in a way of its own."""
+    pushes = [Push(_wrong(n), at=0.3 + 3 * n) for n in range(30)]
+    failure = await _no_push(pushes, LineProfile(mode=Mode.D, listen_speed=listen_speed))
+    assert failure.shape
+    assert failure.without is not None
+    assert failure.without.listen_speed == 9600
+    reading = await Meter(ScriptedLine(pushes), failure.without).read_all()
+    assert (reading.health.check, reading.registers[0].address) == (Verdict.ABSENT, "1.8.0")
+    # The next minute's are of the same shape.
+    later = [Push(_wrong(n), at=0.3 + 3 * (n - 30)) for n in range(30, 60)]
+    again = await _no_push(later, LineProfile(mode=Mode.D, listen_speed=listen_speed))
+    assert again.shape == failure.shape
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        # Another text: one of the two was damaged.
+        Push(_wrong(20, "kWx"), at=57.0),
+        # Seen in its parity: the line did it.
+        Push(_wrong(20), at=57.0, flip=(30,)),
+        Push(_wrong(20, "kWx"), at=1.0),
+    ],
+    ids=["last", "parity", "first"],
+)
+async def test_pushes_of_which_one_was_damaged_otherwise(other: Push) -> None:
+    pushes = [other, *(Push(_wrong(n), at=3.0 * n) for n in range(1, 19))]
+    pushes.sort(key=lambda push: push.at)
+    failure = await _no_push(pushes, LineProfile(mode=Mode.D, listen_speed=9600))
+    assert (failure.shape, failure.without) == (b"", None)
+
+
+async def test_pushes_before_a_good_one_are_forgotten() -> None:
+    good = NAME + framed(b"1.8.0(000020*kWh)\r\n")
+    pushes = [Push(_wrong(20, "kWx"), at=1.0), Push(good, at=3.0)]
+    line = ScriptedLine([*pushes, *(Push(_wrong(n), at=3.0 + 3 * n) for n in range(1, 18))])
+    readings = Meter(line, LineProfile(mode=Mode.D, listen_speed=9600)).listen()
+    await anext(readings)
+    with pytest.raises(CheckWrong) as failure:
+        await anext(readings)
+    assert failure.value.shape
+
+
+async def test_two_pushes_are_too_few_to_judge_their_check() -> None:
+    line = ScriptedLine([Push(_wrong(n), at=1.0 + n) for n in range(2)])
+    with pytest.raises(NoIdentification):
+        await Meter(line, LineProfile(mode=Mode.D, listen_speed=9600)).read_all()
 
 
 async def test_progress_of_listening() -> None:

@@ -78,6 +78,23 @@ async def test_failure_is_named(
         await line.close()
 
 
+async def test_pins_that_were_refused_do_not_keep_the_speed_from_changing(
+    port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def set_modem_pins(_transport: Any, **_: bool | None) -> None:
+        raise serialx.SerialException("there are none")
+
+    monkeypatch.setattr(serialx.BaseSerialTransport, "set_modem_pins", set_modem_pins)
+    line = await open_line(port)
+    try:
+        with pytest.raises(BridgeRefusedSettings):
+            await line.set_pins(True, False)
+        await line.set_speed(9600, line.now())
+        assert line.speed == 9600
+    finally:
+        await line.close()
+
+
 @pytest.mark.usefixtures("socket_enabled")
 async def test_bridge_sets_what_it_was_asked_for() -> None:
     """RFC 2217: 8 and 9 are DTR on and off, 11 and 12 RTS."""

@@ -1,14 +1,18 @@
 """Stored telegrams, in the ways people and programs write them down."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.iec62056.protocol import CheckKind, ParitySeen, Reading, Verdict
+from custom_components.iec62056.protocol.ascii.datasets import parse
 from custom_components.iec62056.protocol.errors import TelegramError
 from custom_components.iec62056.protocol.line import with_even_parity
+from custom_components.iec62056.protocol.model import DataSet
 from custom_components.iec62056.protocol.telegram import explain
+from tests.protocol.counted import calls
 from tests.protocol.telegrams import LINES, framed, p1, text
 
 NOW = datetime(2031, 5, 17, tzinfo=UTC)
@@ -261,3 +265,79 @@ def test_any_file(data: bytes) -> None:
     except TelegramError:
         return
     assert reading.registers or reading.unparsed
+
+
+# Beginnings of what is looked for, each made to be looked through again by the next one.
+HOSTILE = [
+    b"/abcd",
+    b"x /abc5def ",
+    b"/abc5\n",
+    b"/?",
+    b"\x01R1\x02",
+    b"\x01R1\x021.8.0()\x03Z",
+    b"\x01R1\x021.8.0()\x03Z\x02(1)\x03Z",
+    b"\x02",
+    b"\x021.8.0(1)\x03Z2.8.0(2)\n",
+    b"\x03",
+    b" ",
+    b"  #",
+    b"\t \n",
+    b"'  \n",
+    b"\\n ",
+    b"\\",
+    b"<STX>",
+    b"SOH ",
+    b"`",
+    b"`a`a",
+    b"00 ",
+    b"0x",
+    b"00112233: 0011 ",
+    b"DataSet: ",
+    b"DataSet: 1.8.0;",
+    b"OBIS code=",
+    b"OBIS code=1.8.0, value=",
+    b"!\n",
+    b"\n!1234",
+    b"1.8.0(5)",
+    b"1.8.0(5)\n",
+    b"a",
+    b"\xff",
+]
+
+
+def _try(data: bytes) -> None:
+    with suppress(TelegramError):
+        _explained(data)
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+@pytest.mark.parametrize(
+    "around", [(b"", b""), (b"\x021.8.0(1)\x03x", b""), (b"\x01R1\x02", b"\x03x")]
+)
+def test_work_grows_with_the_size_alone(part: bytes, around: tuple[bytes, bytes]) -> None:
+    before, behind = around
+    size = 20_000 // len(part)
+    one, two = (calls(lambda n=n: _try(before + n * part + behind)) for n in (size, 2 * size))  # type: ignore[misc]
+    assert two <= 2 * one + 200
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_half_a_megabyte_of_anything_is_explained(part: bytes) -> None:
+    # A pattern that goes back would not come to an end here.
+    _try(b"\x021.8.0(1)\x03x" + part * (512 * 1024 // len(part)))
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_each_character_is_parsed_at_most_once(
+    part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed = []
+
+    def counted(block: bytes) -> tuple[list[DataSet], list[str]]:
+        handed.append(len(block))
+        return parse(block)
+
+    monkeypatch.setattr("custom_components.iec62056.protocol.telegram.parse", counted)
+    data = part * (20_000 // len(part))
+    _try(data)
+    assert sum(handed) <= len(data) + 2

@@ -83,6 +83,8 @@ class WiredLine(TimedLine):
         assert self.can_switch
         await self.sleep_until(at)
         self._there()
+        if speed == self.speed:
+            return
         self._wire.client_switches(speed, self._now, self._now)
         self.speed = speed
 

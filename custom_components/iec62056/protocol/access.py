@@ -83,7 +83,12 @@ class Conversation(Protocol):
     """An open session with one meter, in programming mode or in an association of mode E.
 
     Every call may raise MeterError where the conversation itself is lost; a refusal of one register is its answer.
+    `opened` counts how often it was opened, also by itself where it was lost: then another meter may answer.
+    `identification` is what the meter called itself then, None where there is no sign-on.
     """
+
+    opened: int
+    identification: Identification | None
 
     @property
     def level(self) -> Level:
@@ -93,6 +98,11 @@ class Conversation(Protocol):
     def kept(self) -> bool:
         """Whether it stays open between two reads; not where the meter sends its readout in place of it."""
         return True
+
+    @property
+    def at_once(self) -> int:
+        """How many registers one turn may bring; the line is given up between two turns."""
+        return 1
 
     async def open(self) -> Identification | None:
         """Sign on and prove who asks, with one try of a password at most."""

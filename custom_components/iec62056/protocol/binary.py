@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from .access import NOTHING, Permits
 from .ascii.handover import Handover
-from .ascii.signon import WHOLE_EFFORT, Effort
+from .ascii.signon import WHOLE_EFFORT, Effort, Terms
 from .dlms.conversation import Binary
 from .dlms.link import farewell
-from .dlms.login import Keyring, server_address
+from .dlms.login import Keyring, Login, server_address
 from .dlms.opening import open_at_once
 from .dlms.session import Session
 from .errors import MeterError
@@ -47,7 +47,7 @@ class BinaryMeter:
         self._line = line
         self._progress = progress
         end = farewell(keyring.logins[-1].client, server_address(profile))
-        self._handover = Handover(line, profile, progress, effort, farewell=end)
+        self._handover = Handover(Terms(line, profile, progress, effort), farewell=end)
         self._session = Session(line, profile, keyring, self._open, progress=progress)
 
     @property
@@ -93,9 +93,9 @@ class BinaryMeter:
             ),
         )
 
-    def conversation(self, permits: Permits = NOTHING) -> Binary:
-        """A session that stays open: nothing is sent before it is opened."""
-        return Binary(self._session, permits)
+    def conversation(self, permits: Permits = NOTHING, login: Login | None = None) -> Binary:
+        """A session that stays open, by that login or the best there is: nothing is sent before it is opened."""
+        return Binary(self._session, permits, login)
 
     def _learn(self, found: tuple[Register, ...]) -> None:
         medium = self.profile.medium or next(

@@ -18,8 +18,9 @@ class Dialect:
     `login`: how a password is proven. `reads`: commands that read a register, tried in this order until one is
     understood; `brackets`: whether empty ones stand behind its address. `write`: the command that sets one; `signed`:
     with the password in a second bracket. `check`: the kind where P0 leaves it open. `lists`: commas part several
-    values in one bracket. `hexadecimal`: eight such digits are an OBIS code. `table`: a register whose answer is a list
-    of all others. `known`: registers worth asking for, as the maker names them.
+    values in one bracket. `hexadecimal`: eight such digits are an OBIS code. `objects`: addresses are those of LIS-200,
+    and no OBIS codes. `together`: how many registers one command may ask for, each in a row. `table`: a register whose
+    answer is a list of all others. `known`: registers worth asking for, as the maker names them.
     """
 
     login: Login = Login.PLAIN
@@ -32,6 +33,8 @@ class Dialect:
     idle: float = 60.0
     lists: bool = False
     hexadecimal: bool = False
+    objects: bool = False
+    together: int = 1
     table: str = ""
     known: tuple[str, ...] = ()
 
@@ -46,17 +49,28 @@ _NATIONAL = Dialect(
     known=("0.9.1", "0.9.2", "1.8.0", "2.8.0", "1.7.0", "F.F"),
 )
 
+# Gas volume converters and loggers of Elster. Nothing is shown before a lock is open; the customer's is the lower one.
+_LIS200 = Dialect(login=Login.CUSTOMER_LOCK, reads=("R1",), objects=True)
+
+# It closes after 1.5 to 3 s without a request.
+_ENERGOMERA = Dialect(
+    reads=("R1",),
+    check=CheckKind.SUM,
+    idle=1.5,
+    lists=True,
+    known=("ET0PE", "POWEP", "POWPP", "VOLTA", "CURRE", "FREQU", "ECMPE", "ECDPE"),
+)
+
 # FLAG id and beginning of the model.
 _DIALECTS: dict[tuple[str, str], Dialect] = {
-    ("EKT", ""): Dialect(
-        reads=("R1",),
-        check=CheckKind.SUM,
-        # It closes after 1.5 to 3 s without a request.
-        idle=1.5,
-        lists=True,
-        known=("ET0PE", "POWEP", "POWPP", "VOLTA", "CURRE", "FREQU", "ECMPE", "ECDPE"),
-    ),
-    ("SAT", ""): Dialect(reads=("R1",), check=CheckKind.SUM),
+    ("EKT", ""): _ENERGOMERA,
+    # CE307 (latonita/esphome-energomera-iec#1).
+    ("EMR", ""): _ENERGOMERA,
+    ("ELS", "EK"): _LIS200,
+    ("ELS", "DL"): _LIS200,
+    ("ELS", "TC"): _LIS200,
+    # Its manual (BG0460) asks for two at once.
+    ("SAT", ""): Dialect(reads=("R1",), check=CheckKind.SUM, together=2),
     ("TPC", ""): Dialect(
         reads=("R1",),
         lists=True,

@@ -17,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-_CLEAR_BIT_7 = bytes(value & 0x7F for value in range(256))
+from .trace import CLEAR_BIT_7
 
 # A longer message is told by its beginning: comparing costs the square of its length.
 _COMPARED = 256
@@ -77,7 +77,7 @@ class EchoFilter:
 
     def expect(self, data: bytes, sent_at: float) -> None:
         """Await the echo of a message whose last character leaves at `sent_at`."""
-        self._messages.append(_Message(data.translate(_CLEAR_BIT_7), sent_at))
+        self._messages.append(_Message(data.translate(CLEAR_BIT_7), sent_at))
 
     @property
     def due(self) -> float | None:
@@ -127,7 +127,7 @@ class EchoFilter:
     def _judge(self, message: _Message, *, over: bool) -> int | None:
         """How many of the held characters are the echo of `message`; None while more of them are needed."""
         sent = message.sent
-        got = bytes(self._held).translate(_CLEAR_BIT_7)
+        got = bytes(self._held).translate(CLEAR_BIT_7)
         if got.startswith(sent):
             return len(sent)
         if message.tolerant:

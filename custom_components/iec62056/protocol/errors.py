@@ -1,25 +1,42 @@
 """One tree of exceptions: each names what happened and what the person can do next.
 
 Here: what can go wrong between a person and a meter. `key` is the stable name (Home Assistant translates it),
-`placeholders` fill it, `str()` is the English sentence for the command line and the log.
+`placeholders` fill it, `str()` is the English sentence for the command line and the log. Where one sentence has several
+reasons, `why` is one of them, and the key is that of the sentence with it.
 Never here: passwords, raw bytes, tracebacks.
 """
 
 from typing import ClassVar, override
 
 from .model import LineProfile
+from .reasons import (
+    Association,
+    Authentication,
+    Counter,
+    Field,
+    Lost,
+    Reason,
+    Secret,
+    Security,
+    Service,
+    Unkept,
+    Unsent,
+)
 
 
 class MeterError(Exception):
     """Anything that keeps a reading from being made."""
 
-    key: ClassVar[str] = "unknown"
+    key: str = "unknown"
     text: ClassVar[str] = "The meter could not be read."
     advice: ClassVar[str] = "Try again; if it stays, send the diagnostics with a report."
+    reasons: ClassVar[type[Reason] | tuple[()]] = ()
 
     def __init__(self, **placeholders: str) -> None:
         """Keep the placeholders of the sentence."""
         self.placeholders = placeholders
+        if isinstance(why := placeholders.get("why"), self.reasons):
+            self.key = f"{self.key}_{why.name.lower()}"
         super().__init__(self.text.format(**placeholders))
 
     @override
@@ -98,12 +115,28 @@ class ConnectionTimedOut(LineError):
 
 
 class ConnectionLost(LineError):
-    """The way to the meter broke in the middle."""
+    """The way to the meter broke in the middle. `by_bridge`: it was the other side that ended the connection."""
 
+    by_bridge: bool = False
     key = "connection_lost"
     text = "The connection to {port} broke."
     advice = (
-        "It is opened again at the next reading; check the cable or the bridge if it happens often."
+        "It is opened again at the next reading. If it happens often, check the cable or the bridge, "
+        "and that no other program uses it."
+    )
+
+
+class BridgeShared(ConnectionLost):
+    """The bridge has ended one session after the other: as it does when a second client takes the place of the first."""
+
+    key = "bridge_shared"
+    text = (
+        "{port} ended the connection in one session after the other: "
+        "another program seems to use this bridge."
+    )
+    advice = (
+        "Stop the other program, or let the bridge serve more than one client. If there is none, "
+        "look for a time limit in the bridge's settings."
     )
 
 
@@ -238,9 +271,7 @@ class NoData(MeterError):
 
     key = "no_data"
     text = "The meter {meter} gave its name, but no data followed."
-    advice = (
-        "Try staying at the first speed, or a longer switch delay, under the advanced settings."
-    )
+    advice = "Under “Advanced”, try “Stay at 300 Bd” or a longer “Delay before a change of speed”."
 
 
 class Incomplete(MeterError):
@@ -301,6 +332,7 @@ class BadField(MeterError, ValueError):
     """A field that must not be sent: it could end its message and begin another (Std 6.3.14)."""
 
     key = "bad_field"
+    reasons = Field
     text = "The {field} cannot be sent: {why}."
     advice = "Use printable characters without brackets, slash and exclamation mark."
 
@@ -318,9 +350,7 @@ class ReadoutInstead(MeterError):
 
     key = "readout_instead"
     text = "The meter sent its readout in place of programming mode, and {code} is not in it."
-    advice = (
-        "Use a probe or a bridge that can change its speed, and do not stay at the first speed."
-    )
+    advice = "Use a probe or a bridge that can change its speed, and leave “Stay at 300 Bd” under “Advanced” off."
 
 
 class CommandUnanswered(MeterError):
@@ -422,11 +452,21 @@ class LockedOut(LoginError):
 
 
 class LoginUnanswered(LoginError):
-    """Nothing that could be understood came in answer to the password: whether it was right is not known."""
+    """Nothing came in answer to the password, or the meter did not understand it: whether it was right is not known."""
 
     key = "login_unanswered"
     text = "The meter's answer to the password did not arrive."
     advice = "Move the probe until it sits well, then try again."
+
+
+class LoginDamaged(LoginUnanswered):
+    """The answer to the password came damaged, or was drowned by our own words coming back damaged."""
+
+    key = "login_damaged"
+    text = "What came back after the password was damaged, so whether it was right is not known."
+    advice = (
+        "Move the probe until it sits well and reflects nothing of its own light, then try again."
+    )
 
 
 class SecretNeeded(LoginError):
@@ -449,6 +489,7 @@ class BadSecret(LoginError, ValueError):
     """A password that cannot be sent, or from which no answer can be computed."""
 
     key = "bad_secret"
+    reasons = Secret
     text = "This password cannot be used with the meter: {why}."
     advice = "Check its length and its characters."
 
@@ -520,6 +561,7 @@ class HdlcLost(DlmsError):
     """The link broke in the middle, or frames went missing and did not come again."""
 
     key = "hdlc_lost"
+    reasons = Lost
     text = "The connection in binary mode broke: {why}."
     advice = "The reading is tried again; move the probe if it happens often."
 
@@ -528,7 +570,7 @@ class DlmsMalformed(DlmsError):
     """What the meter sent is not what DLMS allows: cut short, too deep, too long, of an unknown form."""
 
     key = "dlms_malformed"
-    text = "The meter sent an answer that cannot be understood: {why}."
+    text = "The meter sent an answer that cannot be understood ({why})."
     advice = "The reading is tried again; if it stays, send the diagnostics with a report."
 
 
@@ -536,6 +578,7 @@ class DlmsUnsent(DlmsError, ValueError):
     """A request that cannot be expressed, or that this meter cannot take."""
 
     key = "dlms_unsent"
+    reasons = Unsent
     text = "The request cannot be sent: {why}."
     advice = "Check the register and the value."
 
@@ -544,6 +587,7 @@ class AssociationRefused(DlmsError):
     """The meter does not associate, for a reason that is no wrong password."""
 
     key = "association_refused"
+    reasons: ClassVar[type[Reason] | tuple[()]] = Association
     text = "The meter refuses the association: {why}."
     advice = "Check the client address and the security level."
 
@@ -552,6 +596,7 @@ class AuthenticationRefused(AssociationRefused, LoginError):
     """The meter does not take the password, the key, or the security level (diagnostics 11 to 14)."""
 
     key = "authentication_refused"
+    reasons = Authentication
     text = "The meter refuses the login: {why}."
     advice = "Check the password or key and the security level; do not try often, it may lock."
 
@@ -560,6 +605,7 @@ class ServiceRefused(DlmsError):
     """The meter answered a whole request with an exception; `counter` is the next one it accepts, if it says so."""
 
     key = "service_refused"
+    reasons = Service
     text = "The meter refuses the request: {why}."
     advice = "This meter may not offer the service at this security level."
 
@@ -573,6 +619,7 @@ class SecurityBroken(DlmsError, LoginError):
     """An answer that a meter with the right keys would not give: the association ends."""
 
     key = "security_broken"
+    reasons = Security
     text = "The meter's answer is not secure: {why}."
     advice = "Check the keys. If they are right, something on the line may be changing the data."
 
@@ -581,5 +628,14 @@ class CounterExhausted(DlmsError):
     """No invocation counter is left, or none was stored for use."""
 
     key = "counter_exhausted"
+    reasons: ClassVar[type[Reason] | tuple[()]] = Counter
     text = "No message can be encrypted: {why}."
     advice = "The meter needs a new key; ask its operator."
+
+
+class CounterUnkept(CounterExhausted):
+    """It cannot be seen to that no invocation counter is used twice."""
+
+    key = "counter_unkept"
+    reasons = Unkept
+    advice = "Make room on the disk; if the file .storage/iec62056.counters is damaged, restore it from a backup, or delete it."

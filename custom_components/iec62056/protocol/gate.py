@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from .access import Permits
 from .ascii import clock, commands
 from .errors import BadField, NotPermitted, PasswordNeeded
+from .model import CheckKind
+from .p2 import LOCKS, Password
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets pass what reads and what ends a session; anything else only where it is permitted. `login`: P1 and P2."""
+    """Lets pass what reads and what ends a session; anything else only where it is permitted.
+
+    With a `password`, P1 and P2 too, and the opening of a lock with it and nothing else.
+    """
 
     permits: Permits
-    login: bool
+    password: Password | None
 
     def __call__(self, command: bytes) -> None:
         """Raises NotPermitted, PasswordNeeded for a command that must not leave."""
@@ -27,10 +32,12 @@ class Gate:
         match name[0]:
             case "R" | "B":
                 return
-            case "P" if self.login:
+            case "P" if self.password is not None:
                 return
             case "P":
                 raise PasswordNeeded(code=name, message="P0")
+            case "W" if self._opens_lock(command):
+                return
             case "W" if self.permits.clock and address in (clock.TIME, clock.DATE):
                 return
             case "W" if _listed(name, address, self.permits.write):
@@ -38,6 +45,18 @@ class Gate:
             case "E" if _listed(name, address, self.permits.execute):
                 return
         raise NotPermitted(code=address)
+
+    def _opens_lock(self, command: bytes) -> bool:
+        """Whether a command is nothing but this password for a lock that it is meant for."""
+        password = self.password
+        if password is None:
+            return False
+        locks = LOCKS if password.login is None else {password.login} & LOCKS.keys()
+        return any(
+            command == commands.proving(lock, password.text, check=check)
+            for lock in locks
+            for check in (CheckKind.XOR, CheckKind.SUM)
+        )
 
 
 def _listed(name: str, address: str, codes: frozenset[str]) -> bool:

@@ -8,7 +8,7 @@ only after repeated failures, with that profile as the first rung.
 """
 
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from .ascii import checks, signon
@@ -277,7 +277,9 @@ class _Ladder:
         finally:
             self._wake_ups -= meter.wake_ups
         if step.rung is Rung.PINS:
-            await self._line.set_pins(*OPENED_PINS)
+            # A bridge without such pins has nothing to put back.
+            with suppress(BridgeRefusedSettings):
+                await self._line.set_pins(*OPENED_PINS)
         return None
 
     async def _read(self, meter: Meter, step: _Step) -> Reading:

@@ -19,6 +19,7 @@ import serialx
 
 from .echo import EchoFilter
 from .errors import BridgeRefusedSettings, BridgeTaken, ConnectionLost, LineError
+from .hush import hush
 from .model import SIGN_ON_SPEED
 from .opening import (
     ACKNOWLEDGED_WITHIN,
@@ -28,9 +29,7 @@ from .opening import (
     open_transport,
     public_name,
 )
-from .trace import Direction, Tally, Trace
-
-__all__ = ["Line", "SerialLine", "Tally", "Trace", "open_line", "with_even_parity"]
+from .trace import CLEAR_BIT_7, Direction, Tally, Trace
 
 # One start bit, seven data bits, parity, one stop bit (Std 5.2); 8N1 has as many.
 BITS_PER_CHARACTER = 10
@@ -55,7 +54,6 @@ LONGEST_REFUSAL = 40
 # A peer that takes nothing more must not keep the port: what is unsent then is given up.
 CLOSED_WITHIN = 2.0
 
-_CLEAR_BIT_7 = bytes(value & 0x7F for value in range(256))
 _EVEN_PARITY = bytes(value | 0x80 if value.bit_count() % 2 else value for value in range(128))
 
 
@@ -109,7 +107,7 @@ class Line(Protocol):
 
         Returns when they are handed over, not when they have left.
 
-        What is `secret` does not get into the trace, nor does its echo.
+        What is `secret` does not get into the trace or a library's log, nor does its echo.
 
         Raises:
             LineError: the line is gone.
@@ -176,12 +174,14 @@ class SerialLine(Line, asyncio.Protocol):
         self._lost = False
         self._opened_at = self._loop.time()
         self._refused = False
+        self._ended_by_bridge = False
         self._sent_at = self._loop.time()
         self._input = bytearray()
         self._echo = EchoFilter(max(ECHO_LAG, self._kind.grace))
         self._echo_timer: asyncio.TimerHandle | None = None
         self._reader: asyncio.Future[None] | None = None
         self._switching: asyncio.Future[None] | None = None
+        self._speed_known = True
         self._pins: tuple[bool | None, bool | None] = (None, None)
 
     @property
@@ -219,6 +219,7 @@ class SerialLine(Line, asyncio.Protocol):
         raw = data if self.binary else with_even_parity(data)
         transport = self._opened()
         now = self.now()
+        hush(self, secret=secret)
         try:
             transport.write(raw)
         except OSError as err:
@@ -247,10 +248,12 @@ class SerialLine(Line, asyncio.Protocol):
     async def set_speed(self, speed: int, at: float) -> None:
         await self.sleep_until(at)
         transport = self._opened()
-        if speed == self.speed:
+        if speed == self.speed and self._speed_known:
             return
         if not self.can_switch:
             raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd")
+        # A change that is cancelled, or whose acknowledgement is lost, may have happened all the same.
+        self._speed_known = False
         try:
             await self._switch(transport, speed)
         except (TimeoutError, serialx.SerialException) as err:
@@ -258,14 +261,20 @@ class SerialLine(Line, asyncio.Protocol):
         except OSError as err:
             raise ConnectionLost(port=self.name) from err
         self.speed = speed
+        self._speed_known = True
         if self.now() > at + self._kind.late:
             self.tally.late_switches += 1
         await self._apply_pins()
 
     @override
     async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
-        self._pins = (dtr, rts)
-        await self._apply_pins()
+        before, self._pins = self._pins, (dtr, rts)
+        try:
+            await self._apply_pins()
+        except BridgeRefusedSettings:
+            # What was refused once would be refused with each change of speed.
+            self._pins = before
+            raise
 
     @override
     def drop_input(self) -> None:
@@ -283,12 +292,17 @@ class SerialLine(Line, asyncio.Protocol):
         transport, self._transport = self._transport, None
         if transport is None:
             return
+        switching = self._switching
         try:
-            if self._switching is not None:
+            if switching is not None:
                 with suppress(OSError):
-                    await self._switching
+                    await asyncio.shield(switching)
         finally:
-            transport.close()
+            if switching is None or switching.done():
+                transport.close()
+            else:
+                switching.add_done_callback(lambda _: transport.close())
+            hush(self, secret=False)
         try:
             async with asyncio.timeout(CLOSED_WITHIN):
                 await transport.wait_closed()
@@ -309,6 +323,8 @@ class SerialLine(Line, asyncio.Protocol):
             soon = self.now() <= self._opened_at + REFUSED_WITHIN
             heard = self.tally.characters > LONGEST_REFUSAL
             self._refused = self._kind is RAW_BRIDGE and soon and not heard
+            # Other errors are the network's: the bridge itself may know nothing of the end.
+            self._ended_by_bridge = exc is None or isinstance(exc, ConnectionError)
         self._lose()
 
     # How it is done.
@@ -321,7 +337,11 @@ class SerialLine(Line, asyncio.Protocol):
 
     def _gone(self) -> LineError:
         """Why there is nothing to talk through."""
-        return (BridgeTaken if self._refused else ConnectionLost)(port=self.name)
+        if self._refused:
+            return BridgeTaken(port=self.name)
+        lost = ConnectionLost(port=self.name)
+        lost.by_bridge = self._ended_by_bridge
+        return lost
 
     def _receive(self, data: bytes) -> None:
         """Take what is no echo into the input, wake the reader, and come back when an echo must be decided upon."""
@@ -332,7 +352,7 @@ class SerialLine(Line, asyncio.Protocol):
                 self._input += data
             else:
                 self.tally.count(data)
-                self._input += data.translate(_CLEAR_BIT_7)
+                self._input += data.translate(CLEAR_BIT_7)
             surplus = len(self._input) - INPUT_LIMIT
             if surplus > 0:
                 del self._input[:surplus]
@@ -406,6 +426,10 @@ class SerialLine(Line, asyncio.Protocol):
                 await transport.reconfigure_port(baudrate=speed)
             self._measure(self.now() - begun)
             return
+        if self._switching is not None:
+            # One that was cancelled must not have the last word.
+            with suppress(OSError):
+                await asyncio.shield(self._switching)
         self._switching = self._loop.run_in_executor(
             None, _set_speed, transport.serial.fileno(), code
         )

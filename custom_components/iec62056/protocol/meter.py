@@ -5,6 +5,7 @@ Never here: opening ports, the conversation itself (`ascii.session`), Home Assis
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,17 +15,20 @@ from . import obis
 from .access import NOTHING, Answer, Conversation, Permits, Written
 from .ascii import checks
 from .ascii.diagnosis import Heard, reason
+from .ascii.exchange import Entrance
 from .ascii.listen import Listener
 from .ascii.messages import identification
 from .ascii.programming import Programming
 from .ascii.receive import Receiver
 from .ascii.session import Session
-from .ascii.signon import FED_AFTER, WHOLE_EFFORT, Effort
+from .ascii.signon import FED_AFTER, WHOLE_EFFORT, Effort, Terms
 from .binary import BinaryMeter
-from .dlms.login import Keyring, default_keyring
+from .dlms.login import Keyring, Login, default_keyring
+from .dlms.session import NOT_TAKEN
 from .errors import (
     BinaryRefused,
     BridgeRefusedSettings,
+    CheckWrong,
     HdlcSilent,
     LoginError,
     MeterError,
@@ -59,6 +63,8 @@ MOST_AT_ONCE = 800
 LISTEN_WINDOW = 11.0
 # A meter that pushed before may pause; after this the reason is told.
 LISTEN_LIMIT = 60.0
+# Of the telegrams whose check was wrong: as many as the quickest meters push in that time.
+MOST_WRONG = 60
 
 
 class Meter:
@@ -90,7 +96,7 @@ class Meter:
         self._progress = progress
         self._effort = effort
         self._keyring = default_keyring(profile) if keyring is None else keyring
-        self._session = Session(line, profile, progress, effort)
+        self._session = Session(Terms(line, profile, progress, effort))
         self._password = password
         self._permits = permits
         self._other_wake_ups = 0
@@ -196,19 +202,31 @@ class Meter:
     async def survey(self, codes: Sequence[str]) -> tuple[Answer, ...]:
         """What may be seen: each register at the lowest level that shows it, or as the highest refused it.
 
-        Raises MeterError. A refused password is the `refusal`, once more.
+        Raises MeterError where the meter lets nobody in. A refused password or login is the `refusal`, once more.
         """
         self.refusal = None
-        async with self._talk(None) as talk:
-            answers = {answer.code: answer for answer in await talk.read(codes)}
-        left = [code for code, answer in answers.items() if answer.register is None]
-        if left and self._password is not None:
+        answers: dict[str, Answer] = {}
+        left = list(codes)
+        for password, login in self._levels:
             try:
-                async with self._talk(self._password) as talk:
+                async with self._talk(password, login) as talk:
                     answers |= {answer.code: answer for answer in await talk.read(left)}
-            except LoginError as err:
+            except NOT_TAKEN as err:
                 self.refusal = err
+            left = [code for code in codes if code not in answers or answers[code].register is None]
+            if not left:
+                break
+        if self.refusal is not None and not answers:
+            raise self.refusal
         return tuple(answers[code] for code in codes)
+
+    @property
+    def _levels(self) -> Sequence[tuple[Password | None, Login | None]]:
+        """The ways in, each for one level, from the lowest: passwords of programming mode, or logins of mode E."""
+        if self._speaks_binary:
+            return [(None, login) for login in self._keyring.logins]
+        ways = [None] if self._password is None else [None, self._password]
+        return [(password, None) for password in ways]
 
     async def write(self, code: str, value: str) -> Written:
         """Set one register that may be written, and read it back. Raises MeterError: then nothing was sent."""
@@ -226,24 +244,24 @@ class Meter:
             return await talk.set_clock(time)
 
     @asynccontextmanager
-    async def _talk(self, password: Password | None) -> AsyncIterator[Conversation]:
-        """A conversation that opens itself when it first needs to; the mode is the profile's."""
+    async def _talk(
+        self, password: Password | None, login: Login | None = None
+    ) -> AsyncIterator[Conversation]:
+        """A conversation that opens itself when it first needs to; the mode is the profile's.
+
+        In mode E it is one by that login, or by the best of the keyring.
+        """
         if self._speaks_binary:
             binary = BinaryMeter(
                 self._line, self.profile, self._keyring, self._progress, effort=self._effort
             )
-            talk: Conversation = binary.conversation(self._permits)
+            talk: Conversation = binary.conversation(self._permits, login)
             client: BinaryMeter | Programming = binary
             await self._feed()
         else:
             talk = client = Programming(
-                self._line,
-                self.profile,
-                self._progress,
-                self._effort,
-                password=password,
-                allow=Gate(self._permits, login=password is not None),
-                feed=self._feed,
+                Terms(self._line, self.profile, self._progress, self._effort),
+                Entrance(password, Gate(self._permits, password), self._feed),
             )
         try:
             yield talk
@@ -263,14 +281,16 @@ class Meter:
         """The telegrams a meter sends unasked, without end (mode D, P1).
 
         Damaged telegrams are passed over and counted as retries of the next good one. Raises MeterError when
-        nothing whole came for a minute: then say so, and listen again.
+        nothing whole came for a minute: then say so, and listen again. It is CheckWrong, with a shape, where all that
+        came were alike, and wrong in nothing but their check.
         """
         line = self._line
         await self._feed()
         heard = Heard(line.tally.copy())
         heard.begin(heard.start)
+        wrong = deque[bytes](maxlen=MOST_WRONG)
         for speed in self._listen_speeds():
-            if line.speed != speed:
+            if line.can_switch:
                 try:
                     await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
                 except BridgeRefusedSettings:
@@ -280,12 +300,18 @@ class Meter:
                     continue
             self._tell(Progress(Stage.LISTENING, speed=speed))
             window = LISTEN_WINDOW if self.profile.listen_speed is None else LISTEN_LIMIT
-            async for reading in self._telegrams(window, heard):
+            async for reading in self._telegrams(window, heard, wrong):
                 self.profile = replace(self.profile, listen_speed=speed)
                 yield reading
+            if len(wrong) >= checks.WRONG_ALIKE and wrong[0] and len(set(wrong)) == 1:
+                fault = CheckWrong()
+                fault.shape = wrong[0]
+                fault.without = checks.without_check(replace(self.profile, listen_speed=speed))
+                raise fault
             if self.profile.listen_speed is not None:
                 break
-        raise reason(line, heard, self.profile) or NoIdentification()
+        told = CheckWrong() if len(wrong) >= checks.WRONG_ALIKE else NoIdentification()
+        raise reason(line, heard, self.profile) or told
 
     async def _feed(self) -> None:
         """Give a probe its supply where that is known to be needed."""
@@ -302,8 +328,13 @@ class Meter:
             return (self._line.speed,)
         return LISTEN_SPEEDS if self.profile.listen_speed is None else (self.profile.listen_speed,)
 
-    async def _telegrams(self, window: float, heard: Heard) -> AsyncGenerator[Reading]:
-        """Telegrams until none came for `window` seconds, a minute once there was one."""
+    async def _telegrams(
+        self, window: float, heard: Heard, wrong: deque[bytes]
+    ) -> AsyncGenerator[Reading]:
+        """Telegrams until none came for `window` seconds, a minute once there was one.
+
+        `wrong` has the shapes of those since the last good one whose check was wrong, empty where the line did harm.
+        """
         line = self._line
         listener = Listener()
         damaged = 0
@@ -320,6 +351,8 @@ class Meter:
                 verdict = checks.verdict(self.profile, receiver.fits)
                 if verdict is Verdict.WRONG or count.wrong > (verdict is Verdict.RIGHT):
                     damaged += 1
+                    if verdict is Verdict.WRONG:
+                        wrong.append(b"" if count.wrong else checks.shape(receiver.block))
                     continue
                 health = replace(
                     self._health(receiver, before, start),
@@ -328,6 +361,7 @@ class Meter:
                 )
                 self.profile = checks.learn(self.profile, receiver.fits, receiver.block)
                 damaged = listener.broken = 0
+                wrong.clear()
                 deadline = line.now() + LISTEN_LIMIT
                 yield await self._reading(receiver, received, health)
             if listener.receiver.idle:

@@ -6,7 +6,8 @@ Terms are those of IEC 62056-21:2002 (cited "Std" with the clause).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -240,6 +241,10 @@ class Reading:
 class LineProfile:
     """How to reach one meter: what was given, and what worked. Stored with the meter; speeds in baud, times in s.
 
+    A person gives `address` (empty: whoever is there), and may give all but what only success teaches: `speed`, `stay`,
+    `listen_speed`, `switch_delay`, `check_candidate`, `check_seen`. `stay`: the speed is never changed here, since that
+    never led to data. `listen_speed`: the one at which telegrams come unasked. `check_candidate`: the kind of check that
+    fitted once; another reading makes it the `check_kind`. `medium`: what codes without one are taken for.
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
     `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
     `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
@@ -272,19 +277,14 @@ class LineProfile:
     physical: int | None = None
     server_octets: int = 0
     hdlc_at_once: bool = False
-    learned: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""
-        plain: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            plain[item.name] = list(value) if isinstance(value, tuple) else value
-        return plain
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The profile that `as_dict` wrote; names of a newer version are passed over."""
+        """The profile that `as_dict` wrote; names and values of a newer version are passed over."""
         known = {item.name for item in fields(cls)}
         kept = {name: value for name, value in data.items() if name in known}
         for name, kind in (
@@ -293,9 +293,9 @@ class LineProfile:
             ("check_candidate", CheckKind),
             ("medium", Medium),
         ):
-            if kept.get(name) is not None:
-                kept[name] = kind(kept[name])
-        kept["learned"] = tuple(kept.get("learned", ()))
+            value = kept.pop(name, None)
+            with suppress(ValueError):
+                kept[name] = kind(value)
         return cls(**kept)
 
 

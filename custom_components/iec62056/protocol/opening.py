@@ -139,7 +139,7 @@ async def _connect(
     return transport
 
 
-class SettingRefused(serialx.SerialException):
+class _SettingRefused(serialx.SerialException):
     """An RFC 2217 server set something else than asked, or acknowledged nothing."""
 
 
@@ -156,7 +156,7 @@ class _AcknowledgedTransport(RFC2217SerialTransport):
             async with asyncio.timeout(NEGOTIATED_WITHIN):
                 await super()._negotiate()
         except TimeoutError as err:
-            raise SettingRefused("no answer to the Telnet negotiation") from err
+            raise _SettingRefused("no answer to the Telnet negotiation") from err
 
     @override
     async def _send_and_wait(self, cmd: Rfc2217Command) -> Rfc2217Command:
@@ -171,9 +171,9 @@ class _AcknowledgedTransport(RFC2217SerialTransport):
             async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
                 answer = await super()._send_and_wait(cmd)
         except TimeoutError as err:
-            raise SettingRefused(f"{cmd} is not acknowledged") from err
+            raise _SettingRefused(f"{cmd} is not acknowledged") from err
         if not _same_setting(cmd, answer):
-            raise SettingRefused(f"{cmd} is answered with {answer}")
+            raise _SettingRefused(f"{cmd} is answered with {answer}")
         return answer
 
 
@@ -194,7 +194,7 @@ def _about_settings(err: Exception) -> bool:
     """Whether a port was refused for its settings, so that others may be tried."""
     if isinstance(err, OSError):
         return err.errno == errno.EINVAL
-    return isinstance(err, SettingRefused | serialx.UnsupportedSetting)
+    return isinstance(err, _SettingRefused | serialx.UnsupportedSetting)
 
 
 def _error(url: str, speed: int, err: Exception) -> LineError | None:

@@ -1,7 +1,7 @@
-"""How a password is proven in programming mode: itself, or a result of it and of the meter's operand (Std 6.3.14 item 18).
+"""How a password is proven in programming mode: itself, a result of it and of the meter's operand, or written to a lock.
 
 Here: the password with its secret text, and the algorithms of makes, pure.
-Never here: the conversation that carries them (`ascii.programming`), which make uses which (`dialects`). No password
+Never here: the conversation that carries them (`ascii.exchange`), which make uses which (`dialects`). No password
 stands in a repr or an exception.
 """
 
@@ -12,6 +12,7 @@ import zlib
 
 from .access import Level
 from .errors import BadSecret, SecretNeeded
+from .reasons import Secret
 
 # Std 6.5.1: the longest value. All that may stand in one (6.3.14) may stand in a password.
 _MOST = 32
@@ -21,16 +22,22 @@ _RANDOM = re.compile(r"[0-9A-Fa-f]{1,8}").fullmatch
 
 
 class Login(StrEnum):
-    """What the meter is sent: the password in P1 or in P2, or the result of an algorithm in P2.
+    """What the meter is sent: the password in P1 or in P2, the result of an algorithm in P2 (Std 6.3.14 item 18).
 
-    SECRET is an algorithm that only the maker knows.
+    SECRET is an algorithm that only the maker knows. A LOCK is opened by writing its code to a register of its own.
     """
 
     PLAIN = "plain"
     RESULT = "result"
     CRC32 = "crc32"
     ROLLING_SUM = "rolling_sum"
+    SUPPLIER_LOCK = "supplier_lock"
+    CUSTOMER_LOCK = "customer_lock"
     SECRET = "secret"  # noqa: S105
+
+
+# LIS-200 (manual of the EK260, 2.4.3): each party's code has a register; readers of EK270 write it there with W1.
+LOCKS: dict[Login, str] = {Login.SUPPLIER_LOCK: "3:171.0", Login.CUSTOMER_LOCK: "4:171.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +49,27 @@ class Password:
 
     def __post_init__(self) -> None:
         if len(self.text) > _MOST:
-            raise BadSecret(why=f"it is longer than {_MOST} characters")
+            raise BadSecret(why=Secret.LONG)
         if not _TEXT(self.text):
-            raise BadSecret(why="it is empty or has characters that cannot be sent")
+            raise BadSecret(why=Secret.CHARACTERS)
 
 
 def command_of(login: Login) -> str:
-    """The command that carries the proof: P1 for the password itself, P2 for a result."""
+    """The command that carries the proof: P1 for the password itself, P2 for a result, W1 for a lock."""
+    if login in LOCKS:
+        return "W1"
     return "P1" if login is Login.PLAIN else "P2"
 
 
 def level_of(login: Login) -> Level:
     """The access level of the standard's Annex D that a proof opens."""
-    return Level.PASSWORD if login is Login.PLAIN else Level.SECRET
+    return Level.SECRET if command_of(login) == "P2" else Level.PASSWORD
 
 
 def proof(login: Login, password: str, operand: str) -> str:
     """What to send for a password and the operand of P0. Raises SecretNeeded, BadSecret."""
     match login:
-        case Login.PLAIN | Login.RESULT:
+        case Login.PLAIN | Login.RESULT | Login.SUPPLIER_LOCK | Login.CUSTOMER_LOCK:
             return password
         case Login.CRC32:
             return _crc32(password, operand)
@@ -71,7 +80,10 @@ def proof(login: Login, password: str, operand: str) -> str:
 
 
 def _crc32(password: str, operand: str) -> str:
-    """Energomera CE208, CE308: CRC-32 of the password that begins with the operand, a number in hexadecimal digits."""
+    """Energomera CE208, CE308: CRC-32 of the password that begins with the operand, a number in hexadecimal digits.
+
+    Zeros before it are left out (83BC249: latonita/esphome-energomera-iec#1). Untested against a meter.
+    """
     if not _RANDOM(operand):
         raise SecretNeeded
     # zlib takes the register as it was left behind, inverted.
@@ -83,7 +95,7 @@ def _rolling_sum(password: str, operand: str) -> str:
     if not _SEED(operand):
         raise SecretNeeded
     if len(password) != 8:
-        raise BadSecret(why="it has not eight characters")
+        raise BadSecret(why=Secret.NOT_EIGHT)
     mixed = [ord(one) ^ other for one, other in zip(password, bytes.fromhex(operand), strict=True)]
     last = mixed[-1]
     result = bytearray()

@@ -16,6 +16,7 @@ from .dlms.conversation import Binary
 from .dlms.cosem import Column, CosemObject, ScalerUnit, columns as columns_of, rows as rows_of
 from .dlms.data import Data
 from .dlms.descriptors import Item, Member
+from .dlms.objects import scaler_attribute
 from .errors import DlmsMalformed, MeterRefused, NoProgramming, NothingRecorded, UnknownRegister
 from .events import Event, parse as parse_events
 from .model import Obis
@@ -32,8 +33,6 @@ _PROFILE_GENERIC: Final = 7
 _BUFFER, _COLUMNS, _PERIOD = 2, 3, 4
 # Value groups C.D of event logs.
 _LOGS: Final = (99, 98)
-# Where scaler and unit are, by class.
-_SCALERS: Final = {3: 3, 4: 3, 5: 4}
 
 
 async def read_profile(
@@ -106,7 +105,8 @@ async def _cosem(
     period = dt.timedelta(seconds=_data(described[1], code).integer)
     scalers = await _scalers(conversation, columns)
     margin = (first - MARGIN).astimezone(zone), (last + MARGIN).astimezone(zone)
-    access = cosem.rows_between(columns, *margin)
+    (now,) = await conversation.get((Item(cosem.clock(columns)),))
+    access = cosem.rows_between(columns, *margin, now)
     (buffer,) = await conversation.get((Item(Member(_PROFILE_GENERIC, name, _BUFFER), access),))
     rows = rows_of(_data(buffer, code), len(columns))
     return (cosem.profile(code, columns, rows, scalers, period=period, zone=zone),)
@@ -126,7 +126,8 @@ async def _cosem_events(
         if not isinstance(described, Data):
             continue
         columns = columns_of(described)
-        access = cosem.rows_between(columns, first.astimezone(zone), last.astimezone(zone))
+        (now,) = await conversation.get((Item(cosem.clock(columns)),))
+        access = cosem.rows_between(columns, first.astimezone(zone), last.astimezone(zone), now)
         member = Member(_PROFILE_GENERIC, item.name, _BUFFER)
         (buffer,) = await conversation.get((Item(member, access),))
         if isinstance(buffer, Data):
@@ -147,9 +148,9 @@ def _find(objects: Sequence[CosemObject], code: str) -> CosemObject:
 async def _scalers(conversation: Binary, columns: Sequence[Column]) -> dict[int, ScalerUnit]:
     """Scaler and unit of the columns that are registers and tell them."""
     asked = {
-        number: Item(Member(member.class_id, member.name, _SCALERS[member.class_id]))
+        number: Item(Member(member.class_id, member.name, at))
         for number, (member, _) in enumerate(columns)
-        if member.class_id in _SCALERS
+        if (at := scaler_attribute(member.class_id)) is not None
     }
     if not asked:
         return {}

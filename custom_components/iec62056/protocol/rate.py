@@ -10,6 +10,8 @@ _BITS = 10
 # SOH, two of the command, STX, two brackets, ETX, check; STX, ETX, check.
 _COMMAND = 8
 _ANSWER = 3
+# Two brackets and a line end, and the line end of its answer: what another register costs in the same command.
+_MORE = 6
 # A register as it comes back: `1.7.0(00.142*kW)`.
 _USUAL = 16
 
@@ -19,19 +21,21 @@ def rounds_per_second(
     speed: int,
     own: float,
     meter: float | None = None,
+    *,
+    together: int = 1,
     lengths: Sequence[int] = (),
 ) -> float:
     """The most rounds a second in which all `codes` can be read one after the other; 0 for none.
 
     `speed` in baud; `own` is the shortest time in seconds before the client may speak, the identification's
-    `reaction_time`; `meter` the time the meter takes to answer, where it was measured, else the same. `lengths`: how
-    many characters each answer has between STX and ETX, where it is known.
+    `reaction_time`; `meter` the time the meter takes to answer, where it was measured, else the same. `together`: how
+    many registers one command asks for. `lengths`: how many characters each answer has between STX and ETX, where it is
+    known.
     """
     if not codes:
         return 0.0
     waits = own + (own if meter is None else meter)
-    answers = lengths or [_USUAL] * len(codes)
-    characters = sum(
-        _COMMAND + len(code) + _ANSWER + answer for code, answer in zip(codes, answers, strict=True)
-    )
-    return 1 / (len(codes) * waits + characters * _BITS / speed)
+    turns = -(-len(codes) // together)
+    frames = turns * (_COMMAND + _ANSWER) + (len(codes) - turns) * _MORE
+    characters = frames + sum(map(len, codes)) + (sum(lengths) or _USUAL * len(codes))
+    return 1 / (turns * waits + characters * _BITS / speed)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .errors import CounterExhausted, DlmsUnsent, SecurityBroken
+from .reasons import Counter, Secret, Security
 
 # Green Book 9.2.7.4: a challenge has 8 to 64 octets.
 MIN_CHALLENGE = 8
@@ -26,6 +27,8 @@ _KEY = 16
 _TAG = 12
 _COUNTER = 4
 _COUNTERS = 1 << 32
+# At a message a second, a meter counts that far in 68 years.
+_MOST_SEEN = 1 << 31
 
 # The security control octet: bits 0 to 3 the suite, then authentication and encryption.
 _AUTHENTICATED = 0x10
@@ -59,7 +62,7 @@ class Keys:
 
     def __post_init__(self) -> None:
         if len(self.encryption) != _KEY or len(self.authentication) != _KEY:
-            raise DlmsUnsent(why="a key has not 16 octets")
+            raise DlmsUnsent(why=Secret.KEY_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,14 @@ class Credentials:
     def __post_init__(self) -> None:
         needs_title = self.ciphered or self.mechanism in (Mechanism.GMAC, Mechanism.SHA256)
         if needs_title and len(self.system_title or b"") != SYSTEM_TITLE:
-            raise DlmsUnsent(why="the system title has not 8 octets")
+            raise DlmsUnsent(why=Secret.TITLE_LENGTH)
         if (self.ciphered or self.mechanism is Mechanism.GMAC) and self.keys is None:
-            raise DlmsUnsent(why="the keys are missing")
+            raise DlmsUnsent(why=Secret.NO_KEYS)
         secret = self.mechanism not in (Mechanism.NONE, Mechanism.GMAC)
         if secret and not self.secret:
-            raise DlmsUnsent(why="the password is missing")
+            raise DlmsUnsent(why=Secret.NO_PASSWORD)
         if self.mechanism is Mechanism.AES and len(self.secret) > _KEY:
-            raise DlmsUnsent(why="the secret of this security level has more than 16 octets")
+            raise DlmsUnsent(why=Secret.SECRET_LENGTH)
 
 
 class InvocationCounter:
@@ -101,8 +104,11 @@ class InvocationCounter:
         self._end = stored
 
     def learn(self, meter: int) -> None:
-        """Take over the counter the meter saw last: the next one is the greater of ours and that plus one."""
-        if meter + 1 > self._next:
+        """Take over the counter the meter saw last: the next one is the greater of ours and that plus one.
+
+        It comes in plain octets, and whoever is on the line may have made it: half of the numbers are never given away.
+        """
+        if self._next <= meter < _MOST_SEEN:
             self._next = self._end = meter + 1
 
     def lacks(self, count: int) -> bool:
@@ -115,7 +121,7 @@ class InvocationCounter:
         Raises CounterExhausted where the 32 bits end.
         """
         if self._next + count > _COUNTERS:
-            raise CounterExhausted(why="its counter has reached its end")
+            raise CounterExhausted(why=Counter.END)
         return self._next + count
 
     def stored(self, end: int) -> None:
@@ -160,9 +166,9 @@ class Ciphering:
         Raises SecurityBroken where it is not encrypted and authenticated, was changed, or came before.
         """
         if self.peer_title is None:
-            raise SecurityBroken(why="the meter did not name its system title")
+            raise SecurityBroken(why=Security.NO_TITLE)
         if len(message) < _OVERHEAD or message[0] != _PROTECTED:
-            raise SecurityBroken(why="it is not encrypted and authenticated as was agreed")
+            raise SecurityBroken(why=Security.OTHERWISE)
         counter = int.from_bytes(message[1 : 1 + _COUNTER])
         sealed, tag = message[1 + _COUNTER : -_TAG], message[-_TAG:]
         iv = self.peer_title + message[1 : 1 + _COUNTER]
@@ -172,10 +178,10 @@ class Ciphering:
         try:
             plain = opener.update(sealed) + opener.finalize()
         except InvalidTag:
-            raise SecurityBroken(why="its check does not fit the keys") from None
+            raise SecurityBroken(why=Security.CHECK) from None
         # Only what is genuine may move the counter on.
         if counter <= self._seen:
-            raise SecurityBroken(why="it came before, or out of turn")
+            raise SecurityBroken(why=Security.OLD)
         self._seen = counter
         return plain
 
@@ -206,9 +212,9 @@ def check_challenge(own: bytes, meter: bytes) -> None:
     """
     # Within a longer one it is as bad: AES answers block by block.
     if own in meter:
-        raise SecurityBroken(why="its challenge is our own")
+        raise SecurityBroken(why=Security.OWN_CHALLENGE)
     if not MIN_CHALLENGE <= len(meter) <= MAX_CHALLENGE:
-        raise SecurityBroken(why="its challenge has not 8 to 64 octets")
+        raise SecurityBroken(why=Security.CHALLENGE)
 
 
 def _aes(secret: bytes, challenge: bytes) -> bytes:
@@ -266,7 +272,7 @@ class Handshake:
         else:
             right = hmac.compare_digest(self._digest(of_client=False), answer)
         if not right:
-            raise SecurityBroken(why="it does not prove that it knows the secret")
+            raise SecurityBroken(why=Security.NO_PROOF)
 
     def _digest(self, *, of_client: bool) -> bytes:
         """The digest f of the challenge that `of_client` answers."""
@@ -276,6 +282,6 @@ class Handshake:
             return _DIGESTS[credentials.mechanism](credentials.secret, asked)
         client, meter = credentials.system_title or b"", self._meter_title
         if meter is None:
-            raise SecurityBroken(why="the meter did not name its system title")
+            raise SecurityBroken(why=Security.NO_TITLE)
         titles = client + meter if of_client else meter + client
         return hashlib.sha256(credentials.secret + titles + asked + other).digest()

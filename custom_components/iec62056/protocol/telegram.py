@@ -4,14 +4,15 @@ Here: undoing the ways people and programs write down what a meter sent. Pure.
 Never here: lines, time, files. A line knows what came when; here only the characters tell.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
 import re
 from typing import NamedTuple
 
 from . import obis
 from .ascii import checks, messages
-from .ascii.datasets import Parser
+from .ascii.datasets import parse
 from .errors import TelegramError
 from .model import (
     MODE_B_SPEEDS,
@@ -28,6 +29,9 @@ from .registers import as_sent, registers
 
 MAX_FILE = 4 * 1024 * 1024
 
+# In all the patterns below, what one attempt has looked through in vain is not looked through by the next: a few
+# megabytes of mere beginnings would not come to an end.
+
 _CONTROLS = {
     b"SOH": b"\x01",
     b"STX": b"\x02",
@@ -42,8 +46,8 @@ _CONTROLS = {
 _SIGNS = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
 
 # A dump as xxd writes it (one blank between groups), as hexdump and loggers do, or bare digits.
-_XXD = re.compile(rb"[0-9A-Fa-f]{4,8}:((?: [0-9A-Fa-f]{2,4})+)(?:  .*)?")
-_DUMP = re.compile(rb"(?:[0-9A-Fa-f]{6,8}[ \t]+)?((?:(?:0x)?[0-9A-Fa-f]{2}[ ,\t]*)+)(?:\|.*)?")
+_XXD = re.compile(rb"[0-9A-Fa-f]{4,8}:((?: [0-9A-Fa-f]{2,4})++)(?:  .*)?")
+_DUMP = re.compile(rb"(?:[0-9A-Fa-f]{6,8}[ \t]+)?((?:(?:0x)?[0-9A-Fa-f]{2}[ ,\t]*+)++)(?:\|.*)?")
 _DIGITS = re.compile(rb"0x|[ ,\t]")
 
 _NAMES = b"|".join(name for name in _CONTROLS if len(name) == 3)
@@ -58,23 +62,26 @@ _LITERALS = re.compile(rb"(['\"])[ \t]*\r?\n[ \t]*b?\1")
 # Manuals print control characters as words between blanks, and tables in documents the command before its answer.
 _WORDS = re.compile(rb"(?:^|(?<= ))(SOH|STX|ETX|EOT|ACK|NAK)(?: |$)", re.MULTILINE)
 _ANSWER_IN_TABLE = re.compile(rb"^[^`\n]*`[^`\n]*`[^\n]*`([^`\n]+)`[^`\n]*$", re.MULTILINE)
-_REMARK = re.compile(rb"[ \t]{2,}# .*")
+_REMARK = re.compile(rb"(?<![ \t])[ \t]{2,}+# .*")
+_ODD_ONES = bytes(code for code in range(256) if code.bit_count() % 2)
 
 _CONTROL = re.compile(rb"[\x01-\x06\x15]")
 _REQUEST = re.compile(rb"/\?[^!\r\n]{0,40}![ \t]*(?:\r?\n)?")
-_COMMAND = re.compile(rb"\x01([PWREB])[0-9] ?(?:\x02([^\x03\x04]*))?[\x03\x04].?", re.DOTALL)
-_ASKED = re.compile(rb"([^()\s]+)\(")
+_COMMAND = re.compile(rb"\x01([PWREB])[0-9] ?(?:\x02([^\x01-\x04]*+))?[\x03\x04].?", re.DOTALL)
+_ADDRESS = re.compile(rb"(?<![^\x00-\x20()\x7f-\xff])([^\x00-\x20()\x7f-\xff]++)\(")
 _FRAME = re.compile(rb"\x02([^\x03]*)(?:(\x03)(.?)|\Z)", re.DOTALL)
 _CRC = re.compile(rb"(/[^/!]{0,16384}?[\r\n]!)([0-9A-Fa-f]{3,4})[ \t]*(?:[\r\n]|\Z)")
 _NAMED = re.compile(rb"/[^\r\n'\"()/]{4,%d}" % messages.MAX_IDENTIFICATION)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+# Lines up to one with a "!", or as many as are parsed at once.
+_BLOCK = re.compile(rb"[^!]{0,65536}+[^\r\n]*+[\r\n]*+")
 
 _SPEEDS = frozenset((*MODE_B_SPEEDS, *"0123456789"))
 
 # Programs that print what they understood, not what came: openHAB, vzlogger.
 _RETOLD = re.compile(
-    rb"DataSet: (?P<a>[^;\r\n]+);(?P<v>[^;\r\n]*);(?P<u>[^;\r\n]*)"
-    rb"|OBIS code=(?P<b>[^,\r\n]+), value=(?P<w>[^,\r\n]*), unit=(?P<x>[^)\r\n]*)"
+    rb"DataSet: (?P<a>[^;\r\n]{1,64}+);(?P<v>[^;\r\n]*);(?P<u>[^;\r\n]*)"
+    rb"|OBIS code=(?P<b>[^,\r\n]{1,64}+), value=(?P<w>[^,\r\n]*), unit=(?P<x>[^)\r\n]*)"
 )
 
 
@@ -122,7 +129,7 @@ def explain(data: bytes, name: str, received: datetime) -> Reading:
 def characters(data: bytes) -> tuple[bytes, ParitySeen]:
     """The characters out of any way to write them down, bit 7 removed where it is parity; and what bit 7 carried."""
     data = _from_dump(data) or data
-    if any(code & 0x80 for code in data) and _share(data, _is_even) > 0.9:
+    if not data.isascii() and len(data.translate(None, _ODD_ONES)) > 0.9 * len(data):
         return bytes(code & 0x7F for code in data), ParitySeen.EVEN
     if _ESCAPED.search(data):
         data = _OWN_LINE_END.sub(rb"\1", _LITERALS.sub(b"", data))
@@ -131,14 +138,6 @@ def characters(data: bytes) -> tuple[bytes, ParitySeen]:
         data = _WORDS.sub(lambda word: _CONTROLS[word[1]], data)
     data = _ANSWER_IN_TABLE.sub(rb"\1", data)
     return _REMARK.sub(b"", data), ParitySeen.UNKNOWN
-
-
-def _is_even(code: int) -> bool:
-    return code.bit_count() % 2 == 0
-
-
-def _share(data: bytes, test: Callable[[int], bool]) -> float:
-    return sum(map(test, data)) / len(data)
 
 
 def _from_dump(data: bytes) -> bytes | None:
@@ -167,19 +166,20 @@ def _identification(stream: bytes) -> Identification | None:
 
     Slashes stand in units and prose too: a name begins its line, or its line has no data and its speed is one.
     """
-    for found in _NAMED.finditer(stream):
-        start = found.start()
-        line_start = max(stream.rfind(end, 0, start) for end in (b"\n", b"\r")) + 1
-        before = stream[line_start:start]
-        # A backslash at the end is a document's line break.
-        identification = messages.identification(found[0].removesuffix(b"\\"))
-        if identification is None:
-            continue
-        if not before.strip(b" \t\x00\x7f") or before[-1:] in b"'\"\x03":
-            return identification
-        speed = identification.speed_character
-        if b"(" not in before and identification.flag.isalpha() and speed in _SPEEDS:
-            return identification
+    for line in _LINE_END.split(stream):
+        begins = len(line) - len(line.lstrip(b" \t\x00\x7f"))
+        before_data = line.partition(b"(")[0]
+        for found in _NAMED.finditer(line):
+            start = found.start()
+            # A backslash at the end is a document's line break.
+            identification = messages.identification(found[0].removesuffix(b"\\"))
+            if identification is None:
+                continue
+            if start == begins or line[start - 1 : start] in (b"'", b'"', messages.ETX):
+                return identification
+            speed = identification.speed_character
+            if start < len(before_data) and identification.flag.isalpha() and speed in _SPEEDS:
+                return identification
     return None
 
 
@@ -191,7 +191,7 @@ def _without_commands(stream: bytes) -> tuple[bytes, list[_Asked]]:
     for command in _COMMAND.finditer(stream):
         kept += stream[end : command.start()] + b"\n"
         end = command.end()
-        addresses = _ASKED.findall(command[2] or b"") if command[1] == b"R" else []
+        addresses = _ADDRESS.findall(command[2] or b"") if command[1] == b"R" else []
         asked.append(_Asked(len(kept), [address.decode("latin-1") for address in addresses]))
     return bytes(kept + stream[end:]), asked
 
@@ -202,27 +202,30 @@ def _datasets(stream: bytes, asked: list[_Asked]) -> tuple[list[DataSet], list[s
     unparsed: list[str] = []
     outside = bytearray()
     end = 0
+    to_come = deque(asked)
     for frame in _FRAME.finditer(stream):
         outside += stream[end : frame.start()] + b"\n"
-        before = [ask for ask in asked if end <= ask.at <= frame.start()]
+        addresses: list[str] = []
+        while to_come and to_come[0].at <= frame.start():
+            ask = to_come.popleft()
+            if ask.at >= end:
+                addresses = ask.addresses
         end = frame.end()
-        sets: list[DataSet] = []
-        _parse(frame[1], sets, unparsed)
-        _give_address(sets, before[-1].addresses if before else [], unparsed)
+        sets = _parse(frame[1], unparsed)
+        _give_address(sets, addresses, unparsed)
         framed += sets
     outside += stream[end:]
-    others: list[DataSet] = []
-    _parse(_RETOLD.sub(_as_data_set, bytes(outside)), others, unparsed)
+    others = _parse(_RETOLD.sub(_as_data_set, bytes(outside)), unparsed)
     if not framed:
         return others, unparsed
-    known = set(framed)
+    known, sent = set(framed), set(_ADDRESS.findall(outside))
     return framed + [
         other
         for other in others
         if other not in known
         and other.address is not None
         and obis.parse(other.address)
-        and f"{other.address}(".encode("latin-1") in outside
+        and other.address.encode("latin-1") in sent
     ], unparsed
 
 
@@ -255,18 +258,14 @@ def _as_data_set(found: re.Match[bytes]) -> bytes:
     return b"\n%b(%b%b)\n" % (address, value, b"*" + unit if unit else b"")
 
 
-def _parse(text: bytes, datasets: list[DataSet], unparsed: list[str]) -> None:
+def _parse(text: bytes, unparsed: list[str]) -> list[DataSet]:
     """Parse block after block: a stored stream may hold many telegrams, each with its own end."""
-    parser = Parser()
-    for line in _LINE_END.split(text):
-        parser.feed(line + b"\n")
-        if parser.ended:
-            datasets += parser.datasets
-            unparsed += parser.unparsed
-            parser = Parser()
-    parser.finish()
-    datasets += parser.datasets
-    unparsed += parser.unparsed
+    datasets: list[DataSet] = []
+    for block in _BLOCK.findall(text):
+        found, left = parse(block)
+        datasets += found
+        unparsed += left
+    return datasets
 
 
 def _checks(stream: bytes) -> Iterator[frozenset[CheckKind]]:

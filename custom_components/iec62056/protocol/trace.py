@@ -18,6 +18,9 @@ RUN_LIMIT = 4096
 # Shorter than any pause of the protocol but the 20 ms reaction, longer than two characters at 300 Bd.
 RUN_GAP = 0.1
 
+# For `bytes.translate`: characters without their parity bit.
+CLEAR_BIT_7 = bytes(value & 0x7F for value in range(256))
+
 # What stands in a record for each character that is a secret, or may be one; with even parity.
 _HIDDEN = 0xAA
 # These frame a message, and tell nothing of what is in it. After the last two comes the check, which does.
@@ -29,7 +32,6 @@ _ENOUGH = 4
 
 _ODD_ONES = bytes(value for value in range(256) if value.bit_count() % 2)
 _BIT_7 = bytes(range(128, 256))
-_CLEAR_BIT_7 = bytes(value & 0x7F for value in range(256))
 # Bit 7 is set by even parity exactly on these.
 _MUST = bytes(value for value in range(256) if (value & 0x7F).bit_count() % 2)
 
@@ -180,7 +182,7 @@ class Trace:
         command = 0
         if direction is Direction.SENT:
             self._secret, self._last = secret, 0
-            text = data.translate(_CLEAR_BIT_7)
+            text = data.translate(CLEAR_BIT_7)
             # A message of another form may have any byte anywhere.
             self._framing = _FRAMING if text.startswith(_SOH) else b""
             command = text.find(_STX) + 1 if self._framing else 0

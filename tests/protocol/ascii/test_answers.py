@@ -7,9 +7,11 @@ from custom_components.iec62056.protocol.ascii.answers import register
 from custom_components.iec62056.protocol.ascii.commands import wish
 from custom_components.iec62056.protocol.dialects import STANDARD, Dialect, dialect
 from custom_components.iec62056.protocol.model import Identification, Medium, Value
+from custom_components.iec62056.protocol.p2 import Login
 
 LISTS = Dialect(lists=True)
 NEVA = Dialect(lists=True, hexadecimal=True)
+LIS200 = Dialect(objects=True)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,9 @@ NEVA = Dialect(lists=True, hexadecimal=True)
         ("0F0880FF", b"0F0880FF(46.24,31.14,15.10)", NEVA, ["46.24", "31.14", "15.10"]),
         ("030880FF", b"(01)", NEVA, ["01"]),
         ("C.90", b"C.90()", STANDARD, [""]),
+        ("2:302.0", b"7-2:302.2(260.63*m3)", LIS200, [("260.63", "m3")]),
+        ("6:310_1.0", b"6:310_1.0(7.5*C)", LIS200, [("7.5", "C")]),
+        ("3:171.0", b"3:171.0(0)", LIS200, ["0"]),
     ],
 )
 def test_forms(
@@ -64,6 +69,11 @@ def test_another_register_is_none(block: bytes) -> None:
     assert register(block, wish("1.8.0", "R"), STANDARD, Medium.ELECTRICITY) is None
 
 
+@pytest.mark.parametrize("block", [b"3:302.0(1)", b"2:300.0(1)", b"2:3020.0(1)", b"7-2:302_1.0(1)"])
+def test_another_object_is_none(block: bytes) -> None:
+    assert register(block, wish("2:302.0", "R"), LIS200, Medium.GAS) is None
+
+
 def test_other_register_behind_it_is_left_out() -> None:
     found = register(b"1.8.0(1)2.8.0(2)(3)", wish("1.8.0", "R"), STANDARD, Medium.ELECTRICITY)
     assert found is not None
@@ -79,6 +89,10 @@ def test_dialects_by_make_and_model() -> None:
     assert _named("Ekt", "CE301v12").lists
     assert _named("SIE", "TD3511").table == "F001"
     assert _named("SIE", "2WR5") == STANDARD == _named("XYZ", "")
+    assert _named("EMR", "CE3076.10") == _named("EKT", "CE301v12")
+    assert _named("Els", "EK270").login is Login.CUSTOMER_LOCK
+    # Electricity meters of the same maker.
+    assert _named("ELS", "AS1440") == STANDARD
 
 
 def test_clock_keeps_its_form() -> None:

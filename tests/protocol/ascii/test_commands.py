@@ -7,6 +7,7 @@ from custom_components.iec62056.protocol.ascii import commands
 from custom_components.iec62056.protocol.ascii.commands import Wish
 from custom_components.iec62056.protocol.errors import BadField
 from custom_components.iec62056.protocol.model import CheckKind
+from custom_components.iec62056.protocol.p2 import Login
 
 XOR = CheckKind.XOR
 
@@ -76,6 +77,26 @@ def test_reading_with_and_without_brackets() -> None:
     assert b"P.01(;)" in commands.reading(operand, "R5", brackets=False, check=XOR)
 
 
+def test_several_in_rows_as_in_the_manual_of_satec() -> None:
+    two = [commands.wish(code, "R") for code in ("0.9.1", "0.9.2")]
+    encoded = commands.reading_together(two, "R1", check=CheckKind.SUM)
+    assert encoded == b"\x01R1\x020.9.1()\r\n0.9.2()\x03."
+    assert commands.decode(encoded) == ("R1", "0.9.1")
+
+
+@pytest.mark.parametrize(
+    ("login", "encoded"),
+    [
+        (Login.PLAIN, b"\x01P1\x02(4711)\x03"),
+        (Login.RESULT, b"\x01P2\x02(4711)\x03"),
+        (Login.SUPPLIER_LOCK, b"\x01W1\x023:171.0(4711)\x03"),
+        (Login.CUSTOMER_LOCK, b"\x01W1\x024:171.0(4711)\x03"),
+    ],
+)
+def test_proof(login: Login, encoded: bytes) -> None:
+    assert commands.proving(login, "4711", check=XOR)[:-1] == encoded
+
+
 def test_write_with_the_password_behind_it() -> None:
     parts = commands.wish("0.9.2", "W")
     signed = commands.writing(parts, "W5", "310517", password="00000000", check=XOR)
@@ -90,6 +111,12 @@ def test_write_with_the_password_behind_it() -> None:
         (b"\x01R2\x02F001\x03\x16", ("R2", "F001")),
         (b"\x01W3\x02A(1)\x04a", ("W3", "A")),
         (b"\x01W1\x02A(1)B(2)\x03a", None),
+        (b"\x01W1\x02A(1)\r\nB(2)\x03a", None),
+        (b"\x01W1\x02A()\r\nB()\x03a", None),
+        (b"\x01E2\x02A()\r\nB()\x03a", None),
+        (b"\x01R1\x02A()\r\nB()\x03a\x01W1\x02A()\x03a", None),
+        (b"\x01R1\x02A()\r\n\x01W1\x02B()\x03a", None),
+        (b"\x01R1\x02A()\r\nB()\x03a", ("R1", "A")),
         (b"\x01W1\x02A(1)\x03a\x01W1\x02B(2)\x03a", None),
         (b"\x06051\r\n", None),
         (b"", None),

@@ -1,8 +1,6 @@
 """Data sets: the grammar, what real meters make of it, and what damage may and may not cost."""
 
 from collections.abc import Iterable
-import sys
-from types import FrameType
 
 from hypothesis import example, given, strategies as st
 import pytest
@@ -11,6 +9,7 @@ from custom_components.iec62056.protocol.ascii import datasets
 from custom_components.iec62056.protocol.ascii.datasets import Parser, parse
 from custom_components.iec62056.protocol.model import DataSet, Value
 from custom_components.iec62056.protocol.values import split_unit
+from tests.protocol.counted import calls
 
 
 def one(address: str | None, *values: str | tuple[str, str]) -> DataSet:
@@ -159,6 +158,12 @@ def test_nothing_is_taken_after_the_end(end: str) -> None:
     assert parser.datasets == [one("1.8.0", ("5", "kWh"))]
     assert parser.unparsed == []
     assert parser.ended
+
+
+def test_a_long_line_behind_the_end_is_not_taken() -> None:
+    sets, unparsed = parse(b"1.8.0(5*kWh)\r\n!\r\n" + b"2.8.0(6*kWh)" * 1000)
+    assert sets == [one("1.8.0", ("5", "kWh"))]
+    assert unparsed == []
 
 
 def test_the_echo_of_a_request_ends_nothing() -> None:
@@ -320,6 +325,21 @@ def test_the_way_for_clean_lines_finds_what_the_careful_one_finds(line: str) -> 
     assert parse(single + b"\r\n") == parse(single)
 
 
+@given(st.lists(st.tuples(PIECES | LINES, st.integers(1, 200)), max_size=6), st.integers(1, 900))
+@example([("1.8.0(5)", 80), ("!", 1), ("2.8.0(6)", 80)], 64)
+@example([("a(b)", 200), ("c)", 1), ("(d\x00)", 90), ("e(f)", 90)], 64)
+@example([("0.2.2(a)!(a)", 60), ("/1(5)", 60)], 64)
+def test_a_long_line_is_the_same_at_once_and_bit_by_bit(
+    parts: list[tuple[str, int]], size: int
+) -> None:
+    whole = "".join(part * count for part, count in parts).encode("latin-1")
+    parser = Parser()
+    for start in range(0, len(whole), size):
+        parser.feed(whole[start : start + size])
+    parser.finish()
+    assert (parser.datasets, parser.unparsed) == parse(whole)
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_taken(block: bytes) -> None:
     sets, unparsed = parse(block)
@@ -366,24 +386,11 @@ def test_what_is_well_formed_is_read_back(lines: list[list[DataSet]], end: str) 
     assert found(block) == [dataset for line in lines for dataset in line]
 
 
-def calls(runs: Iterable[bytes]) -> int:
-    """How many functions are called, in Python and in C, until these runs are parsed."""
-    count = 0
-
-    def step(_frame: FrameType, _event: str, _argument: object) -> None:
-        nonlocal count
-        count += 1
-
+def steps(runs: Iterable[bytes]) -> list[int]:
+    """How many functions are called for each of these runs, and at the end."""
     parser = Parser()
-    before = sys.getprofile()
-    sys.setprofile(step)
-    try:
-        for run in runs:
-            parser.feed(run)
-        parser.finish()
-    finally:
-        sys.setprofile(before)
-    return count
+    counts = [calls(lambda run=run: parser.feed(run)) for run in runs]  # type: ignore[misc]
+    return [*counts, calls(parser.finish)]
 
 
 HOSTILE = [
@@ -413,11 +420,20 @@ HOSTILE = [
 @pytest.mark.parametrize("part", HOSTILE)
 def test_steps_grow_with_the_size_alone(part: bytes) -> None:
     repeat = 40_000 // len(part)
-    assert calls([part * 2 * repeat]) <= 2 * calls([part * repeat]) + 100
+    assert sum(steps([part * 2 * repeat])) <= 2 * sum(steps([part * repeat])) + 100
 
 
 def test_single_characters_cost_the_same_each() -> None:
-    assert calls([b"x"] * 16_000) <= 2 * calls([b"x"] * 8_000) + 100
+    assert sum(steps([b"x"] * 16_000)) <= 2 * sum(steps([b"x"] * 8_000)) + 100
+
+
+@pytest.mark.parametrize("part", [b"(a)", b"a(a)", b"a b(a)", b"(0.125)", b"(5*C&5*C)"])
+def test_a_long_line_is_understood_while_it_comes(part: bytes) -> None:
+    """What its end takes is done at a stretch: no more than for the characters that came last."""
+    run = 1024 // len(part) * part
+    line = [run] * (datasets.MAX_LINE // len(run))
+    *before, last, _ = steps([*line, b"\r\n"])
+    assert last <= 2 * max(before[1:])
 
 
 @pytest.mark.parametrize("part", HOSTILE)

@@ -65,6 +65,25 @@ def test_check_that_looks_like_a_control_character() -> None:
     assert found == set(b"\x01\x02\x03\x04\x06\x15")
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 1000])
+def test_own_command_is_passed_over(pieces: int) -> None:
+    own = framed(b"\x01", b"P1\x02(4711)")
+    damaged = own.replace(b"4", b"\x7f")
+    for echo in (own, damaged, own + damaged):
+        answer = framed(b"\x02", b"(1)")
+        assert heard(echo + b"\x06", pieces).kind is Kind.ACK
+        assert heard(echo + answer, pieces) == heard(answer, pieces)
+        assert heard(echo, pieces) == DAMAGED
+    receiver = FrameReceiver()
+    receiver.feed(own + own)
+    assert receiver.echoes == 2
+    assert receiver.frame is None
+
+
+def test_many_own_commands_are_passed_over_one_by_one() -> None:
+    assert heard(b"\x01W\x03W" * 16000 + b"\x06", 1).kind is Kind.ACK
+
+
 def test_operand_without_brackets_or_data_set() -> None:
     assert operand(b"") == ""
     assert operand(b"()") == ""

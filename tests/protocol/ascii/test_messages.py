@@ -71,7 +71,6 @@ def test_command(frame: bytes, sent: bytes) -> None:
 def test_command_with_unit_and_several_values() -> None:
     frame = messages.command("W5", "0.9.2", [Value("310516"), Value("1.5", "kW")])
     assert frame[:-1] == b"\x01W5\x020.9.2(310516)(1.5*kW)\x03"
-    assert messages.command("W3", "0.9.2", [Value("1")], more=True)[-2:-1] == b"\x04"
 
 
 @pytest.mark.parametrize(
@@ -130,13 +129,12 @@ def test_one_option_select_is_one_message(z: str, y: str, v: str) -> None:
     _ANY,
     st.lists(st.builds(Value, _ANY, st.none() | _ANY), max_size=3),
     st.sampled_from(CheckKind),
-    st.booleans(),
 )
 def test_one_command_is_one_frame(
-    code: str, address: str, values: list[Value], check: CheckKind, more: bool
+    code: str, address: str, values: list[Value], check: CheckKind
 ) -> None:
     try:
-        sent = messages.command(code, address, values, check=check, more=more)
+        sent = messages.command(code, address, values, check=check)
     except BadField:
         return
     # The check character may have any value; before it every control character stands once, at its place.
@@ -144,7 +142,7 @@ def test_one_command_is_one_frame(
     assert sent.isascii()
     assert body.startswith(b"\x01" + code.encode("ascii"))
     controls = [character for character in body if character < 0x20]
-    assert controls in ([1, 2, 4 if more else 3], [1, 4 if more else 3])
+    assert controls in ([1, 2, 3], [1, 3])
     assert body[-1] == controls[-1]
     assert not set(b"/!") & set(body)
 
@@ -256,19 +254,6 @@ def test_crc_without_leading_zero() -> None:
 )
 def test_error_message(block: bytes, text: str | None) -> None:
     assert messages.error_message(block) == text
-
-
-def test_answers_with_partial_blocks() -> None:
-    last = messages.answer(b"\x021.8.0(1)\x03" + bytes([0x1A ^ 0x40]))
-    assert last is not None
-    assert (last.block, last.more) == (b"1.8.0(1)", False)
-    part = b"P.01(1)\x04"
-    more = messages.answer(b"\x02" + part + bytes([messages.check_character(part, CheckKind.XOR)]))
-    assert more is not None
-    assert (more.block, more.more) == (b"P.01(1)", True)
-    assert CheckKind.XOR in more.fits
-    assert messages.answer(b"\x021.8.0(1)") is None
-    assert messages.answer(b"\x06") is None
 
 
 def test_break_whatever_its_check() -> None:

@@ -34,6 +34,8 @@ from custom_components.iec62056.protocol.errors import (
         (b"ER(08)", "ER(08)"),
         (b"(#0018)", "#0018"),
         (b"(#ERR00001)", "#ERR00001"),
+        (b"(ERRDAT)", "ERRDAT"),
+        (b"(ER access denied)", "ER access denied"),
         (b"(00000000)", None),
         (b"1.8.0(000123.4*kWh)", None),
         (b"F.F(00000000)", None),

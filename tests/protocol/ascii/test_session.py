@@ -66,6 +66,16 @@ def _addresses(reading: Reading) -> list[str]:
 WANTED = [line.split("(")[0] for line in LINES]
 
 
+@pytest.mark.parametrize("grace", [0.05, 2.1, 5.0])
+async def test_name_that_ends_with_cr_alone_is_acknowledged_in_time(grace: float) -> None:
+    """What comes later than 1.5 s is not heard: the meter sends its data at the first speed (Std 6.4.3.6)."""
+    name = NAME_C.removesuffix(b"\n")
+    line = ScriptedLine(_mode_c(name=name), grace=grace)
+    await _read(line)
+    asked, acknowledged = line.sent
+    assert acknowledged.began - (asked.ended + 0.2 + len(name) * 10 / 300) <= 1.1
+
+
 def _limit(*messages: tuple[bytes, int], waits: float) -> float:
     return sum(len(data) * 10 / speed for data, speed in messages) + waits
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.iec62056.protocol.access import NOTHING, Certainty, Level, Permits
+from custom_components.iec62056.protocol.ascii.messages import identification
 from custom_components.iec62056.protocol.binary import BinaryMeter as Reader
 from custom_components.iec62056.protocol.dlms import writing
 from custom_components.iec62056.protocol.dlms.conversation import INACTIVITY, Binary
@@ -17,13 +18,15 @@ from custom_components.iec62056.protocol.errors import (
     AuthenticationRefused,
     ClockUnknown,
     DlmsUnsent,
+    HdlcRefused,
     MeterError,
     NotPermitted,
     PasswordNeeded,
     UnknownRegister,
 )
+from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.security import Mechanism
-from simulator import Kind
+from simulator import Kind, Manners
 from simulator.dlms import BinaryMeter, Thing
 from simulator.dlms.values import octets, u16
 
@@ -143,6 +146,105 @@ async def test_what_is_offered_by_level() -> None:
     assert conversation.level is Level.SECRET
     (answer,) = await conversation.read(["0-0:96.50.1"])
     assert answer.register is not None
+
+
+CODES = ("1.8.0", "1.5.0", "0-0:96.50.1", "8193/1-0:199.8.2", "0-0:96.70.1", "0-0:96.70.2", "9.9.9")
+
+
+async def test_each_register_at_the_lowest_level_that_shows_it() -> None:
+    """The same that the meter's own lists say, and true where a list promises too much."""
+    simulated = keyed()
+    simulated.device.things += [
+        Thing(1, bytes((0, 0, 96, 70, 1, 255)), {2: u16(1)}, readable={2: 2}),
+        Thing(1, bytes((0, 0, 96, 70, 2, 255)), {2: u16(2)}, gives=False),
+    ]
+    line, ring = WiredLine(simulated), keyring(LOW, AES)
+    client = Meter(line, E, keyring=ring)
+    found = {answer.code: answer for answer in await client.survey(CODES)}
+    assert [found[code].level for code in CODES] == [
+        Level.OPEN,
+        Level.OPEN,
+        Level.PASSWORD,
+        Level.PASSWORD,
+        Level.SECRET,
+        Level.SECRET,
+        Level.SECRET,
+    ]
+    assert [code for code in CODES if found[code].register is None] == ["0-0:96.70.2", "9.9.9"]
+    assert isinstance(found["0-0:96.70.2"].refusal, AccessDenied)
+    assert client.refusal is None
+    assert len(line.log.of(Kind.SIGN_ON)) == 3
+    async with client.conversation() as talk:
+        offers = {offer.code: offer.readable for offer in await talk.offered()}
+    for code, answer in found.items():
+        if answer.register is not None and code in offers:
+            assert answer.level == offers[code]
+    # What the public client shows needs no other.
+    (answer,) = await client.survey(["1.8.0"])
+    assert answer.level is Level.OPEN
+    assert len(line.log.of(Kind.SIGN_ON)) == 5
+
+
+@pytest.mark.parametrize("public", [True, False])
+async def test_levels_where_one_way_in_is_closed(public: bool) -> None:
+    """Each of the others is told; the password that is wrong is sent once."""
+    simulated = keyed()
+    if not public:
+        del simulated.device.logins[16]
+    wrong = replace(LOW, credentials=replace(LOW.credentials, secret=b"87654321"))
+    client = Meter(WiredLine(simulated), E, keyring=keyring(wrong, AES))
+    for _ in range(2):
+        answers = await client.survey(["1.8.0", "0-0:96.50.1"])
+        levels = [answer.level for answer in answers if answer.register is not None]
+        assert levels == [Level.OPEN if public else Level.SECRET, Level.SECRET]
+        assert client.refusal is not None
+    assert simulated.device.log == ["wrong password"]
+
+
+async def test_levels_of_a_meter_that_lets_nobody_in() -> None:
+    simulated = keyed()
+    simulated.device.logins = {1: simulated.device.logins[1]}
+    wrong = replace(LOW, credentials=replace(LOW.credentials, secret=b"87654321"))
+    client = Meter(WiredLine(simulated), E, keyring=keyring(wrong))
+    for _ in range(2):
+        with pytest.raises(AuthenticationRefused):
+            await client.survey(["1.8.0"])
+    assert simulated.device.log == ["wrong password"]
+
+
+async def test_a_refused_login_opens_nothing_and_is_not_sent_again() -> None:
+    """Also where it is the only one, and somebody asks for a conversation by it."""
+    wrong = replace(LOW, credentials=replace(LOW.credentials, secret=b"87654321"))
+    simulated, ring = keyed(), keyring(wrong)
+    ring.logins = (wrong,)
+    line = WiredLine(simulated)
+    for _ in range(3):
+        conversation = Reader(line, E, ring).conversation()
+        with pytest.raises(AuthenticationRefused):
+            await conversation.open()
+        await conversation.close()
+    assert simulated.device.log == ["wrong password"]
+
+
+@pytest.mark.parametrize("meant", [b"/SIM5\\2OTHER", b"/SIM5\\2SIMULATED"])
+async def test_logins_that_are_meant_for_one_meter(meant: bytes) -> None:
+    """Another one is not even asked for a link."""
+    known = identification(meant)
+    assert known is not None
+    simulated = meter(manners=Manners(flag="SIM", model="SIMULATED"))
+    line, ring = WiredLine(simulated), keyring(LOW)
+    ring.meant = known
+    client = Meter(line, E, keyring=ring)
+    if meant.endswith(b"OTHER"):
+        with pytest.raises(HdlcRefused):
+            await client.read_all()
+        assert LOW not in ring.tried
+        assert not any(LOW.credentials.secret in written for written in line.written)
+        assert simulated.station.turns == 0
+    else:
+        await client.read_all()
+        assert LOW in ring.proven
+    assert not line.binary
 
 
 # Changing.

@@ -174,14 +174,13 @@ def test_one_entry_whole() -> None:
     (entry,) = object_list(array(profile))
     assert (entry.class_id, entry.version, entry.name) == (7, 1, LogicalName(1, 0, 99, 1, 0))
     assert entry.attributes == {2: AttributeAccess(Rights.READ, frozenset((1, 2)))}
-    assert not entry.of_maker
 
 
 def test_manufacturer_attributes_and_classes() -> None:
     (entry,) = object_list(
         array(listed(8192, bytes((0, 128, 200, 0, 0, 255)), [attribute(-3, 1)], []))
     )
-    assert entry.of_maker
+    assert entry.class_id == 8192
     assert entry.readable(-3)
 
 
@@ -208,6 +207,19 @@ def test_an_entry_without_rights() -> None:
 def test_what_is_no_object_list(data: Data) -> None:
     with pytest.raises(DlmsMalformed):
         object_list(data)
+
+
+def test_one_odd_entry_is_left_out() -> None:
+    good = listed(3, IMPORT, [attribute(2, 1)], [])
+    odd = listed(3, b"short", [attribute(2, 1)], [])
+    wrong = listed(3, IMPORT, [structure(integer(2), integer(-1), NULL)], [])
+    (entry,) = object_list(array(odd, NULL, good, wrong))
+    assert entry.readable(2)
+
+
+def test_rights_without_selectors() -> None:
+    (entry,) = object_list(array(listed(3, IMPORT, [structure(integer(2), enum(1))], [])))
+    assert entry.attributes == {2: AttributeAccess(Rights.READ)}
 
 
 # Profiles.

@@ -14,7 +14,6 @@ from custom_components.iec62056.protocol.dlms.descriptors import (
     Item,
     LogicalName,
     Member,
-    by_entry,
     by_range,
     capture_object,
 )
@@ -54,7 +53,6 @@ def long(number: int) -> Data:
 
 def test_invoke_ids_count_modulo_sixteen() -> None:
     assert [exchange.invoke_octet(number) for number in (1, 15, 16)] == [0xC1, 0xCF, 0xC0]
-    assert exchange.invoke_octet(1, priority=False) == 0x41
 
 
 # GET.
@@ -191,7 +189,8 @@ def test_answers_to_something_else(answer: str) -> None:
     ("answer", "error", "why"),
     [
         ("D80102", ServiceRefused, "not supported"),
-        ("D80202", ServiceRefused, "unknown"),
+        ("D80104", ServiceRefused, "too long"),
+        ("D80203", ServiceRefused, "unknown"),
         ("D80105", AuthenticationRefused, "decipher"),
         ("D8010600000010", ServiceRefused, "counter"),
         ("D80106", ServiceRefused, "counter"),
@@ -225,25 +224,14 @@ def test_objects_there_are_none_of(member: Member) -> None:
 # Selective access.
 
 
-def test_by_entry() -> None:
-    reading = get(Item(PROFILE, by_entry(1, 3)))
-    assert reading.request == octets(
-        "C001C1 0007 0100630100FF 02 01 02 0204 0600000001 0600000003 120001 120000"
-    )
-
-
 def test_by_range() -> None:
     first, last = (
         octet_string(bytes.fromhex(f"07E90B{day}FF00000000FFC400")) for day in ("15", "16")
     )
-    access = by_range(capture_object(CLOCK), first, last, [capture_object(IMPORT)])
-    clock, column = (
-        f"0204 12{number} 0906 {name} 0F02 120000"
-        for number, name in (("0008", "0000010000FF"), ("0003", "0100010800FF"))
-    )
+    access = by_range(capture_object(CLOCK), first, last)
     assert get(Item(PROFILE, access)).request == octets(
-        f"C001C1 0007 0100630100FF 02 01 01 0204 {clock}"
-        f"090C 07E90B15FF00000000FFC400 090C 07E90B16FF00000000FFC400 0101 {column}"
+        "C001C1 0007 0100630100FF 02 01 01 0204 0204 120008 0906 0000010000FF 0F02 120000"
+        "090C 07E90B15FF00000000FFC400 090C 07E90B16FF00000000FFC400 0100"
     )
 
 
@@ -262,19 +250,6 @@ def test_set(code: str, result: AccessResult) -> None:
     assert setting.request == octets(f"C101C1 {DESCRIPTOR} 00 1105")
     setting.answer(octets(f"C501C1 {code}"))
     assert (pending(setting), setting.results) == (None, (result,))
-
-
-def test_set_with_list() -> None:
-    setting = exchange.set_values(
-        [(Item(IMPORT), Data(Tag.UNSIGNED, 5)), (Item(CLOCK), Data(Tag.ENUM, 1))],
-        INVOKE,
-        limit=LIMIT,
-    )
-    assert setting.request == octets(
-        f"C104C1 02 {DESCRIPTOR} 00 0008 0000010000FF 02 00 02 1105 1601"
-    )
-    setting.answer(octets("C505C1 02 00 03"))
-    assert setting.results == (AccessResult.SUCCESS, AccessResult.READ_WRITE_DENIED)
 
 
 def drive(sending: Exchange, acknowledge: Callable[[int], bytes]) -> list[bytes]:
@@ -337,10 +312,6 @@ def test_what_the_meter_cannot_take(limit: int, blocks: bool) -> None:
         set_value(VALUE, limit, blocks=blocks)
     with pytest.raises(DlmsUnsent):
         exchange.act(RESET, VALUE, INVOKE, limit=limit, blocks=blocks)
-    with pytest.raises(DlmsUnsent):
-        exchange.set_values([(Item(IMPORT), VALUE)] * 2, INVOKE, limit=limit)
-    with pytest.raises(DlmsUnsent):
-        exchange.act_all([(RESET, VALUE)] * 2, INVOKE, limit=limit)
 
 
 # ACTION.
@@ -369,13 +340,6 @@ def test_action(answer: str, result: object) -> None:
 
 def test_action_with_parameters() -> None:
     assert act(Data(Tag.INTEGER, 0)).request == octets("C301C1 0003 0100010800FF 01 01 0F00")
-
-
-def test_action_with_list() -> None:
-    acting = exchange.act_all([(RESET, Data(Tag.INTEGER, 0))] * 2, INVOKE, limit=LIMIT)
-    assert acting.request == octets("C303C1 02" + "0003 0100010800FF 01" * 2 + "02 0F00 0F00")
-    acting.answer(octets("C703C1 02 00 00 03 00"))
-    assert acting.results == (AccessResult.SUCCESS, AccessResult.READ_WRITE_DENIED)
 
 
 def test_action_in_blocks_both_ways() -> None:

@@ -363,6 +363,26 @@ def test_a_meter_called_by_the_all_station_address_answers_with_its_own() -> Non
     assert link.receive(frame(0x73, source=b"\x00\x02\x0c\xc5")) == [Connected(Parameters())]
 
 
+def test_a_meter_called_by_its_logical_address_alone_answers_with_both() -> None:
+    link = Connection(Address(16), Address(1), None)
+    link.connect()
+    for foreign in (
+        frame(0x73, source=b"\x04\x23"),
+        frame(0x73, source=b"\x00\x04\x0c\xc5"),
+        frame(0x73, to=b"\x23"),
+    ):
+        assert link.receive(foreign) == []
+    assert link.receive(frame(0x73)) == [Connected(Parameters())]
+
+
+def test_a_meter_called_by_both_addresses_answers_with_both() -> None:
+    link = connection()
+    link.connect()
+    for foreign in (frame(0x73, source=b"\x03"), frame(0x73, source=b"\x02\x25")):
+        assert link.receive(foreign) == []
+    assert link.receive(frame(0x73)) == [Connected(Parameters())]
+
+
 def test_reflected_frames_are_dropped() -> None:
     station = Station(lambda message: message)
     link = connection()
@@ -421,6 +441,26 @@ def test_an_answer_acknowledges_its_request_whatever_it_counts() -> None:
     link.send(b"\xc0")
     (request,) = sent(link)
     assert request.information == b"\xe6\xe6\x00\xc0"
+
+
+@pytest.mark.parametrize("segmented", [False, True])
+def test_an_answer_that_comes_twice_is_not_asked_for_again(segmented: bool) -> None:
+    """Whoever thinks too long is asked by RR, and answers both: what was said behind the first is on its way."""
+    link = linked()
+    link.send(b"\xc0")
+    link.timeout()
+    link.output()
+    late = frame(0x30, LLC + b"a", segmented=segmented)
+    link.receive(late)
+    if not segmented:
+        link.send(b"\xc1")
+    link.output()
+    assert link.receive(late) == []
+    assert link.output() == b""
+    assert link.waiting
+    # Where nothing else comes, it was lost all the same.
+    link.timeout()
+    assert link.output()
 
 
 def test_a_missing_final_bit_costs_one_time_out() -> None:

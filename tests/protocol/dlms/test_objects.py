@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from custom_components.iec62056.protocol.dlms.apdu import AccessResult
+from custom_components.iec62056.protocol.dlms.axdr import decode
 from custom_components.iec62056.protocol.dlms.cosem import (
     AttributeAccess,
     CosemObject,
@@ -38,6 +39,10 @@ def item(class_id: int, name: LogicalName = IMPORT, **rights: Rights) -> CosemOb
         (Data(Tag.FLOAT32, Decimal("12.50")), "12.50"),
         (Data(Tag.FLOAT64, Decimal("1E+3")), "1000"),
         (Data(Tag.VISIBLE_STRING, "ABC\0 "), "ABC"),
+        # Latin-1 where UTF-8 was announced.
+        (decode(b"\x0c\x04Z\xe4hl"), "Zähl"),
+        (decode(b"\x0c\x05Z\xc3\xa4hl"), "Zähl"),
+        (structure(decode(b"\x0c\x02Z\xe4")), "02010C025AE4"),
         (Data(Tag.BIT_STRING, Bits(5, 8)), "00000101"),
         (octet_string(b"31415926"), "31415926"),
         (octet_string(b"\0\0LGZ1\0"), "LGZ1"),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from custom_components.iec62056.protocol.dlms.axdr import decode
 from custom_components.iec62056.protocol.dlms.clock import encode_date_time
 from custom_components.iec62056.protocol.dlms.cosem import Column, ScalerUnit
 from custom_components.iec62056.protocol.dlms.data import NULL, Data, Tag, octet_string
@@ -91,12 +92,12 @@ def test_a_profile_without_a_clock() -> None:
     with pytest.raises(DlmsMalformed):
         profile("x", (IMPORT,), [], {0: WH}, period=QUARTER, zone=BERLIN)
     with pytest.raises(DlmsMalformed):
-        rows_between((IMPORT,), datetime.now(UTC), datetime.now(UTC))
+        rows_between((IMPORT,), datetime.now(UTC), datetime.now(UTC), NULL)
 
 
 def test_a_range_names_the_clock_and_both_ends() -> None:
     first = datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)
-    access = rows_between((STATUS, CLOCK), first, first + timedelta(days=1))
+    access = rows_between((STATUS, CLOCK), first, first + timedelta(days=1), octet_string(b"?"))
     restricting, begin, end, columns = access.parameters.items
     assert access.selector == 1
     assert restricting.items[1].octets == bytes((0, 0, 1, 0, 0, 255))
@@ -120,3 +121,5 @@ def test_events_with_their_meaning() -> None:
     assert (other[0].at, other[0].meanings) == (None, ())
     assert [note.value.text for note in other[0].notes] == ["2", "AB"]
     assert [note.value.text for note in other[1].notes] == ["", ""]
+    latin = events("x", (CLOCK, TEXT), [(NULL, decode(b"\x0c\x01\xe4"))], BERLIN)
+    assert latin[0].notes[0].value.text == "ä"

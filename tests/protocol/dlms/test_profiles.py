@@ -1,6 +1,6 @@
 """Load profile and event logs of a meter of mode E, asked for by range."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import override
 from zoneinfo import ZoneInfo
@@ -93,6 +93,30 @@ async def test_the_rows_of_a_range_in_their_unit() -> None:
         datetime(2026, 7, 5, 8, tzinfo=UTC).time(),
         datetime(2026, 7, 5, 13, tzinfo=UTC).time(),
     ]
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("read", [read_profile, read_events])
+async def test_a_range_has_the_sign_of_the_meters_own_clock(
+    read: Callable[..., Awaitable[object]], inverted: bool
+) -> None:
+    """Where the deviation has the opposite sign (MCS301), the range would be hours off."""
+    shown = encode_date_time(FIRST.astimezone(BERLIN), daylight_saving=True, inverted=inverted)
+    meter = Meter(PROFILE, LOG)
+    meter.table = {
+        (PROFILE, 3): array(CLOCK, IMPORT),
+        (PROFILE, 4): number(900),
+        (PROFILE, 2): array(),
+        (LOG, 3): array(CLOCK, CODE),
+        (LOG, 2): array(),
+        (LogicalName(0, 0, 1, 0, 0), 2): octet_string(shown),
+    }
+    await read(meter, "P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
+    access = meter.asked[-1].access
+    assert access is not None
+    _, begin, end, _ = access.parameters.items
+    deviation = 120 if inverted else -120
+    assert [date_time(one.octets).deviation for one in (begin, end)] == [deviation] * 2
 
 
 @pytest.mark.parametrize("code", ["P.01", "P.02", "P.98"])

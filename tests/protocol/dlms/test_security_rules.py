@@ -23,6 +23,7 @@ from custom_components.iec62056.protocol.security import (
     Mechanism,
 )
 from simulator.dlms import Device, Login as Door, Policy
+from simulator.dlms.values import u32
 
 from ...parts.wired import WiredLine
 from .meters import (
@@ -340,6 +341,19 @@ async def test_a_counter_that_was_stored_is_never_taken_back() -> None:
     line, reader = client(meter(dev), keyring(high(Mechanism.GMAC), disk=disk))
     await reader.read_all()
     assert min(counters(line)) == 9_000
+
+
+async def test_a_counter_that_would_use_the_key_up_is_not_believed() -> None:
+    """A meter, or who speaks for it, that says it has seen nearly all; what was stored does."""
+    dev, disk = secured(), Disk()
+    disk.end = 9_000
+    (thing,) = (thing for thing in dev.things if thing.name[2] == 43)
+    thing.put(2, u32(0xFFFFFE00))
+    line, reader = client(meter(dev), keyring(high(Mechanism.GMAC), disk=disk))
+    await reader.read_all()
+    assert reader.refusal is None
+    assert min(counters(line)) == 9_000
+    assert max(disk.writes) < 10_000
 
 
 async def test_a_meter_that_does_not_say_which_counter_it_waits_for() -> None:

@@ -1,14 +1,17 @@
 """What a person asks of a meter in programming mode, as a code, and the command that carries it.
 
 Here: pure functions between codes (`1.8.0`, `ENMPE(04.22)`, `R5 P.01(2611010000;)`) and encoded commands (Std 6.3.4).
-Never here: what is allowed (`meter`), which command a make understands (`dialects`), answers (`frames`).
+Never here: what is allowed (`gate`), which command a make understands (`dialects`), answers (`frames`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import re
 
 from ..errors import BadField
 from ..model import CheckKind, Value
+from ..p2 import LOCKS, Login, command_of
+from ..reasons import Field
 from . import messages
 
 # A command, an address of 16 characters and a value of 128 between brackets.
@@ -17,7 +20,10 @@ _CODE = re.compile(
     r"(?:(?P<command>[RWE][1-6]) )?(?P<address>[^() ]+)(?:\((?P<operand>[^()]*)\))?"
 ).fullmatch
 _COMMAND = re.compile(
-    rb"\x01([A-Z][0-9])(?:\x02([^(\x03\x04]*)(?:\([^()]*\))*)?[\x03\x04].", re.DOTALL
+    rb"\x01(?P<name>[A-Z][0-9])"
+    rb"(?:\x02(?P<address>[^(\x03\x04]*)(?:\([^()]*\))*(?P<more>(?:\r\n[^()\x00-\x1f]+\(\))*))?"
+    rb"[\x03\x04].",
+    re.DOTALL,
 )
 
 
@@ -39,10 +45,10 @@ def wish(code: str, letter: str) -> Wish:
     """The parts of a code that a command of `letter` (R, W or E) shall carry. Raises BadField."""
     found = _CODE(code) if len(code) <= _MAX_CODE else None
     if found is None:
-        raise BadField(field="code", why="it has not the form of one, as 1.8.0 or R5 1.8.0")
+        raise BadField(field="code", why=Field.CODE)
     command = found["command"]
     if command is not None and not (command[0] == letter and command in messages.COMMANDS):
-        raise BadField(field="code", why=f"its command is none that begins with {letter}")
+        raise BadField(field="code", why=Field.COMMAND)
     parts = Wish(command, found["address"], found["operand"])
     # What cannot be sent is refused here, before anything is said to the meter.
     messages.command(f"{letter}2", parts.address, (Value(parts.operand or ""),))
@@ -56,6 +62,18 @@ def reading(parts: Wish, command: str, *, brackets: bool, check: CheckKind) -> b
     return messages.command(command, parts.address, values, check=check)
 
 
+def reading_together(wishes: Sequence[Wish], command: str, *, check: CheckKind) -> bytes:
+    """The command that reads several registers without operands at once, each in a row of its own (SATEC)."""
+    rows = "\r\n".join(f"{parts.address}()" for parts in wishes)
+    covered = command.encode("ascii") + messages.STX + rows.encode("ascii") + messages.ETX
+    return messages.SOH + covered + bytes([messages.check_character(covered, check)])
+
+
+def proving(login: Login, text: str, *, check: CheckKind) -> bytes:
+    """The command that carries a proof, or opens a lock."""
+    return messages.command(command_of(login), LOCKS.get(login, ""), (Value(text),), check=check)
+
+
 def writing(
     parts: Wish, command: str, value: str, *, password: str | None = None, check: CheckKind
 ) -> bytes:
@@ -65,6 +83,11 @@ def writing(
 
 
 def decode(command: bytes) -> tuple[str, str] | None:
-    """Command and address of an encoded command, None where it is none, or more than one."""
+    """Command and address of an encoded command, None where it is none, or more than one.
+
+    Several registers may only be read at once; the address is the first one's.
+    """
     found = _COMMAND.fullmatch(command)
-    return None if found is None else (found[1].decode(), (found[2] or b"").decode("ascii"))
+    if found is None or (found["more"] and not found["name"].startswith(b"R")):
+        return None
+    return found["name"].decode(), (found["address"] or b"").decode("ascii")

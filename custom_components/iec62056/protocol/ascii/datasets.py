@@ -20,6 +20,8 @@ from ..values import UNIT_ENDS, split_unit
 MAX_LINE = 8192
 # Eighteen minutes at 9600 Bd. Longer load profiles are asked for in parts.
 MAX_BLOCK = 1 << 20
+# So much of a line may wait to be understood: all of a long one at its end would hold whatever else runs.
+MAX_WAITING = 512
 MAX_UNPARSED = 64
 MAX_UNPARSED_LENGTH = 128
 
@@ -80,6 +82,8 @@ class Parser:
         self._room = MAX_BLOCK
         self._held: list[str] = []
         self._held_length = 0
+        self._looked_at = 0
+        self._begun = _Line()
         self._skipping = False
 
     def feed(self, text: bytes) -> None:
@@ -111,25 +115,31 @@ class Parser:
         self.ended = True
 
     def _hold(self, rest: str) -> None:
+        if self.ended:
+            return
         self._held.append(rest)
         self._held_length += len(rest)
         if self._held_length > MAX_LINE:
             self._line("".join(self._held))
             self._hold_nothing()
             self._skipping = True
+        elif self._held_length - self._looked_at > MAX_WAITING:
+            self._looked_at = self._held_length
+            self._begun.read("".join(self._held))
 
     def _hold_nothing(self) -> None:
         self._held.clear()
-        self._held_length = 0
+        self._held_length = self._looked_at = 0
 
     def _lines(self, text: str) -> None:
         """Whole lines: clean ones by the run, any other with care."""
         at = 0
         while at < len(text) and not self.ended:
-            if run := _RUN(text, at):
+            clean = not self._begun.at
+            if clean and (run := _RUN(text, at)):
                 self.datasets.extend(map(_read_set, _RUN_SETS(text, at, run.end())))
                 at = run.end()
-            elif rows := _ROWS(text, at):
+            elif clean and (rows := _ROWS(text, at)):
                 self.datasets.extend(map(_read_row, text[at : rows.end()].split()))
                 at = rows.end()
             elif line_end := _LINE_END.search(text, at):
@@ -141,7 +151,8 @@ class Parser:
         if len(line) > MAX_LINE:
             self._keep(line)
             line = line[:MAX_LINE]
-        sets, left, self.ended = _read_line(line)
+        reader, self._begun = self._begun, _Line()
+        sets, left, self.ended = reader.finish(line)
         self.datasets += sets
         if left:
             self._keep(left)
@@ -175,43 +186,64 @@ class _Set:
     values: list[Value] = field(default_factory=list)
 
 
-def _read_line(line: str) -> tuple[list[DataSet], str, bool]:
-    """The data sets of any line, what else stands in it, and whether the block ends with it."""
-    if "(" not in line and line.lstrip(_BLANK).startswith("/"):
-        # An identification, or the echo of a request, whose "!" ends nothing.
-        return [], line.strip(_BLANK), False
-    sets: list[_Set] = []
-    # Where the next bracket belongs: nowhere after a name that could not be understood.
-    current: _Set | None = _Set(None, 0)
-    at, ended = 0, False
-    # Text before a bracket and text in it, in turn; behind the last bracket there is only the former.
-    pieces = _BRACKET.split(line)
-    for before, text in zip_longest(pieces[::2], pieces[1::2]):
-        lead, mark, _ = before.partition("!")
-        # Pafal repeats each value, and the "!" between the two: a bare "!" between two brackets ends nothing.
-        if mark and not (before == "!" and text is not None and sets):
-            ended = True
-            line = line[: at + len(lead)]
-        if ")" in lead and sets:
-            # A damaged character closed the bracket before it was complete.
-            sets.pop()
-        if ended or text is None:
-            break
-        if lead.strip(_BLANK):
-            current = _begin(lead, at)
-        at += len(before) + len(text) + 2
+class _Line:
+    """Any line, bracket by bracket; each call is given all that came of it so far.
+
+    `at` is where the last bracket ended that was read.
+    """
+
+    def __init__(self) -> None:
+        self.at = 0
+        self._sets: list[_Set] = []
+        # Where the next bracket belongs: nowhere after a name that could not be understood.
+        self._current: _Set | None = _Set(None, 0)
+        self._end: int | None = None
+
+    def finish(self, line: str) -> tuple[list[DataSet], str, bool]:
+        """The data sets of the whole line, what else stands in it, and whether the block ends with it."""
+        if "(" not in line and line.lstrip(_BLANK).startswith("/"):
+            # An identification, or the echo of a request, whose "!" ends nothing.
+            return [], line.strip(_BLANK), False
+        self.read(line, whole=True)
+        sets = [DataSet(found.address, tuple(found.values)) for found in self._sets]
+        return sets, _left(line[: self._end], self._sets), self._end is not None
+
+    def read(self, line: str, *, whole: bool = False) -> None:
+        """Understand the brackets that came since, and in a `whole` line what stands behind them."""
+        # Text before a bracket and text in it, in turn; behind the last bracket there is only the former.
+        pieces = [] if self._end is not None else _BRACKET.split(line[self.at :])
+        if not whole:
+            del pieces[-1:]
+        sets = self._sets
+        for before, text in zip_longest(pieces[::2], pieces[1::2]):
+            lead, mark, _ = before.partition("!")
+            # Pafal repeats each value, and the "!" between the two: a bare "!" between two brackets ends nothing.
+            if mark and not (before == "!" and text is not None and sets):
+                self._end = self.at + len(lead)
+            if ")" in lead and sets:
+                # A damaged character closed the bracket before it was complete.
+                sets.pop()
+            if self._end is not None or text is None:
+                break
+            if lead.strip(_BLANK):
+                self._current = _begin(lead, self.at)
+            self.at += len(before) + len(text) + 2
+            self._add(text)
+
+    def _add(self, text: str) -> None:
+        """A bracket of the set that was begun."""
+        current = self._current
         if current is None:
-            continue
+            return
         if not (values := _read_values(text)):
             if current.values:
-                sets.pop()
-            current = None
-            continue
+                self._sets.pop()
+            self._current = None
+            return
         if not current.values:
-            sets.append(current)
+            self._sets.append(current)
         current.values += values
-        current.end = at
-    return [DataSet(found.address, tuple(found.values)) for found in sets], _left(line, sets), ended
+        current.end = self.at
 
 
 def _begin(lead: str, at: int) -> _Set | None:

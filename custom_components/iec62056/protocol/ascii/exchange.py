@@ -7,7 +7,7 @@ asked of whoever gives `allow`, for each command as it is encoded.
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import override
 
 from ..access import Level
@@ -16,6 +16,7 @@ from ..errors import (
     CheckWrong,
     Incomplete,
     LineError,
+    LoginDamaged,
     LoginUnanswered,
     MeterBreak,
     NoData,
@@ -24,25 +25,21 @@ from ..errors import (
     PasswordRefused,
     WrongParity,
 )
-from ..line import Line
 from ..model import (
     CheckKind,
     Identification,
-    LineProfile,
     Mode,
     ParitySeen,
-    ProgressCallback,
-    Value,
 )
-from ..p2 import Login, Password, command_of, level_of, proof
+from ..p2 import LOCKS, Login, Password, level_of, proof
 from ..trace import Tally
-from . import messages
+from . import commands, messages
 from .diagnosis import percent_wrong
 from .frames import DAMAGED, MAX_FRAME, Frame, FrameReceiver, Kind, operand
 from .receive import Receiver
 from .refusals import error_text, login_refusal
 from .session import READOUT_LIMIT, Session
-from .signon import ANSWER, BETWEEN, NOISE_PERCENT, REACTION, WHOLE_EFFORT, Effort
+from .signon import ANSWER, BETWEEN, NOISE_PERCENT, REACTION, Terms
 
 # How often a command is sent again after NAK, or its answer asked for again by NAK.
 MOST_REPEATS = 2
@@ -56,33 +53,34 @@ _LONGEST_FIRST = 48
 _LAST_WORDS = 3.0
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How programming mode is entered: the password to log in with, and two who are asked.
+
+    `allow` raises for a command that must not leave; `feed` sees to the probe's supply before a sign-on.
+    """
+
+    password: Password | None
+    allow: Callable[[bytes], None]
+    feed: Callable[[], Awaitable[None]]
+
+
 class Exchange(Session):
     """One meter in programming mode on one open line."""
 
     @override
-    def __init__(
-        self,
-        line: Line,
-        profile: LineProfile,
-        progress: ProgressCallback | None = None,
-        effort: Effort = WHOLE_EFFORT,
-        *,
-        password: Password | None = None,
-        allow: Callable[[bytes], None],
-        feed: Callable[[], Awaitable[None]],
-    ) -> None:
-        """Nothing is sent before the first call.
-
-        `allow` raises for a command that must not leave; `feed` sees to the probe's supply before a sign-on.
-        """
-        super().__init__(line, profile, progress, effort)
-        self._password = password
-        self._allow = allow
-        self._feed = feed
+    def __init__(self, terms: Terms, entrance: Entrance) -> None:
+        """Nothing is sent before the first call."""
+        super().__init__(terms)
+        self._password = entrance.password
+        self._allow = entrance.allow
+        self._feed = entrance.feed
         self._dialect = STANDARD
         self._level = Level.OPEN
         self._kind = CheckKind.XOR
         self._pause = REACTION
+        self.opened = 0
+        self.identification: Identification | None = None
         self._in_session = False
         self._instead: Receiver | None = None
         self._answered: set[str] = set()
@@ -116,21 +114,18 @@ class Exchange(Session):
         A meter that sends its readout instead is taken at its word; then that is what is read. Raises MeterError.
         """
         await self.close()
+        self.opened += 1
         self._instead = None
         self._level = Level.OPEN
-        self._stays = self.profile.stay
         # Where the change of speed has worked before, nothing heard may be an accident; twice, it is none: a meter
         # without programming mode sends its readout at the first speed (Std 6.4.3.3).
-        for stays in (self.profile.speed is None, True):
+        for stays in (self.profile.stay, self.profile.speed is None, True):
+            self._stays = stays
             receiver = await self._enter()
             first, fault = self._first(receiver), self._fault(receiver)
             unheard = first is None and isinstance(fault, NoData | WrongParity)
             if not (unheard and self._switched):
                 break
-            self._stays = stays
-        else:
-            receiver = await self._enter()
-            first, fault = self._first(receiver), self._fault(receiver)
         if first is not None:
             await self._begin(first)
             return receiver.identification
@@ -157,14 +152,13 @@ class Exchange(Session):
         self._acknowledged = self._switched = False
         await self._feed()
         receiver = await self._sign_on()
-        identification = receiver.identification
+        identification = self.identification = receiver.identification
         name = "" if identification is None else identification.raw
         waits = identification is not None and self._mode_of(identification) in (Mode.C, Mode.E)
         if identification is None or receiver.started or not waits:
             raise NoProgramming(meter=name)
         self._dialect = dialect(identification)
-        reaction = identification.reaction_time
-        self._pause = max(reaction, REACTION) if self.profile.bus else reaction
+        self._pause = self._pause_before(identification)
         receiver.asked_for_programming = True
         self._in_session = True
         await self._select(receiver, identification, messages.PROGRAMMING)
@@ -196,15 +190,14 @@ class Exchange(Session):
             await self._log_in(self._password, operand(first.block))
 
     async def _log_in(self, password: Password, asked: str) -> None:
-        """P1 or P2, once: a second try could lock the meter."""
+        """P1, P2 or a lock's code, once: a second try could lock the meter."""
         login = password.login or self._dialect.login
         text = proof(login, password.text, asked)
-        if login is not Login.PLAIN and asked in self._answered:
-            raise OperandRepeated
-        self._answered.add(asked)
-        frame = await self._say(
-            messages.command(command_of(login), "", (Value(text),), check=self._kind), secret=True
-        )
+        if login not in (Login.PLAIN, *LOCKS):
+            if asked in self._answered:
+                raise OperandRepeated
+            self._answered.add(asked)
+        frame = await self._say(commands.proving(login, text, check=self._kind), secret=True)
         refused = error_text(frame.block) if frame.kind is Kind.DATA else None
         match frame.kind:
             case Kind.ACK:
@@ -214,10 +207,12 @@ class Exchange(Session):
                 raise PasswordRefused
             case Kind.DATA if refused is not None:
                 raise login_refusal(refused)
-            case Kind.SILENCE | Kind.DAMAGED:
+            case Kind.SILENCE | Kind.NAK:
+                # A wrong password is answered with a break; NAK says that the message came damaged (Std Annex A).
                 raise LoginUnanswered
+            case Kind.DAMAGED:
+                raise LoginDamaged
             case _:
-                # NAK among them: a password of another length or form than the meter's.
                 raise PasswordRefused
 
     def _first(self, receiver: Receiver) -> Frame | None:
@@ -235,19 +230,21 @@ class Exchange(Session):
 
     async def _query(self, command: bytes) -> Frame:
         """A command that reads, and its whole answer: all blocks of it, or why there is none."""
+        # Blocks may be empty, and never end.
+        end = self._line.now() + READOUT_LIMIT
         frame = DAMAGED
         for _ in range(1 + MOST_REPEATS):
             frame = await self._repeated(await self._say(command))
-            if frame.kind not in (Kind.NAK, Kind.DAMAGED):
+            if frame.kind not in (Kind.NAK, Kind.DAMAGED) or self._line.now() >= end:
                 break
         block = bytearray(frame.block)
-        # Blocks may be empty, and never end.
-        end = self._line.now() + READOUT_LIMIT
         while frame.kind is Kind.DATA and frame.more:
             if len(block) > MAX_ANSWER or self._line.now() >= end:
                 return DAMAGED
-            # Only NAK may repeat a block: a second ACK would lose one (Std 6.4.7).
-            frame = await self._repeated(await self._say(messages.ACK))
+            # Only NAK may repeat a block: a second ACK would lose one (Std 6.4.7), but where the first was not understood.
+            frame = await self._repeated(await self._order(messages.ACK))
+            if frame.kind is Kind.NAK:
+                return DAMAGED
             block += frame.block
         return replace(frame, block=bytes(block))
 
@@ -261,8 +258,8 @@ class Exchange(Session):
                 return DAMAGED
         return frame
 
-    async def _order(self, command: bytes, *, secret: bool) -> Frame:
-        """A command that changes something: sent again only where the meter says that it did not understand it."""
+    async def _order(self, command: bytes, *, secret: bool = False) -> Frame:
+        """What must be heard once: sent again only where the meter says that it did not understand it."""
         frame = await self._say(command, secret=secret)
         for _ in range(MOST_REPEATS):
             if frame.kind is not Kind.NAK:
@@ -282,7 +279,8 @@ class Exchange(Session):
         await line.write(message, secret=secret)
         receiver = FrameReceiver()
         deadline = line.sent_at + ANSWER + line.grace
-        end = deadline + self._time_of(MAX_FRAME)
+        begins = deadline + BETWEEN
+        end = deadline + min(self._time_of(MAX_FRAME), READOUT_LIMIT)
         while receiver.frame is None:
             run = await line.read(min(deadline, end))
             if not run:
@@ -290,19 +288,29 @@ class Exchange(Session):
             if not receiver.heard:
                 self._answers += 1
                 self._waited_for += max(0.0, line.now() - line.sent_at - self._time_of(len(run)))
+            echoes = receiver.echoes
             receiver.feed(run)
+            if receiver.echoes > echoes:
+                # What harmed our own words says nothing of the answer behind them.
+                before = line.tally.copy()
             self._heard_at = line.now()
             deadline = self._heard_at + BETWEEN + line.grace
+            if not receiver.begun:
+                # Noise must not keep it open.
+                deadline = min(deadline, begins)
         self._awaiting = False
         return self._judged(receiver.end(), line.tally.since(before))
 
     def _judged(self, frame: Frame, heard: Tally) -> Frame:
         """The answer, if it may be believed: one character has no check but its parity."""
         # Too few characters to tell by themselves whether they carry parity: the line has shown it.
-        damaged = heard.odd if self._line.tally.parity is ParitySeen.EVEN else 0
+        parity = self._line.tally.parity
+        damaged = heard.odd if parity is ParitySeen.EVEN else 0
         match frame.kind:
             case Kind.ACK | Kind.NAK:
-                believed = not damaged
+                # Where so much is damaged that bit 7 tells nothing, it must at least have come alone.
+                alone = parity is not ParitySeen.OTHER or heard.characters == 1
+                believed = not damaged and alone
             case Kind.DATA:
                 believed = self._kind in frame.fits and damaged <= 1
             case Kind.BREAK:
@@ -319,11 +327,15 @@ class Exchange(Session):
         # Whoever gave up waiting for an answer still gets it.
         quiet = line.sent_at + ANSWER if self._awaiting else self._heard_at + self._pause
         self._awaiting = False
-        while line.now() < end and await line.read(min(quiet, end)):
-            self._heard_at = line.now()
-            quiet = self._heard_at + max(self._pause, self._time_of(3) + line.grace)
-        self._busy = line.now() >= end
-        await line.write(messages.sign_off(self._kind, fast=self.profile.fast_wake_up))
+        try:
+            while line.now() < end and await line.read(min(quiet, end)):
+                self._heard_at = line.now()
+                quiet = self._heard_at + max(self._pause, self._time_of(3) + line.grace)
+        finally:
+            # Also where the waiting is cancelled: the meter would stay in its session for minutes.
+            self._busy = line.now() >= end
+            with suppress(LineError):
+                await line.write(messages.sign_off(self._kind, fast=self.profile.fast_wake_up))
         # Some meters send the break back, or acknowledge it: it must not be taken for an answer in the next session.
         echoed = line.sent_at + REACTION + line.margin + self._time_of(len(messages.sign_off()))
         while await line.read(echoed + line.grace):

@@ -43,6 +43,7 @@ class Frame:
 
 SILENCE = Frame(Kind.SILENCE)
 DAMAGED = Frame(Kind.DAMAGED)
+_OWN = Frame(Kind.DAMAGED)
 
 
 class FrameReceiver:
@@ -52,19 +53,37 @@ class FrameReceiver:
         """Begin before the first character."""
         self.frame: Frame | None = None
         self.heard = False
+        self.echoes = 0
         self._raw = bytearray()
         self._searched = 1
 
+    @property
+    def begun(self) -> bool:
+        """Whether more than noise came: the beginning of an answer."""
+        return bool(self._raw)
+
     def feed(self, run: bytes) -> None:
-        """Take the next characters; those behind the answer are dropped."""
+        """Take the next characters; those behind the answer are dropped.
+
+        Another command than the meter's is our own, that came back too damaged for the line to know it: the answer is
+        behind it. `echoes` counts them.
+        """
         self.heard = self.heard or bool(run)
-        if not self._raw:
-            start = _START.search(run)
-            if start is None:
-                return
-            run = run[start.start() :]
-        self._raw += run[: MAX_FRAME + 1 - len(self._raw)]
-        self.frame = self._understood()
+        while run and self.frame is None:
+            if not self._raw:
+                start = _START.search(run)
+                if start is None:
+                    return
+                run = run[start.start() :]
+            self._raw += run[: MAX_FRAME + 1 - len(self._raw)]
+            run = b""
+            self.frame = self._understood()
+            if self.frame is _OWN:
+                end = self._searched + 2
+                run = bytes(self._raw[end:])
+                self._raw.clear()
+                self.frame, self._searched = None, 1
+                self.echoes += 1
 
     def end(self) -> Frame:
         """Nothing more will come."""
@@ -91,7 +110,7 @@ class FrameReceiver:
             return Frame(Kind.BREAK, fits=fits)
         if block[:2] == b"P0":
             return Frame(Kind.OPERAND, block[2:].removeprefix(messages.STX), fits=fits)
-        return DAMAGED
+        return _OWN
 
 
 def operand(block: bytes) -> str:

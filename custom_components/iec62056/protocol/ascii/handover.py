@@ -8,10 +8,9 @@ import re
 from typing import override
 
 from ..errors import BinaryRefused
-from ..line import Line
-from ..model import MODE_C_SPEEDS, Identification, LineProfile, ProgressCallback
+from ..model import MODE_C_SPEEDS, Identification
 from . import messages
-from .signon import ANSWER, REACTION, WHOLE_EFFORT, Effort, SignOn
+from .signon import ANSWER, REACTION, SignOn, Terms
 
 # V and Y of the option select: the HDLC protocol procedure, binary mode (Std 6.4.5.2).
 _HDLC = "2"
@@ -26,17 +25,9 @@ class Handover(SignOn):
     """The beginning of a session of mode E. Afterwards the line is `binary` and at the meter's speed."""
 
     @override
-    def __init__(
-        self,
-        line: Line,
-        profile: LineProfile,
-        progress: ProgressCallback | None = None,
-        effort: Effort = WHOLE_EFFORT,
-        *,
-        farewell: bytes = b"",
-    ) -> None:
+    def __init__(self, terms: Terms, *, farewell: bytes = b"") -> None:
         """`farewell` ends a session of mode E that an earlier client left open."""
-        super().__init__(line, profile, progress, effort)
+        super().__init__(terms)
         self._farewell = farewell
 
     async def begin(self) -> Identification:
@@ -46,7 +37,7 @@ class Handover(SignOn):
         receiver = await self._sign_on()
         identification = receiver.identification
         if identification is not None and not receiver.started:
-            await self._settle(receiver, max(identification.reaction_time, self._least_pause))
+            await self._settle(receiver, self._pause_before(identification))
         if identification is None or receiver.started:
             raise BinaryRefused(meter="" if identification is None else identification.raw)
         offered = MODE_C_SPEEDS.get(identification.speed_character)
@@ -60,10 +51,6 @@ class Handover(SignOn):
         line.binary = True
         line.drop_input()
         return identification
-
-    @property
-    def _least_pause(self) -> float:
-        return REACTION if self.profile.bus else 0.0
 
     async def _hear_repetition(self, identification: Identification) -> None:
         """The meter's repetition of the option select, which may name a lower speed; it may be left out."""

@@ -5,11 +5,11 @@ Never here: data sets (`datasets`), streams (`receive`), time, a line.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import re
 
 from ..errors import BadField
 from ..model import CheckKind, Identification, Value
+from ..reasons import Field
 
 SOH = b"\x01"
 STX = b"\x02"
@@ -50,19 +50,10 @@ _IDENTIFICATION = re.compile(
 # Noise, as it stands in a name: what no identification may hold (Std 6.3.14 item 14).
 _NOISE = dict.fromkeys((*range(32), *range(127, 256)))
 
-# The forms met: (ERROR), (ERR12), (ERROR05) as Std 6.3.7 suggests, ER(23), (#0004).
+# The forms met: (ERROR), (ERR12), (ERROR05) as Std 6.3.7 suggests, ER(23), (#0004), (#ERR00001).
 _ERROR = re.compile(
-    rb"\s*(?:\((?P<text>ER[^()]{0,30}|#[0-9]{1,4})\)|(?P<bare>ER[A-Z]{0,4}\([0-9]{1,4}\)))\s*"
+    rb"\s*(?:\((?P<text>#?ER[^()]{0,30}|#[0-9]{1,5})\)|(?P<bare>ER[A-Z]{0,4}\([0-9]{1,4}\)))\s*"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A data message of programming mode (Std 6.3.5): its block, whether more blocks follow, which checks fit."""
-
-    block: bytes
-    more: bool
-    fits: frozenset[CheckKind]
 
 
 def _refuse(field: str, why: str) -> BadField:
@@ -72,11 +63,11 @@ def _refuse(field: str, why: str) -> BadField:
 def _field(name: str, text: str, limit: int, *, also: str = "") -> str:
     """The text, if it may stand in a field of a data set; BadField says why not."""
     if len(text) > limit:
-        raise _refuse(name, f"it is longer than {limit} characters")
+        raise _refuse(name, Field.LONG)
     if not _TEXT.fullmatch(text):
-        raise _refuse(name, "it has characters that are not printable 7-bit characters")
-    if found := sorted((_FORBIDDEN | set(also)) & set(text)):
-        raise _refuse(name, f"it has the character {found[0]}")
+        raise _refuse(name, Field.CHARACTERS)
+    if (_FORBIDDEN | set(also)) & set(text):
+        raise _refuse(name, Field.FORBIDDEN)
     return text
 
 
@@ -86,14 +77,12 @@ def request(address: str = "", query: str = "?") -> bytes:
     `query` is "?" in the standard, "2" or "#" with makes that have several lists. Raises BadField.
     """
     if len(address) > MAX_ADDRESS:
-        raise _refuse("address", f"it is longer than {MAX_ADDRESS} characters")
+        raise _refuse("address", Field.LONG)
     if not _ADDRESS.fullmatch(address):
-        raise _refuse("address", "only digits, letters and blanks may stand in it")
-    if not query:
-        raise _refuse("request", "it is empty")
+        raise _refuse("address", Field.NUMBER)
     _field("request", query, MAX_QUERY)
     if not _QUERY.fullmatch(query):
-        raise _refuse("request", "it has a blank")
+        raise _refuse("request", Field.REQUEST)
     return f"/{query}{address}!\r\n".encode("ascii")
 
 
@@ -115,9 +104,8 @@ def command(
     values: Sequence[Value] = (),
     *,
     check: CheckKind = CheckKind.XOR,
-    more: bool = False,
 ) -> bytes:
-    """A command SOH C D STX data set ETX BCC (Std 6.3.4), with EOT in place of ETX where `more` blocks follow.
+    """A command SOH C D STX data set ETX BCC (Std 6.3.4).
 
     Without `address` and `values` there is no data set, as in a break. A meter that announces no check character
     gets the standard's. Raises BadField.
@@ -131,8 +119,7 @@ def command(
         text = _field("value", value.text, MAX_VALUE, also="*")
         unit = "" if value.unit is None else "*" + _field("unit", value.unit, MAX_UNIT, also="*")
         body += f"({text}{unit})"
-    block = code.encode("ascii") + (STX + body.encode("ascii") if body else b"")
-    block += EOT if more else ETX
+    block = code.encode("ascii") + (STX + body.encode("ascii") if body else b"") + ETX
     return SOH + block + bytes([check_character(block, check)])
 
 
@@ -221,13 +208,6 @@ def error_message(block: bytes) -> str | None:
     if found is None or len(block) > 64:
         return None
     return (found["text"] or found["bare"]).decode("ascii", "replace")
-
-
-def answer(frame: bytes) -> Answer | None:
-    """The data message STX block ETX BCC, or EOT BCC where more blocks follow (Std 6.3.5, 6.4.7)."""
-    if frame[:1] != STX or len(frame) < 3 or frame[-2:-1] not in (ETX, EOT):
-        return None
-    return Answer(block=frame[1:-2], more=frame[-2:-1] == EOT, fits=judge(frame[1:-1], frame[-1:]))
 
 
 def is_break(frame: bytes) -> bool:

@@ -4,14 +4,15 @@ Here: what is sent once, read back, and known of the meter afterwards: the `Conv
 Never here: who may change what (`allow` judges each command as it is encoded), how a session is kept (`exchange`).
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import override
 
 from ..access import Certainty, Conversation, Written
-from ..errors import ClockUnknown, LineError, MeterError, ReadoutInstead
+from ..errors import ClockUnknown, LineError, MeterError, NotPermitted, ReadoutInstead
 from ..model import CheckKind, Register
 from ..values import number
-from . import clock, commands
+from . import clock, commands, messages
 from .commands import Wish
 from .frames import Kind
 from .reading import Reader
@@ -30,7 +31,7 @@ class Programming(Reader, Conversation):
     async def write(self, code: str, value: str) -> Written:
         """Set one register and read it back."""
         try:
-            parts, _ = self._checked(code, value, "W")
+            parts = self._checked(code, value, "W")
             await self._ready()
             if self._instead is not None:
                 raise ReadoutInstead(code=code)
@@ -41,7 +42,8 @@ class Programming(Reader, Conversation):
             return Written(code, Certainty.NOT_SENT, refusal=err)
         command = parts.command or self._dialect.write
         certainty, refused = await self._set(code, parts, command, value)
-        if certainty is Certainty.REFUSED or isinstance(refused, LineError):
+        unsent = certainty in (Certainty.REFUSED, Certainty.NOT_SENT)
+        if unsent or isinstance(refused, LineError):
             return Written(code, certainty, before, refusal=refused)
         after = await self._shown_at_last(parts)
         if after is None:
@@ -56,13 +58,13 @@ class Programming(Reader, Conversation):
     async def execute(self, code: str, argument: str) -> Written:
         """Execute a command of the meter; its acknowledgement is all there is to confirm it."""
         try:
-            parts, command = self._checked(code, argument, "E")
+            parts = self._checked(code, argument, "E")
             await self._ready()
             if self._instead is not None:
                 raise ReadoutInstead(code=code)
         except MeterError as err:
             return Written(code, Certainty.NOT_SENT, refusal=err)
-        certainty, refused = await self._set(code, parts, command, argument)
+        certainty, refused = await self._set(code, parts, parts.command or "E2", argument)
         if certainty is Certainty.UNCONFIRMED:
             certainty = Certainty.CONFIRMED
         return Written(code, certainty, refusal=refused)
@@ -99,8 +101,8 @@ class Programming(Reader, Conversation):
                 return Written(code, Certainty.NOT_SENT, before, refusal=reason or ClockUnknown())
             if code == clock.DATE and value == text:
                 continue
-            parts, command = self._checked(code, value, "W")
-            command = parts.command or self._dialect.write
+            parts = commands.wish(code, "W")
+            command = self._dialect.write
             certainty, refused = await self._set(code, parts, command, value)
             if certainty is not Certainty.UNCONFIRMED:
                 return Written(code, certainty, before, refusal=refused)
@@ -110,12 +112,18 @@ class Programming(Reader, Conversation):
         certainty = Certainty.CONFIRMED if set_right else Certainty.UNCONFIRMED
         return Written(clock.TIME, certainty, before, after)
 
-    def _checked(self, code: str, value: str, letter: str) -> tuple[Wish, str]:
-        """The parts of a code and its command, after both were found fit to be sent. Raises BadField, NotPermitted."""
+    def _checked(self, code: str, value: str, letter: str) -> Wish:
+        """The parts of a code, found fit to be sent by the command named, or by one the meter's make may have.
+
+        Which one that is, is known only in the session; it is judged again then. Raises BadField, NotPermitted.
+        """
         parts = commands.wish(code, letter)
-        command = parts.command or f"{letter}2"
-        self._allow(commands.writing(parts, command, value, check=CheckKind.XOR))
-        return parts, command
+        for command in messages.COMMANDS:
+            if command.startswith(parts.command or letter):
+                with suppress(NotPermitted):
+                    self._allow(commands.writing(parts, command, value, check=CheckKind.XOR))
+                    return parts
+        raise NotPermitted(code=parts.address)
 
     async def _set(
         self, code: str, parts: Wish, command: str, value: str
@@ -127,6 +135,8 @@ class Programming(Reader, Conversation):
         before = self._line.sent_at
         try:
             frame = await self._order(order, secret=password is not None)
+        except NotPermitted as err:
+            return Certainty.NOT_SENT, err
         except LineError as err:
             # What was handed over may have left, or some of it, whatever the line says.
             handed_over = self._line.sent_at != before

@@ -4,7 +4,7 @@ Here: what is asked of a meter in an open session, in which form, and what its a
 Never here: how a session is opened, kept and ended (`exchange`), forms of messages, what changes a meter (`programming`).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import override
 
 from .. import obis
@@ -22,19 +22,17 @@ from ..errors import (
     ReadoutInstead,
     UnknownRegister,
 )
-from ..line import Line
-from ..model import Identification, LineProfile, Medium, ProgressCallback, Register
-from ..p2 import Password
+from ..model import Identification, Medium, Register
 from ..rate import rounds_per_second
 from ..registers import registers
 from . import commands
 from .answers import code_of, register
 from .commands import Wish
 from .datasets import parse
-from .exchange import Exchange
+from .exchange import Entrance, Exchange
 from .frames import Frame, Kind
 from .refusals import error_text, refusal
-from .signon import WHOLE_EFFORT, Effort
+from .signon import Terms
 
 # A session that is lost is opened again for a register, once; after two such registers the meter is given up.
 _MOST_LOST = 2
@@ -46,26 +44,24 @@ class Reader(Exchange):
     """One meter in programming mode, to be read."""
 
     @override
-    def __init__(
-        self,
-        line: Line,
-        profile: LineProfile,
-        progress: ProgressCallback | None = None,
-        effort: Effort = WHOLE_EFFORT,
-        *,
-        password: Password | None = None,
-        allow: Callable[[bytes], None],
-        feed: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, terms: Terms, entrance: Entrance) -> None:
         """Nothing is sent before the first call."""
-        super().__init__(line, profile, progress, effort, password=password, allow=allow, feed=feed)
+        super().__init__(terms, entrance)
         self._understands: dict[str | None, _Form] = {}
+        self._one_by_one = False
         self._lost = 0
         self._used = False
 
     def rounds_per_second(self, codes: Sequence[str]) -> float:
         """How often all these registers can be read here, by what the meter's answers took so far."""
-        return rounds_per_second(codes, self._line.speed, self._pause, self.answered_after)
+        return rounds_per_second(
+            codes, self._line.speed, self._pause, self.answered_after, together=self.at_once
+        )
+
+    @property
+    def at_once(self) -> int:
+        """How many registers one turn may bring."""
+        return 1 if self._one_by_one else self._dialect.together
 
     @override
     async def open(self) -> Identification | None:
@@ -81,15 +77,20 @@ class Reader(Exchange):
         table: dict[str, Register] | None = None
         unlisted: MeterError | None = None
         answers = []
-        for code in codes:
+        together: dict[str, Answer] = {}
+        for place, code in enumerate(codes):
             try:
                 parts = commands.wish(code, "R")
             except BadField as err:
                 answers.append(Answer(code, self.level, refusal=err))
                 continue
             await self._ready()
+            if code not in together:
+                together = await self._together(codes[place : place + self.at_once])
             listed = self._dialect.table if parts.command is None else ""
-            if self._instead is not None:
+            if code in together:
+                answers.append(together.pop(code))
+            elif self._instead is not None:
                 table = self._told_instead() if table is None else table
                 answers.append(self._picked(code, parts, table, ReadoutInstead(code=code)))
             elif listed and parts.address != listed:
@@ -147,6 +148,42 @@ class Reader(Exchange):
         one = register(found, parts, self._dialect, self._medium)
         unclear = AnswerUnclear(code=code) if one is None else None
         return Answer(code, self.level, one, unclear)
+
+    async def _together(self, codes: Sequence[str]) -> dict[str, Answer]:
+        """Several registers in one answer, a row each; none where they must be asked for one by one.
+
+        Rows come without addresses, in the order of the question: one too few or too many, and none is believed, nor is
+        this way tried again.
+        """
+        if len(codes) < 2 or self._instead is not None:
+            return {}
+        try:
+            wishes = [commands.wish(code, "R") for code in codes]
+        except BadField:
+            return {}
+        if any(parts.command or parts.operand is not None for parts in wishes):
+            return {}
+        command = self._dialect.reads[0]
+        frame = await self._query(commands.reading_together(wishes, command, check=self._kind))
+        try:
+            block = self._understood(codes[0], frame)
+        except CommandUnanswered, MeterBreak:
+            self._one_by_one = True
+            await self.open()
+            return {}
+        if isinstance(block, CheckWrong):
+            return {}
+        rows = [] if isinstance(block, MeterError) else block.splitlines()
+        found = [
+            register(row, parts, self._dialect, self._medium)
+            for row, parts in zip(rows, wishes, strict=False)
+            if error_text(row) is None
+        ]
+        if not len(found) == len(rows) == len(wishes) or None in found:
+            self._one_by_one = True
+            return {}
+        self._lost = 0
+        return {code: Answer(code, self.level, one) for code, one in zip(codes, found, strict=True)}
 
     async def _block(self, code: str, parts: Wish) -> bytes | MeterError:
         """The data for a code, or why the meter refuses them. Raises MeterError where the session is lost twice."""

@@ -265,7 +265,9 @@ class Receiver:
 
     def _next(self, part: bytes) -> re.Match[bytes] | None:
         """The next telegram's identification in a part, where this one lost its end."""
-        return _NEXT.search(self._tail + part)
+        seen = self._tail + part
+        # Most runs have no slash: that is seen at once.
+        return _NEXT.search(seen) if b"/" in seen else None
 
     def _restart(self, found: re.Match[bytes], at: int) -> int:
         """Begin again with the telegram that was found."""

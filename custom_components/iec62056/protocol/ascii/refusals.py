@@ -23,12 +23,12 @@ from ..errors import (
     UnknownRegister,
     ValueRefused,
 )
+from . import messages
 
 _LONGEST = 64
-# Before the brackets the address may stand (P.98(ERROR)), or the word itself (ER(08)).
-_TEXT = re.compile(
-    rb"\s*(?:[^()\x00-\x1f]{0,16}\((?P<text>ERR(?:OR)?|#?ER(?:R(?:OR)?)? ?[0-9]{1,5}|#[0-9]{1,5})\)"
-    rb"|(?P<bare>ER(?:R(?:OR)?)?\([0-9]{1,4}\)))\s*"
+# With the address before it, as P.98(ERROR), a value may begin with ER too.
+_ADDRESSED = re.compile(
+    rb"\s*[^()\x00-\x1f]{1,16}\((?P<text>ERR(?:OR)?|#?ER(?:R(?:OR)?)? ?[0-9]{1,5}|#[0-9]{1,5})\)\s*"
 )
 _FORM = re.compile(r"(?P<word>#?[A-Z]*)[ (]?(?P<number>[0-9]*)\)?")
 
@@ -97,8 +97,9 @@ _RECORDS = "P."
 
 def error_text(block: bytes) -> str | None:
     """The text of an error message, with or without an address before it; None where the block is none."""
-    found = _TEXT.fullmatch(block) if len(block) <= _LONGEST else None
-    return None if found is None else (found["text"] or found["bare"]).decode("ascii")
+    if len(block) <= _LONGEST and (found := _ADDRESSED.fullmatch(block)):
+        return found["text"].decode("ascii")
+    return messages.error_message(block)
 
 
 def refusal(text: str, code: str, level: Level) -> MeterRefused:

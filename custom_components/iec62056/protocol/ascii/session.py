@@ -21,15 +21,12 @@ from ..errors import (
     OnlyEcho,
     WrongParity,
 )
-from ..line import Line
 from ..model import (
     MODE_B_SPEEDS,
     MODE_C_SPEEDS,
     CheckKind,
     Identification,
-    LineProfile,
     Mode,
-    ProgressCallback,
     Stage,
     Verdict,
 )
@@ -42,9 +39,8 @@ from .signon import (
     BETWEEN,
     BUSY_LIMIT,
     REACTION,
-    WHOLE_EFFORT,
-    Effort,
     SignOn,
+    Terms,
 )
 
 # Std 6.4.3.6: a mode C meter that heard no acknowledgement sends its data before that time, in seconds.
@@ -64,24 +60,18 @@ class Session(SignOn):
     """One meter on one open line. `profile` holds what was given and learned; one call at a time."""
 
     @override
-    def __init__(
-        self,
-        line: Line,
-        profile: LineProfile,
-        progress: ProgressCallback | None = None,
-        effort: Effort = WHOLE_EFFORT,
-    ) -> None:
+    def __init__(self, terms: Terms) -> None:
         """Nothing is sent before the first call."""
-        super().__init__(line, profile, progress, effort)
+        super().__init__(terms)
         self.mode = Mode.A
-        self.speed = line.speed
+        self.speed = terms.line.speed
         self.verdict = Verdict.ABSENT
         self.repeats = 0
         self._acknowledged = False
         self._switched = False
-        self._answer_from = line.tally.copy()
-        self._stays = profile.stay
-        self._delay = profile.switch_delay
+        self._answer_from = terms.line.tally.copy()
+        self._stays = terms.profile.stay
+        self._delay = terms.profile.switch_delay
         self._waited = False
 
     async def identify(self) -> Identification:
@@ -178,9 +168,7 @@ class Session(SignOn):
         Any character but the meter's own leaves it at the sign-on speed; another speed is never made up.
         """
         line = self._line
-        reaction = identification.reaction_time
-        # A converter of a bus needs its time to turn round, however fast the meter is.
-        await self._settle(receiver, max(reaction, REACTION) if self.profile.bus else reaction)
+        await self._settle(receiver, self._pause_before(identification))
         if receiver.started:
             # Whatever the speed character says, this meter does not wait.
             self.mode = Mode.A

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ..errors import LineBusy, MeterBreak, NoIdentification, SeveralMeters
 from ..line import Line
-from ..model import CheckKind, LineProfile, Progress, ProgressCallback, Stage
+from ..model import CheckKind, Identification, LineProfile, Progress, ProgressCallback, Stage
 from . import messages
 from .diagnosis import Heard, percent_wrong, reason
 from .listen import Foreign
@@ -29,6 +29,9 @@ WAKING_PAUSE = 1.6
 BURST = 0.55
 BURST_PAUSE = 0.03
 FAST_WAKING = 4.5
+
+# Std 6.4.3.6: a meter that heard no acknowledgement sends its data from 1.5 s on; half a second for the way there.
+LATEST = 1.0
 
 # How long a probe needs after its supply, DTR or RTS, was switched.
 FED_AFTER = 0.5
@@ -58,23 +61,28 @@ class Effort:
 WHOLE_EFFORT = Effort()
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms one meter is spoken to: the open line, what is known of the meter, who is told, what it may cost."""
+
+    line: Line
+    profile: LineProfile
+    progress: ProgressCallback | None = None
+    effort: Effort = WHOLE_EFFORT
+
+
 class SignOn:
     """The beginning of every conversation with one meter on one open line."""
 
-    def __init__(
-        self,
-        line: Line,
-        profile: LineProfile,
-        progress: ProgressCallback | None = None,
-        effort: Effort = WHOLE_EFFORT,
-    ) -> None:
+    def __init__(self, terms: Terms) -> None:
         """Nothing is sent before the first call."""
-        self.profile = profile
+        line = terms.line
+        self.profile = terms.profile
         self.wake_ups = 0
-        self._effort = effort
+        self._effort = terms.effort
         self.received: datetime = line.utcnow()
         self._line = line
-        self._progress = progress
+        self._progress = terms.progress
         self._busy = False
         self._heard_at = line.now()
         self._reaction = 0.0
@@ -219,7 +227,7 @@ class SignOn:
                 wait = BETWEEN + line.grace
             elif receiver.raw.endswith(b"\r"):
                 # Some meters end the line with CR alone (core#51271): LF has its time to come.
-                wait += self._time_of(2) + line.grace
+                wait = min(wait + self._time_of(2) + line.grace, LATEST)
             run = b""
             if self._heard_at + wait > line.now():
                 run = await line.read(self._heard_at + wait)
@@ -241,13 +249,21 @@ class SignOn:
         self._before = line.tally.copy()
         return rest
 
+    def _pause_before(self, identification: Identification) -> float:
+        """How long the meter must have been silent before it is spoken to, in seconds.
+
+        A converter of a bus needs its time to turn round, however fast the meter is.
+        """
+        reaction = identification.reaction_time
+        return max(reaction, REACTION) if self.profile.bus else reaction
+
     def _time_of(self, characters: int) -> float:
         """How long characters take at the present speed, in seconds (Std 5: ten bits each)."""
         return characters * 10 / self._line.speed
 
     async def _set_speed(self, speed: int) -> None:
         line = self._line
-        if line.can_switch and line.speed != speed:
+        if line.can_switch:
             await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
 
     def _tell(self, stage: Stage, receiver: Receiver | None = None) -> None:

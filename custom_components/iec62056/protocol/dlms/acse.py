@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 
 from ..errors import AssociationRefused, AuthenticationRefused, DlmsMalformed, DlmsUnsent
+from ..reasons import Association, Authentication, Reason
 from ..security import Mechanism
 from .axdr import Reader, encode_string
 
 AARE = 0x61
-RLRE = 0x63
 _AARQ = 0x60
 _RLRQ = 0x62
 
@@ -88,23 +88,21 @@ class Answer:
 AUTHENTICATION_FAILURE = 13
 AUTHENTICATION_REQUIRED = 14
 _ACCEPTED = 0
-_DIAGNOSTICS = {
-    0: "it gives no reason",
-    1: "it gives no reason",
-    2: "it does not know the kind of application context",
-    3: "it does not know the calling device",
-    11: "it does not know the security level",
-    12: "a security level is required",
-    AUTHENTICATION_FAILURE: "the password or key is wrong",
-    AUTHENTICATION_REQUIRED: "high level security is required",
+_DIAGNOSTICS: dict[int, Reason] = {
+    0: Association.NONE,
+    1: Association.NONE,
+    2: Association.CONTEXT,
+    3: Association.CALLER,
+    11: Authentication.LEVEL_UNKNOWN,
+    12: Authentication.LEVEL_NEEDED,
+    AUTHENTICATION_FAILURE: Authentication.WRONG,
+    AUTHENTICATION_REQUIRED: Authentication.HIGH_NEEDED,
 }
 _AUTHENTICATION = range(11, 15)
 _INITIATE_ERRORS = {
-    0: "of another cause",
-    1: "the DLMS version is too low",
-    2: "the conformance does not fit",
-    3: "the PDU is too short",
-    4: "the VDE handler refused",
+    1: Association.VERSION,
+    2: Association.CONFORMANCE,
+    3: Association.SIZE,
 }
 
 
@@ -123,9 +121,7 @@ def granted(initiate: bytes) -> Granted:
     tag = reader.octet()
     if tag == _CONFIRMED_SERVICE_ERROR:
         reader.take(2)
-        raise AssociationRefused(
-            why=f"it cannot start, because {_INITIATE_ERRORS.get(reader.octet(), 'of another cause')}"
-        )
+        raise AssociationRefused(why=_INITIATE_ERRORS.get(reader.octet(), Association.NONE))
     if tag != _INITIATE_RESPONSE:
         raise DlmsMalformed(why="it does not begin an association")
     if reader.octet():
@@ -231,5 +227,5 @@ def accepted(answer: Answer) -> bool:
 
 def refused(diagnostic: int) -> AssociationRefused:
     """The error for a diagnostic."""
-    why = _DIAGNOSTICS.get(diagnostic, f"its diagnostic is {diagnostic}")
+    why = _DIAGNOSTICS.get(diagnostic, f"diagnostic {diagnostic}")
     return (AuthenticationRefused if diagnostic in _AUTHENTICATION else AssociationRefused)(why=why)

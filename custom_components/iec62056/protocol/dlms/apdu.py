@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ..errors import AuthenticationRefused, DlmsError, DlmsMalformed, ServiceRefused
+from ..reasons import Authentication, Service
 from .axdr import Reader, encode_length, encode_string
 from .data import Data
 from .descriptors import Item, Member
@@ -73,13 +74,6 @@ def _block(last: bool, number: int, part: bytes) -> bytes:
     return bytes((last,)) + number.to_bytes(4) + encode_string(part)
 
 
-def set_list(items: Sequence[Item], values: Sequence[bytes], invoke: int) -> bytes:
-    """SET of several attributes to encoded values."""
-    listed = b"".join(item.encode() for item in items)
-    count = encode_length(len(items))
-    return bytes((SET_REQUEST, 4, invoke)) + count + listed + count + b"".join(values)
-
-
 def set_first(item: Item, part: bytes, invoke: int) -> bytes:
     """The first block of a SET that needs several."""
     return bytes((SET_REQUEST, 2, invoke)) + item.encode() + _block(False, 1, part)
@@ -94,13 +88,6 @@ def act(member: Member, parameters: bytes | None, invoke: int) -> bytes:
     """ACTION: call a method, with encoded parameters or none."""
     tail = b"\0" if parameters is None else b"\1" + parameters
     return bytes((ACTION_REQUEST, 1, invoke)) + member.encode() + tail
-
-
-def act_list(members: Sequence[Member], parameters: Sequence[bytes], invoke: int) -> bytes:
-    """ACTION: call several methods, each with encoded parameters (null-data where it has none)."""
-    listed = b"".join(member.encode() for member in members)
-    count = encode_length(len(members))
-    return bytes((ACTION_REQUEST, 3, invoke)) + count + listed + count + b"".join(parameters)
 
 
 def act_next(block: int, invoke: int) -> bytes:
@@ -206,11 +193,6 @@ def acted(reader: Reader) -> Result:
     return result
 
 
-def acted_list(reader: Reader) -> tuple[Result, ...]:
-    """The results of an ACTION with a list."""
-    return tuple([acted(reader) for _ in _count(reader)])
-
-
 def _get_block(reader: Reader) -> Answer:
     last, number = reader.octet() != 0, reader.number(4)
     match reader.octet():
@@ -226,10 +208,6 @@ def _act_block(reader: Reader) -> Answer:
     return Block(number, last, reader.string())
 
 
-def _set_list(reader: Reader) -> Answer:
-    return Whole(tuple([_access_result(reader) for _ in _count(reader)]))
-
-
 _FORMS: dict[tuple[int, int], Callable[[Reader], Answer]] = {
     (GET_REQUEST, 1): lambda reader: Whole((_result(reader),)),
     (GET_REQUEST, 2): _get_block,
@@ -237,24 +215,18 @@ _FORMS: dict[tuple[int, int], Callable[[Reader], Answer]] = {
     (SET_REQUEST, 1): lambda reader: Whole((_access_result(reader),)),
     (SET_REQUEST, 2): lambda reader: Continue(reader.number(4)),
     (SET_REQUEST, 3): lambda reader: Whole((_access_result(reader),)),
-    (SET_REQUEST, 4): _set_list,
-    (SET_REQUEST, 5): _set_list,
     (ACTION_REQUEST, 1): lambda reader: Whole((acted(reader),)),
     (ACTION_REQUEST, 2): _act_block,
-    (ACTION_REQUEST, 3): lambda reader: Whole(acted_list(reader)),
     (ACTION_REQUEST, 4): lambda reader: Continue(reader.number(4)),
 }
 
-_STATES = {1: "the service is not allowed", 2: "the service is unknown"}
+_STATES = {1: Service.NOT_ALLOWED, 2: Service.UNKNOWN}
 _DECIPHERING_ERROR = 5
 _COUNTER_ERROR = 6
 _SERVICES = {
-    1: "it is not possible now",
-    2: "it is not supported",
-    3: "it gives no reason",
-    4: "the message is too long",
-    _DECIPHERING_ERROR: "it could not decipher the message",
-    _COUNTER_ERROR: "the invocation counter is wrong",
+    2: Service.UNSUPPORTED,
+    4: Service.LONG,
+    _COUNTER_ERROR: Service.COUNTER,
 }
 
 
@@ -273,8 +245,9 @@ def refusal(apdu: bytes) -> DlmsError:
         service, kind, code = reader.take(3)
         return ServiceRefused(why=f"service error {service}, {kind}, {code}")
     state, service = reader.octet(), reader.octet()
-    why = _SERVICES.get(service, f"its reason is {service}")
     if service == _DECIPHERING_ERROR:
-        return AuthenticationRefused(why=why)
+        return AuthenticationRefused(why=Authentication.UNDECIPHERED)
+    # That it is not possible, or for some reason, tells less than the state.
+    why = _SERVICES.get(service) or _STATES.get(state)
     counter = reader.number(4) if service == _COUNTER_ERROR and reader.left >= 4 else None
-    return ServiceRefused(why=f"{_STATES.get(state, 'it refuses')}: {why}", counter=counter)
+    return ServiceRefused(why=why or f"exception {state}, {service}", counter=counter)

@@ -7,6 +7,7 @@ Never here: the form of the PDUs (`acse`, `apdu`), ciphers (`security`), frames 
 from enum import Enum
 
 from ..errors import DlmsMalformed, DlmsUnsent, SecurityBroken
+from ..reasons import Security
 from ..security import CHALLENGE, Ciphering, Credentials, Handshake, InvocationCounter
 from . import acse, apdu
 from .acse import WANTED, Conformance, Granted
@@ -57,8 +58,6 @@ class Association:
         *,
         challenge: bytes = b"",
         counter: InvocationCounter | None = None,
-        conformance: Conformance = WANTED,
-        max_pdu: int = _MAX_PDU,
         general: bool = False,
     ) -> None:
         """`challenge` is fresh random for high level security, 16 octets; `counter` is for the keys.
@@ -73,8 +72,6 @@ class Association:
         if credentials.keys is not None and credentials.system_title is not None:
             counter = counter or InvocationCounter()
             self._ciphering = Ciphering(credentials.keys, credentials.system_title, counter)
-        self._conformance = conformance
-        self._max_pdu = max_pdu
         self._general = general
         self._handshake: Handshake | None = None
         self._state = _State.CLOSED
@@ -112,7 +109,7 @@ class Association:
         return acse.release(self._initiate() if self._credentials.ciphered else None)
 
     def _initiate(self) -> bytes:
-        plain = acse.initiate_request(self._conformance, self._max_pdu)
+        plain = acse.initiate_request(WANTED, _MAX_PDU)
         if not self._credentials.ciphered:
             return plain
         return bytes((_INITIATE_REQUEST,)) + encode_string(self._required().protect(plain))
@@ -159,20 +156,20 @@ class Association:
         """Refuse what would be a fall-back: who is between us and the meter could ask for it."""
         high = self._credentials.mechanism.high
         if high and stands:
-            raise SecurityBroken(why="it skips the proof of the high security level")
+            raise SecurityBroken(why=Security.PROOF_SKIPPED)
         if not high and not stands:
             raise acse.refused(acse.AUTHENTICATION_REQUIRED)
         if high and answer.mechanism not in (None, self._credentials.mechanism):
-            raise SecurityBroken(why="it changes the security level")
+            raise SecurityBroken(why=Security.LEVEL)
         if self._credentials.ciphered and not answer.ciphered:
-            raise SecurityBroken(why="it leaves out the encryption")
+            raise SecurityBroken(why=Security.PLAIN)
 
     def _opened(self, initiate: bytes) -> bytes:
         if not self._credentials.ciphered:
             return initiate
         reader = Reader(initiate)
         if reader.octet() != _INITIATE_RESPONSE:
-            raise SecurityBroken(why="it is not encrypted and authenticated as was agreed")
+            raise SecurityBroken(why=Security.OTHERWISE)
         return self._required().unprotect(reader.string())
 
     def _proven(self, octets: bytes) -> None:
@@ -181,7 +178,7 @@ class Association:
         if isinstance(result, apdu.AccessResult) and result is not apdu.AccessResult.SUCCESS:
             raise acse.refused(acse.AUTHENTICATION_FAILURE)
         if not isinstance(result, Data) or self._handshake is None:
-            raise SecurityBroken(why="it does not prove that it knows the secret")
+            raise SecurityBroken(why=Security.NO_PROOF)
         self._handshake.check(result.octets)
         self._handshake = None
 
@@ -222,12 +219,12 @@ class Association:
         if tag == _GENERAL_GLO:
             # An empty title stands for the one that is known (Green Book 9.2.7.2.4.6).
             if reader.string() not in (b"", ciphering.peer_title):
-                raise SecurityBroken(why="it comes from another system title")
+                raise SecurityBroken(why=Security.TITLE)
         elif tag not in _PLAIN:
-            raise SecurityBroken(why="it is not encrypted and authenticated as was agreed")
+            raise SecurityBroken(why=Security.OTHERWISE)
         plain = ciphering.unprotect(reader.string())
         if tag != _GENERAL_GLO and plain[:1] != bytes((_PLAIN[tag],)):
-            raise SecurityBroken(why="it is not what its envelope says")
+            raise SecurityBroken(why=Security.CONTENT)
         return plain
 
     def _required(self) -> Ciphering:

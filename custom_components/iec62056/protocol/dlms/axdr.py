@@ -11,6 +11,7 @@ import struct
 from typing import cast
 
 from ..errors import DlmsMalformed, DlmsUnsent
+from ..reasons import Unsent
 from .data import NULL, Bits, CompactArray, Data, Plain, Tag, TypeDescription
 
 # Real values are at most six deep (an object list, a load profile of structures).
@@ -124,6 +125,7 @@ class Reader:
         if form := _FLOATS.get(tag):
             return _decimal(self.take(struct.calcsize(form)), form)
         if encoding := _STRINGS.get(tag):
+            # What is no UTF-8 is kept, to be written as it was sent; `data.shown` makes text of it.
             return self.string().decode(encoding, "surrogateescape")
         if tag is Tag.BOOLEAN:
             return self.octet() != 0
@@ -234,7 +236,7 @@ def _content(data: Data) -> bytes:
     try:
         return _plain_content(data.tag, data.value)
     except (TypeError, ValueError, OverflowError, AttributeError, struct.error) as error:
-        raise DlmsUnsent(why=f"the value is no {data.tag.name.lower()}") from error
+        raise DlmsUnsent(why=Unsent.TYPE) from error
 
 
 def _plain_content(tag: Tag, value: Plain) -> bytes:

@@ -47,8 +47,13 @@ class DateTime:
         # The hour that is skipped in spring gives no moment, but its offset is as good as any.
         offset = local.replace(tzinfo=zone).utcoffset() or dt.timedelta(0)
         ahead = dt.timedelta(minutes=self.deviation)
-        nearest = min((-ahead, ahead), key=lambda sent: abs(sent - offset))
+        nearest = ahead if self.inverted(offset) else -ahead
         return (local - nearest).replace(tzinfo=dt.UTC)
+
+    def inverted(self, offset: dt.timedelta) -> bool:
+        """Whether the deviation has the opposite sign of the standard's, in a place that is `offset` ahead of UTC."""
+        ahead = dt.timedelta(minutes=self.deviation or 0)
+        return abs(ahead - offset) < abs(-ahead - offset)
 
 
 _UNSPECIFIED_DEVIATION = -0x8000

@@ -40,20 +40,27 @@ _SCRIPT_TABLE = 9
 
 
 class Binary(Conversation):
-    """One conversation at the most privileged level of the keyring that the meter takes.
+    """One conversation, by one login or at the most privileged level of the keyring that the meter takes.
 
     Codes are those of registers: `1-0:1.8.0`, or as mode C writes them. A command is a code with the number of its
     method, `0-0:10.0.0,1`; without one, it is the first.
     """
 
-    def __init__(self, session: Session, permits: Permits = NOTHING) -> None:
+    def __init__(
+        self, session: Session, permits: Permits = NOTHING, login: Login | None = None
+    ) -> None:
         """Nothing is sent yet."""
         self._session = session
         self._permits = permits
+        self._chosen = login
         self._client: Client | None = None
+        self.opened = 0
+        self.identification: Identification | None = None
 
     @property
     def _login(self) -> Login:
+        if self._chosen is not None:
+            return self._chosen
         keyring = self._session.keyring
         usable = [login for login in keyring.logins if login not in keyring.refused]
         return (usable or keyring.logins[-1:])[-1]
@@ -71,10 +78,12 @@ class Binary(Conversation):
     @override
     async def open(self) -> Identification | None:
         self._client = None
+        self.opened += 1
         client = await self._session.enter(self._login)
+        self.identification = self._session.identification
         await self._session.objects(client, self._login)
         self._client = client
-        return self._session.identification
+        return self.identification
 
     @override
     async def close(self) -> None:

@@ -4,19 +4,18 @@ Here: Data → values (Blue Book 4). Pure.
 Never here: how Data is written (`axdr`), services (`apdu`), times (`clock`), which object becomes which sensor.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntFlag
 from typing import NamedTuple
 
 from ..errors import DlmsMalformed
-from .data import Data, Tag
+from .data import NULL, Data, Tag
 from .descriptors import LogicalName, Member
 
 ASSOCIATION = 15
 CURRENT_ASSOCIATION = LogicalName(0, 0, 40, 0, 0)
-# From here on, classes belong to the maker (Blue Book 4.2).
-MANUFACTURER_CLASS = 8192
 
 # Blue Book 4.3.2, table of units: those a register of a meter can have, as they are written elsewhere here.
 UNITS = {
@@ -119,11 +118,6 @@ class CosemObject:
     attributes: dict[int, AttributeAccess]
     methods: dict[int, Rights]
 
-    @property
-    def of_maker(self) -> bool:
-        """Whether only the maker knows what the class means."""
-        return self.class_id >= MANUFACTURER_CLASS
-
     def readable(self, attribute: int) -> bool:
         """Whether this association may read the attribute."""
         access = self.attributes.get(attribute)
@@ -141,18 +135,28 @@ class _Entry(NamedTuple):
 
 
 def object_list(data: Data) -> tuple[CosemObject, ...]:
-    """The object list of the current association (class 15, attribute 2). Raises DlmsMalformed.
+    """The object list of the current association (class 15, attribute 2).
 
     Whether rights are numbers or bits is told by the version of the association, which is in the list itself.
+    An entry that is none is left out. Raises DlmsMalformed where all are.
     """
-    entries = [_entry(entry) for entry in data.items]
+    entries: list[_Entry] = []
+    for item in data.items:
+        with suppress(DlmsMalformed):
+            entries.append(_entry(item))
     versions = [
         entry.version
         for entry in entries
         if (entry.class_id, entry.name) == (ASSOCIATION, CURRENT_ASSOCIATION)
     ]
     bits = bool(versions) and versions[0] >= _BITS_FROM_VERSION
-    return tuple([_object(entry, bits=bits) for entry in entries])
+    found: list[CosemObject] = []
+    for entry in entries:
+        with suppress(DlmsMalformed):
+            found.append(_object(entry, bits=bits))
+    if data.items and not found:
+        raise DlmsMalformed(why="no entry of the object list is one")
+    return tuple(found)
 
 
 def _entry(data: Data) -> _Entry:
@@ -168,7 +172,8 @@ def _entry(data: Data) -> _Entry:
 def _object(entry: _Entry, *, bits: bool) -> CosemObject:
     attributes = {}
     for item in entry.attributes:
-        number, mode, selectors = _parts(item, 3)
+        number, mode = _parts(item, 2)
+        selectors = item.items[2] if len(item.items) > 2 else NULL
         listed = () if selectors.tag is Tag.NULL_DATA else selectors.items
         attributes[number.integer] = AttributeAccess(
             _rights(mode, () if bits else _OLD_ATTRIBUTE_MODES),

@@ -72,6 +72,9 @@ class CompactArray:
     elements: tuple[Data, ...]
 
 
+# What stands for an octet that is no UTF-8: the same octet as Latin-1.
+_LATIN_1 = {0xDC00 | octet: octet for octet in range(0x80, 0x100)}
+
 type Plain = bool | int | Decimal | bytes | str | Bits | CompactArray | tuple[Data, ...] | None
 
 
@@ -107,6 +110,11 @@ class Data:
 
 
 NULL = Data(Tag.NULL_DATA)
+
+
+def shown(string: str) -> str:
+    """A string as it can be stored and shown: octets that are no UTF-8 are Latin-1."""
+    return string.translate(_LATIN_1)
 
 
 def structure(*items: Data) -> Data:

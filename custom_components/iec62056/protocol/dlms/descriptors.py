@@ -4,11 +4,11 @@ Here: small frozen values → octets. Pure.
 Never here: the requests themselves (`apdu`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from ..errors import DlmsMalformed, DlmsUnsent
+from ..reasons import Unsent
 from .axdr import encode
 from .data import Data, Tag, array, octet_string, structure
 
@@ -46,7 +46,7 @@ class Member(NamedTuple):
                 self.class_id.to_bytes(2) + bytes(self.name) + self.number.to_bytes(1, signed=True)
             )
         except (OverflowError, ValueError) as error:
-            raise DlmsUnsent(why="there is no such object or attribute") from error
+            raise DlmsUnsent(why=Unsent.OBJECT) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,13 @@ class Access:
         return bytes((self.selector,)) + encode(self.parameters)
 
 
-def by_range(restricting: Data, start: Data, end: Data, columns: Sequence[Data] = ()) -> Access:
+def by_range(restricting: Data, start: Data, end: Data) -> Access:
     """The rows of a profile whose `restricting` column lies between start and end, both included.
 
-    `restricting` and `columns` are capture objects (class, name, attribute, data index) as the profile lists them;
-    without columns all come (Blue Book 4.3.6, range_descriptor).
+    `restricting` is a capture object (class, name, attribute, data index) as the profile lists it. All columns come
+    (Blue Book 4.3.6, range_descriptor).
     """
-    return Access(1, structure(restricting, start, end, array(*columns)))
-
-
-def by_entry(first: int, last: int, first_column: int = 1, last_column: int = 0) -> Access:
-    """The rows of a profile by number, from 1; 0 is the last one there is (Blue Book 4.3.6, entry_descriptor)."""
-    return Access(
-        2,
-        structure(
-            Data(Tag.DOUBLE_LONG_UNSIGNED, first),
-            Data(Tag.DOUBLE_LONG_UNSIGNED, last),
-            Data(Tag.LONG_UNSIGNED, first_column),
-            Data(Tag.LONG_UNSIGNED, last_column),
-        ),
-    )
+    return Access(1, structure(restricting, start, end, array()))
 
 
 def capture_object(member: Member, data_index: int = 0) -> Data:

@@ -7,6 +7,7 @@ Never here: the form of PDUs (`apdu`), ciphering (`association`), frames (`hdlc`
 from collections.abc import Callable, Sequence
 
 from ..errors import DlmsMalformed, DlmsUnsent
+from ..reasons import Unsent
 from . import apdu
 from .apdu import Block, Continue, Result, Whole
 from .axdr import Reader, encode
@@ -23,13 +24,13 @@ _HIGH_PRIORITY = 0x80
 _BLOCK_HEAD = 3 + 1 + 4 + 3
 
 
-def invoke_octet(invoke: int, *, priority: bool = True) -> int:
+def invoke_octet(invoke: int) -> int:
     """The invoke-id-and-priority octet of an invoke id, which counts modulo 16."""
-    return invoke & 0x0F | _CONFIRMED | (_HIGH_PRIORITY if priority else 0)
+    return invoke & 0x0F | _CONFIRMED | _HIGH_PRIORITY
 
 
 class Exchange:
-    """A request and its answer. Made by `get`, `set_value`, `set_values`, `act` and `act_all`."""
+    """A request and its answer. Made by `get`, `set_value` and `act`."""
 
     def __init__(
         self,
@@ -129,13 +130,6 @@ def set_value(item: Item, value: Data, invoke: int, *, limit: int, blocks: bool)
     return Exchange(apdu.SET_REQUEST, invoke, requests, 1, _no_blocks)
 
 
-def set_values(changes: Sequence[tuple[Item, Data]], invoke: int, *, limit: int) -> Exchange:
-    """Set several attributes at once, where the meter grants multiple references. Raises DlmsUnsent."""
-    items = [item for item, _ in changes]
-    request = apdu.set_list(items, [encode(value) for _, value in changes], invoke)
-    return Exchange(apdu.SET_REQUEST, invoke, [_short(request, limit)], len(changes), _no_blocks)
-
-
 def act(
     member: Member, parameters: Data | None, invoke: int, *, limit: int, blocks: bool
 ) -> Exchange:
@@ -152,26 +146,11 @@ def act(
     return Exchange(apdu.ACTION_REQUEST, invoke, requests, 1, _acted)
 
 
-def act_all(calls: Sequence[tuple[Member, Data]], invoke: int, *, limit: int) -> Exchange:
-    """Call several methods in turn, where the meter grants multiple references. Raises DlmsUnsent."""
-    members = [member for member, _ in calls]
-    request = apdu.act_list(members, [encode(parameters) for _, parameters in calls], invoke)
-    return Exchange(
-        apdu.ACTION_REQUEST, invoke, [_short(request, limit)], len(calls), apdu.acted_list
-    )
-
-
-def _short(request: bytes, limit: int) -> bytes:
-    if len(request) > limit:
-        raise DlmsUnsent(why="it is longer than this meter takes")
-    return request
-
-
 def _parts(encoded: bytes, room: int) -> list[bytes]:
     """A value in two parts or more, each with its head within `room`."""
     size = min(room - _BLOCK_HEAD, len(encoded) - 1)
     if size < 1:
-        raise DlmsUnsent(why="it is longer than this meter takes")
+        raise DlmsUnsent(why=Unsent.LONG)
     return [encoded[start : start + size] for start in range(0, len(encoded), size)]
 
 

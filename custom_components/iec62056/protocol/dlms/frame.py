@@ -9,10 +9,11 @@ from enum import Enum
 from typing import Self
 
 from ..errors import DlmsUnsent
+from ..reasons import Unsent
 
 FLAG = 0x7E
 # The length field has 11 bits; it counts everything between the flags (ISO 13239 4.9.3).
-MAX_LENGTH = 0x7FF
+_MAX_LENGTH = 0x7FF
 MAX_INFORMATION = 2030
 # Format, two addresses, control, FCS.
 _MIN_LENGTH = 7
@@ -96,9 +97,13 @@ class Address:
         return bytes(half << 1 | (place == 3) for place, half in enumerate(halves))
 
     def answers_for(self, called: Self) -> bool:
-        """Whether a frame from this address may answer a call to `called`, which may be the all-station address."""
+        """Whether a frame from this address may answer a call to `called`, which may be the all-station address.
+
+        Who is called by the logical device alone may name the physical one.
+        """
         everyone = (0x7F,) if called.octets < 4 else (0x3FFF,)
-        return called.upper in (self.upper, *everyone) and called.lower in (self.lower, *everyone)
+        lower = (self.lower, None, *everyone)
+        return called.upper in (self.upper, *everyone) and called.lower in lower
 
 
 def _address(octets: bytes) -> Address | None:
@@ -132,7 +137,7 @@ class Frame:
     def encode(self) -> bytes:
         """The octets from flag to flag. Raises DlmsUnsent where the information is too long."""
         if len(self.information) > MAX_INFORMATION:
-            raise DlmsUnsent(why="it is too long for one frame")
+            raise DlmsUnsent(why=Unsent.LONG)
         control = self.kind.value | (_POLL_FINAL if self.final else 0)
         if self.kind.numbered:
             control |= self.receive << 5
@@ -267,7 +272,7 @@ class Deframer:
             return 0
         if len(format_) < 2:
             return None
-        length = (format_[0] & 0x07) << 8 | format_[1]
+        length = int.from_bytes(format_) & _MAX_LENGTH
         return length if length >= _MIN_LENGTH else 0
 
     def _header_right(self, start: int, size: int) -> bool:

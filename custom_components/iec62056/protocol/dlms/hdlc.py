@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import DlmsMalformed, DlmsUnsent, HdlcLost, HdlcRefused, HdlcSilent
+from ..reasons import Lost, Unsent
 from .frame import Address, Deframer, Frame, Kind
 from .negotiation import MAX_WINDOW, Parameters
 
@@ -87,6 +88,8 @@ class Connection:
         """Whether it is the meter's turn."""
         self.retransmissions = 0
         """How often frames had to be asked for or sent again, so far."""
+        self.segments = 0
+        """How many segments the meter took or gave, so far."""
         self.echo = False
         """Whether frames of our own came back."""
         self._offered: Parameters | None = None
@@ -121,7 +124,7 @@ class Connection:
         if self.state is not State.UP or self.waiting:
             raise DlmsUnsent(why="the link is not free")
         if len(apdu) + len(_LLC_COMMAND) > MAX_MESSAGE:
-            raise DlmsUnsent(why="it is too long")
+            raise DlmsUnsent(why=Unsent.LONG)
         message = _LLC_COMMAND + apdu
         size = self.parameters.transmit
         parts = [message[start : start + size] for start in range(0, len(message), size)]
@@ -181,7 +184,7 @@ class Connection:
             # The message is whole, only the final bit was missing.
             self.waiting = False
         elif self._tries > _TRIES:
-            raise self._lost("the meter fell silent")
+            raise self._lost(Lost.SILENT)
         else:
             self.retransmissions += 1
             if self._tries == 2 and self._unacknowledged:
@@ -245,18 +248,21 @@ class Connection:
     def _up(self, frame: Frame) -> list[Event]:
         match frame.kind:
             case Kind.DM:
-                raise self._lost("the meter has closed it")
+                raise self._lost(Lost.CLOSED)
             case Kind.FRMR:
-                raise self._lost("the meter rejected a frame")
+                raise self._lost(Lost.REJECTED)
             case Kind.UA | Kind.UI | Kind.SNRM | Kind.DISC:
                 # A late answer to a repeated SNRM, or a message outside the link.
                 return []
+        last = (self._receive_state - 1) % 8
+        came_before = frame.kind is Kind.INFORMATION and frame.send == last
         self._acknowledge(frame.receive)
         events = self._information(frame) if frame.kind is Kind.INFORMATION else []
-        if frame.final and not self._delivered:
-            events += self._turn(frame)
-        elif frame.final:
+        if frame.final and self._delivered:
             self.waiting = False
+        elif frame.final and (self._tries or not came_before):
+            # Else the meter was asked twice and answered twice: what was said since is on its way.
+            events += self._turn(frame)
         return events
 
     def _acknowledge(self, receive: int) -> None:
@@ -266,6 +272,7 @@ class Connection:
             return
         if acknowledged:
             self._tries = 0
+            self.segments += acknowledged
         for _ in range(acknowledged):
             self._unacknowledged.popleft()
 
@@ -279,6 +286,7 @@ class Connection:
             return []
         self._receive_state = (self._receive_state + 1) % 8
         self._tries = 0
+        self.segments += 1
         self._message += frame.information
         if len(self._message) > MAX_MESSAGE:
             raise self._down(DlmsMalformed(why="it is too long"))
@@ -298,13 +306,13 @@ class Connection:
         if frame.kind is Kind.RNR:
             return self._not_ready()
         if self._unacknowledged:
-            self._count_try("frames of the request were lost again and again")
+            self._count_try()
             self._repeat()
         elif self._unsent:
             self._window()
         elif frame.kind is Kind.INFORMATION:
             if frame.send != (self._receive_state - 1) % 8:
-                self._count_try("frames of the answer were lost again and again")
+                self._count_try()
             self._queue(Kind.RR)
         else:
             return self._not_ready()
@@ -315,11 +323,11 @@ class Connection:
         self._tries = 0
         return [NotReady()]
 
-    def _count_try(self, why: str) -> None:
+    def _count_try(self) -> None:
         self._tries += 1
         self.retransmissions += 1
         if self._tries > _TRIES:
-            raise self._lost(why)
+            raise self._lost(Lost.FRAMES)
 
     # What goes out.
 
@@ -366,7 +374,7 @@ class Connection:
         )
         self.waiting = True
 
-    def _lost(self, why: str) -> HdlcLost:
+    def _lost(self, why: Lost) -> HdlcLost:
         return self._down(HdlcLost(why=why))
 
     def _down[E: Exception](self, error: E) -> E:

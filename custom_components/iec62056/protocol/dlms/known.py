@@ -4,6 +4,7 @@ Here: these values, and the plain data they are stored as. Pure.
 Never here: storage; when they are read (`session`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -28,6 +29,10 @@ class Known:
     lists: dict[str, Objects] = field(default_factory=dict)
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
     singly: bool = False
+
+    def differs(self, mark: Mapping[str, str]) -> bool:
+        """Whether that is the mark of another device or configuration, as far as both name the same."""
+        return any(self.mark.get(name, text) != text for name, text in mark.items())
 
     def forget(self) -> None:
         """Another device, or another configuration: everything is asked anew."""

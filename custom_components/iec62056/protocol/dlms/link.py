@@ -9,6 +9,7 @@ from contextlib import suppress
 from ..errors import HdlcLost, HdlcSilent, LineError, MeterError, SevenBits
 from ..line import Line
 from ..model import ParitySeen, Progress, ProgressCallback, Stage
+from ..reasons import Lost
 from .frame import MAX_INFORMATION, Address, Frame, Kind
 from .hdlc import Connected, Connection, Disconnected, Event, NotReady, Received, State
 from .negotiation import MAX_WINDOW, Parameters
@@ -42,17 +43,17 @@ class Link:
         client: int,
         server: Address,
         progress: ProgressCallback | None = None,
-        wish: Parameters | None = WISH,
     ) -> None:
         """Nothing is sent yet."""
         self._line = line
         self._progress = progress
-        self._connection = Connection(Address(client), server, wish)
+        self._connection = Connection(Address(client), server, WISH)
         self._before = line.tally.copy()
         self._eighth_bit = False
         self.turns = 0
         """How often the meter had the turn, so far."""
         self._heard_at = line.now()
+        self._secret = False
 
     @property
     def parameters(self) -> Parameters:
@@ -94,7 +95,10 @@ class Link:
     async def request(self, apdu: bytes, *, secret: bool = False) -> bytes:
         """Send a message and hear its answer. Raises DlmsError where the link is lost, LineError."""
         self._connection.send(apdu)
-        event = await self._until(Received, secret=secret)
+        # Until it is answered, its echo may come behind whatever is said next.
+        self._secret = secret
+        event = await self._until(Received)
+        self._secret = False
         return event.apdu
 
     async def disconnect(self) -> None:
@@ -115,38 +119,39 @@ class Link:
         """End the link without hearing whether the meter did; nothing is raised where the line is gone."""
         self._connection.disconnect()
         with suppress(LineError):
-            await self._line.write(self._connection.output())
+            await self._line.write(self._connection.output(), secret=self._secret)
 
-    async def _until[E: Event](
-        self, wanted: type[E], limit: float = EXCHANGE_LIMIT, *, secret: bool = False
-    ) -> E:
+    async def _until[E: Event](self, wanted: type[E], limit: float = EXCHANGE_LIMIT) -> E:
         """Keep the conversation going until that happened and the turn is ours again."""
         line, connection = self._line, self._connection
         end = line.now() + limit
         busy_until = line.now() + BUSY_LIMIT
+        segments = connection.segments
         found: E | None = None
         deadline = line.now()
         while True:
             if output := connection.output():
-                await line.write(output, secret=secret)
+                await line.write(output, secret=self._secret)
                 deadline = line.sent_at + ANSWER + line.grace
                 self.turns += 1
             if found is not None and not connection.waiting:
                 return found
             events = await self._hear(min(deadline, end))
             if line.now() >= end:
-                raise HdlcLost(why="the meter does not come to an end")
+                raise HdlcLost(why=Lost.ENDLESS)
             if events is None:
                 events = connection.timeout()
             else:
                 # What came first may be our own echo.
                 deadline = max(deadline, line.now() + BETWEEN + line.grace)
+            if connection.segments != segments:
+                segments, busy_until = connection.segments, line.now() + BUSY_LIMIT
             for event in events:
                 if isinstance(event, wanted):
                     found = event
                 elif isinstance(event, NotReady):
                     if line.now() > busy_until:
-                        raise HdlcLost(why="the meter stays busy")
+                        raise HdlcLost(why=Lost.BUSY)
                     await line.sleep_until(line.now() + BUSY_PAUSE)
                     events += connection.timeout()
 

@@ -14,7 +14,7 @@ from .apdu import Result
 from .axdr import encode
 from .clock import date_time
 from .cosem import CosemObject, ScalerUnit
-from .data import Bits, Data, Tag
+from .data import Bits, Data, Tag, shown
 from .descriptors import LogicalName
 
 DATA, REGISTER, EXTENDED_REGISTER, DEMAND_REGISTER, CLOCK = 1, 3, 4, 5, 8
@@ -76,9 +76,9 @@ def attributes(item: CosemObject) -> tuple[int, ...]:
     return allowed if 2 in allowed or (3 in allowed and item.class_id == DEMAND_REGISTER) else ()
 
 
-def scaler_attribute(item: CosemObject) -> int | None:
+def scaler_attribute(class_id: int) -> int | None:
     """Where scaler and unit are; None where the class has none."""
-    return _SCALER_AT.get(item.class_id)
+    return _SCALER_AT.get(class_id)
 
 
 def registers(
@@ -149,7 +149,7 @@ def text(value: Data, obis: Obis) -> str:
             digits = _DIGITS[value.tag]
             return f"{content & ((1 << digits * 4) - 1):0{digits}X}"
         case str():
-            return content.strip("\0 ")
+            return shown(content).strip("\0 ")
         case bytes():
             return _octets(content, value.tag, obis)
         case Bits(number, length):

@@ -1,6 +1,7 @@
 """The way to the first frame where a meter wants HDLC at once, without a sign-on.
 
-Here: speed and eight bits. Never here: the sign-on that leads there otherwise (`ascii.handover`), frames.
+Here: speed and eight bits.
+Never here: the sign-on that leads there otherwise (`ascii.handover`), frames.
 """
 
 from ..line import Line
@@ -13,7 +14,7 @@ _SPEED = 9600
 async def open_at_once(line: Line, profile: LineProfile) -> None:
     """Have the line ready for frames, at the speed the profile names. Raises LineError."""
     speed = profile.speed or _SPEED
-    if line.can_switch and line.speed != speed:
+    if line.can_switch:
         await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
     line.binary = True
     line.drop_input()

@@ -5,6 +5,7 @@ Never here: services (`apdu`), who asks (a session).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 import datetime as dt
 from decimal import Decimal
 
@@ -12,10 +13,11 @@ from ..errors import DlmsMalformed
 from ..events import Event, Note, meaning_of
 from ..model import Obis, Value
 from ..profile import Channel, Profile, Row
+from .apdu import Result
 from .clock import ClockStatus, date_time, encode_date_time
 from .cosem import Column, ScalerUnit
-from .data import Data, Tag, octet_string
-from .descriptors import Access, by_range, capture_object
+from .data import Data, Tag, octet_string, shown
+from .descriptors import Access, Member, by_range, capture_object
 
 CLOCK = 8
 # Value groups C.D of the status of a profile (0-0:96.10.1, x-0:96.10.7), whose bits in IDIS and DSMR are those of VDEW.
@@ -45,8 +47,13 @@ def profile(
     status_at = next(
         (n for n, column in enumerate(columns) if tuple(column.member.name)[2:4] == _STATUS), None
     )
-    used = [n for n, column in enumerate(columns) if n in scalers and _is_number(column)]
-    channels = tuple(_channel(columns[n], scalers[n]) for n in used)
+    used = [
+        n
+        for n, (member, _) in enumerate(columns)
+        if n in scalers and member.number in _SCALED.get(member.class_id, ())
+    ]
+    codes = {n: Obis(*columns[n].member.name) for n in used}
+    channels = tuple(Channel.of(str(codes[n]), codes[n], scalers[n].text) for n in used)
     found: list[Row] = []
     above: list[Data] = []
     for row in rows[:MAX_ROWS]:
@@ -58,7 +65,9 @@ def profile(
         ]
         if end is None:
             continue
-        numbers = tuple(_number(scalers[n], above[n]) for n in used)
+        numbers = tuple(
+            None if above[n].tag is Tag.NULL_DATA else scalers[n].value(above[n]) for n in used
+        )
         status = 0 if status_at is None else _bits(above[status_at])
         found.append(Row(end, numbers, status))
     found.sort(key=lambda row: row.end)
@@ -89,13 +98,17 @@ def events(
 
 
 def rows_between(
-    columns: Sequence[Column], first: dt.datetime, last: dt.datetime, *, inverted: bool = False
+    columns: Sequence[Column], first: dt.datetime, last: dt.datetime, now: Result
 ) -> Access:
     """Selective access to the rows from `first` to `last` (aware times). Raises DlmsMalformed without a clock column.
 
-    `inverted` as in `encode_date_time`.
+    `now` is what the clock shows: the range has its deviation's sign (MCS301), the standard's where it shows none.
     """
     clock = columns[_clock(columns)]
+    inverted = False
+    with suppress(DlmsMalformed):
+        if isinstance(now, Data):
+            inverted = date_time(now.octets).inverted(first.utcoffset() or dt.timedelta(0))
     begin, end = (
         octet_string(encode_date_time(one, daylight_saving=bool(one.dst()), inverted=inverted))
         for one in (first, last)
@@ -103,20 +116,16 @@ def rows_between(
     return by_range(capture_object(clock.member, clock.data_index), begin, end)
 
 
+def clock(columns: Sequence[Column]) -> Member:
+    """The time of the clock that a profile records. Raises DlmsMalformed where it has none."""
+    return columns[_clock(columns)].member
+
+
 def _clock(columns: Sequence[Column]) -> int:
     for number, column in enumerate(columns):
         if column.member.class_id == CLOCK and column.member.number == 2:
             return number
     raise DlmsMalformed(why="a profile has no time")
-
-
-def _is_number(column: Column) -> bool:
-    return column.member.number in _SCALED.get(column.member.class_id, ())
-
-
-def _channel(column: Column, scaler: ScalerUnit) -> Channel:
-    code = Obis(*column.member.name)
-    return Channel.of(str(code), code, scaler.text)
 
 
 def _moment(item: Data, zone: dt.tzinfo) -> dt.datetime | None:
@@ -129,10 +138,6 @@ def _moment(item: Data, zone: dt.tzinfo) -> dt.datetime | None:
     return time.utc(zone)
 
 
-def _number(scaler: ScalerUnit, item: Data) -> Decimal | None:
-    return None if item.tag is Tag.NULL_DATA else scaler.value(item)
-
-
 def _bits(item: Data) -> int:
     number = item.value
     return number if isinstance(number, int) and not isinstance(number, bool) else 0
@@ -143,6 +148,6 @@ def _text(item: Data) -> str:
         case bytes() as octets:
             return octets.hex().upper()
         case bool() | int() | Decimal() | str() as plain:
-            return str(plain)
+            return shown(str(plain))
         case _:
             return ""

@@ -22,6 +22,7 @@ from ..errors import (
     HdlcLost,
     HdlcRefused,
     HdlcSilent,
+    LoginError,
     MeterError,
     NoData,
     SecurityBroken,
@@ -62,12 +63,12 @@ _COUNTERS = (0, 0, 43, 1)
 _USUAL_COUNTERS = (0, 1)
 
 # What keeps one login out, and leaves the others alone: a meter may not answer to a client address it does not know.
-_NOT_TAKEN = (
+NOT_TAKEN = (
     AssociationRefused,
     CounterExhausted,
     HdlcRefused,
     HdlcSilent,
-    SecurityBroken,
+    LoginError,
     ServiceRefused,
 )
 
@@ -105,8 +106,10 @@ class Session:
     async def enter(self, login: Login) -> Client:
         """Associate by that login, after the session before has ended.
 
-        Raises what the opener, the link and the association raise.
+        Raises what the opener, the link and the association raise; a login that was refused is not sent again.
         """
+        if (refused := self.keyring.refused.get(login)) is not None:
+            raise refused.with_traceback(None)
         keys = login.credentials.keys is not None
         if keys and not self.keyring.learned:
             await self._learn_counter(login)
@@ -123,6 +126,9 @@ class Session:
         await self.leave()
         self.identification = await self._opener() or self.identification
         self._link = Link(self._line, login.client, self._server, self._progress)
+        if self.keyring.meant not in (None, self.identification):
+            # As if it had refused: nothing but a farewell is said to another meter.
+            raise HdlcRefused
         await self._link.connect()
         client = Client(self._link, login, self.keyring, self._challenge)
         if login.level is not Level.OPEN:
@@ -204,7 +210,7 @@ class Session:
         missing = [login for login in keyring.logins if login.name not in keyring.known.lists]
         for login in missing:
             if login not in keyring.refused:
-                with suppress(*_NOT_TAKEN):
+                with suppress(*NOT_TAKEN):
                     await self.objects(await self.enter(login), login)
         return bool(missing)
 
@@ -216,14 +222,14 @@ class Session:
         asked: list[tuple[CosemObject, int]] = []
         for item in items:
             asked += [(item, number) for number in attributes(item)]
-            at = scaler_attribute(item)
+            at = scaler_attribute(item.class_id)
             if at is not None and place(item) not in known.scalers:
                 asked.append((item, at))
         members = [Item(Member(item.class_id, item.name, number)) for item, number in asked]
         found: dict[str, dict[int, Result]] = {place(item): {} for item in items}
         for (item, number), result in zip(asked, await client.get(members), strict=True):
             found[place(item)][number] = result
-            if number == scaler_attribute(item) and isinstance(result, Data):
+            if number == scaler_attribute(item.class_id) and isinstance(result, Data):
                 _keep_scaler(known.scalers, item, result)
         return found
 
@@ -294,7 +300,7 @@ class Session:
                 if again:
                     raise
                 self.repeats += 1
-            except _NOT_TAKEN as err:
+            except NOT_TAKEN as err:
                 self.refusal = err
                 return False
             else:
@@ -314,7 +320,7 @@ class Session:
         )
         values = await self.values(client, wanted)
         mark = known.mark | _mark(wanted, values)
-        if cached and any(known.mark.get(name, value) != value for name, value in mark.items()):
+        if cached and known.differs(mark):
             known.forget()
             found.clear()
             await self._read_at(client, login, found)

@@ -18,6 +18,7 @@ from ..errors import (
     UnknownRegister,
     ValueRefused,
 )
+from ..reasons import Unsent
 from .apdu import AccessResult
 from .clock import ClockStatus, DateTime, date_time, encode_date_time
 from .cosem import ScalerUnit
@@ -52,7 +53,7 @@ def parsed(text: str, present: Data, scaler: ScalerUnit | None) -> Data:
     match present.value:
         case bool():
             if text not in ("0", "1"):
-                raise DlmsUnsent(why="only 0 and 1 fit this register")
+                raise DlmsUnsent(why=Unsent.ZERO_OR_ONE)
             return Data(present.tag, text == "1")
         case int():
             return Data(present.tag, _whole(text, 0 if scaler is None else scaler.scaler))
@@ -60,7 +61,7 @@ def parsed(text: str, present: Data, scaler: ScalerUnit | None) -> Data:
             return Data(present.tag, text)
         case bytes() if present.tag is Tag.OCTET_STRING:
             return Data(present.tag, _octets(text, present.value))
-    raise DlmsUnsent(why="a register of this type cannot be set")
+    raise DlmsUnsent(why=Unsent.FIXED)
 
 
 def _whole(text: str, scaler: int) -> int:
@@ -69,13 +70,13 @@ def _whole(text: str, scaler: int) -> int:
         number = Decimal(text)
         sign, digits, exponent = number.as_tuple()
     except InvalidOperation:
-        raise DlmsUnsent(why="the value is no number") from None
+        raise DlmsUnsent(why=Unsent.NO_NUMBER) from None
     # An exponent of thousands is no value of a meter, and would take a memory of its own.
     if not number.is_finite() or not -64 < int(exponent) < 64:
-        raise DlmsUnsent(why="the value is no number")
+        raise DlmsUnsent(why=Unsent.NO_NUMBER)
     raw = Decimal((sign, digits, int(exponent) - scaler))
     if raw != raw.to_integral_value():
-        raise DlmsUnsent(why="it has more decimals than the register")
+        raise DlmsUnsent(why=Unsent.DECIMALS)
     return int(raw)
 
 
@@ -85,13 +86,11 @@ def _octets(text: str, present: bytes) -> bytes:
         try:
             return text.encode("ascii")
         except UnicodeEncodeError:
-            raise DlmsUnsent(
-                why="it has characters that are no printable 7-bit characters"
-            ) from None
+            raise DlmsUnsent(why=Unsent.CHARACTERS) from None
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise DlmsUnsent(why="it is not in hexadecimal digits") from None
+        raise DlmsUnsent(why=Unsent.DIGITS) from None
 
 
 def clock(time: dt.datetime, present: Data) -> Data:
@@ -104,7 +103,7 @@ def clock(time: dt.datetime, present: Data) -> Data:
     offset = time.utcoffset()
     if now.deviation is not None and now.moment.date is not None and offset is not None:
         ahead = dt.timedelta(minutes=now.deviation)
-        inverted = abs(ahead - offset) < abs(-ahead - offset)
+        inverted = now.inverted(offset)
         # A clock that stays on winter time, or on UTC, is left there.
         local = time.astimezone(dt.timezone(ahead if inverted else -ahead))
     summer = now.status is not None and ClockStatus.DAYLIGHT_SAVING in now.status
