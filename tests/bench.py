@@ -15,7 +15,7 @@ from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol import obis
 from custom_components.iec62056.protocol.access import NOTHING, Permits
 from custom_components.iec62056.protocol.ascii.signon import WHOLE_EFFORT, Effort
-from custom_components.iec62056.protocol.errors import MeterError
+from custom_components.iec62056.protocol.errors import MeterError, NoAnswer
 from custom_components.iec62056.protocol.ladder import Hints
 from custom_components.iec62056.protocol.model import (
     CheckKind,
@@ -128,6 +128,8 @@ class Bench:
     """The meters behind all ports: answers in order, the last one again and again."""
 
     answers: list[Reading | Exception] = field(default_factory=lambda: [reading()])
+    # Ports whose meter does not answer.
+    silent: set[str] = field(default_factory=set)
     learned: Callable[[LineProfile], LineProfile] = lambda profile: replace(
         profile, medium=profile.medium or Medium.ELECTRICITY
     )
@@ -238,6 +240,8 @@ class FakeMeter:
             self._progress(step)
             await asyncio.sleep(0)
         await bench.gate.wait()
+        if self._line.name in bench.silent:
+            raise NoAnswer
         if self.profile.mode is Mode.D:
             answer: Reading | Exception = await bench.pushes.get()
         else:

@@ -1,5 +1,6 @@
 """Passwords, single registers and changes, at a meter in memory, and everything that leaves towards it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 import json
@@ -18,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
+from custom_components.iec62056 import lines
 from custom_components.iec62056.access_services import EVENT_CHANGED
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
@@ -25,11 +27,13 @@ from custom_components.iec62056.protocol.model import Medium, Mode
 from simulator import Cell, Guard, Kind
 
 from .bench import START, state
+from .parts.dialogue import through
 from .parts.flow_texts import all_checked
 from .parts.leap import leaping
 from .parts.programmed import (
     SECRET,
     SERIAL,
+    URL,
     WRONG,
     changes,
     entry_of,
@@ -153,6 +157,31 @@ async def test_wrong_password_is_tried_once_and_the_readout_goes_on(hass: HomeAs
             assert len(asked_again(hass)) == 1
 
 
+@pytest.mark.parametrize("code", [SECRET, WRONG])
+async def test_code_of_a_lock_is_a_password(
+    hass: HomeAssistant, hass_storage: dict[str, Any], code: str
+) -> None:
+    """It is tried once, what became of it is kept, and it opens nothing but its lock."""
+    mode = programming(locks={"4:171.0": SECRET})
+    with leaping(START):
+        async with wire(hass, meter(mode=mode, flag="Els", model="EK270")) as (memory, sent):
+            entry = entry_of(hass, data={"password": code}, options={"extra": ["0.4.2"]})
+            await load(hass, entry)
+            await entry.runtime_data.async_refresh()
+            (tried,) = hass_storage["iec62056.refusals"]["data"]["tried"]
+            right = code == SECRET
+            assert tried["outcome"] == ("accepted" if right else "refused")
+            assert len(memory.log.of(Kind.WRONG_PASSWORD)) == (not right)
+            assert len(asked_again(hass)) == (not right)
+            # Each session opens the lock again, where it opens.
+            assert len(changes(sent)) == 1 + right
+            assert {one[1:-1] for one in changes(sent)} == {f"W1\x024:171.0({code})\x03".encode()}
+            assert not proofs(sent)
+            session = entry.runtime_data.last_good
+            assert session is not None
+            assert code not in session.trace.as_text()
+
+
 async def test_a_try_that_was_cut_short_counts(
     hass: HomeAssistant, hass_storage: dict[str, Any]
 ) -> None:
@@ -190,12 +219,14 @@ async def test_reauth_tries_once_and_says_what_the_meter_said(hass: HomeAssistan
             result = await flow.async_configure(
                 asked["flow_id"], {"password": WRONG, "login": "auto"}
             )
+            result = await through(flow, result)
             assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_accepted")
             assert len(proofs(sent)) == 1
             shown = await entry.start_reauth_flow(hass)
             result = await flow.async_configure(
                 shown["flow_id"], {"password": "99999999", "login": "auto"}
             )
+            result = await through(flow, result)
             assert result["reason"] == "not_accepted"
             assert len(proofs(sent)) == 2
             assert entry.data["password"] == WRONG
@@ -203,6 +234,7 @@ async def test_reauth_tries_once_and_says_what_the_meter_said(hass: HomeAssistan
             result = await flow.async_configure(
                 shown["flow_id"], {"password": SECRET, "login": "auto"}
             )
+            result = await through(flow, result)
             assert result["reason"] == "reauth_successful"
             await hass.async_block_till_done()
             assert entry.data["password"] == SECRET
@@ -223,6 +255,7 @@ async def test_reauth_keeps_its_page_where_nothing_was_tried(hass: HomeAssistant
             shown = await flow.async_configure(
                 shown["flow_id"], {"password": "a(b)", "login": "auto"}
             )
+            shown = await through(flow, shown)
             assert shown["errors"] == {"base": "failed"}
             assert not proofs(sent)
 
@@ -537,3 +570,72 @@ async def test_a_meter_that_sends_by_itself_is_not_asked(
             with pytest.raises(HomeAssistantError) as refused:
                 await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
             assert refused.value.translation_key == "access_failed"
+
+
+async def waiting_for_the_line(
+    hass: HomeAssistant, entry: MockConfigEntry, by: Context
+) -> asyncio.Task[Any]:
+    asked = act(hass, entry, "read_registers", by=by, codes=["32.7.0"])
+    task = hass.async_create_task(asked)
+    await asyncio.sleep(1)
+    return task
+
+
+@pytest.mark.parametrize("medium", [Medium.ELECTRICITY, Medium.HEAT])
+async def test_an_action_that_waits_for_the_line_ends_with_its_entry(
+    hass: HomeAssistant, hass_storage: dict[str, Any], admin: Context, medium: Medium
+) -> None:
+    """The meter is removed meanwhile: nothing is sent to it any more, and its file stays deleted."""
+    with leaping(START):
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass)
+            await load(hass, entry)
+            coordinator = entry.runtime_data
+            coordinator.profile = replace(coordinator.profile, medium=medium)
+            async with lines.hold(hass, URL):
+                task = await waiting_for_the_line(hass, entry, admin)
+                await hass.config_entries.async_remove(entry.entry_id)
+                before = len(sent)
+            with pytest.raises(ServiceValidationError) as ended:
+                await task
+            assert ended.value.translation_key == "not_set_up"
+            await asyncio.sleep(20)
+            assert len(sent) == before
+            assert f"{DOMAIN}.{entry.entry_id}" not in hass_storage
+
+
+async def test_an_action_that_waits_for_the_line_ends_with_a_reload(
+    hass: HomeAssistant, admin: Context
+) -> None:
+    """What it would write down belongs to the meter that is set up now."""
+    with leaping(START):
+        async with wire(hass, meter()):
+            entry = entry_of(hass)
+            await load(hass, entry)
+            async with lines.hold(hass, URL):
+                task = await waiting_for_the_line(hass, entry, admin)
+                await hass.config_entries.async_reload(entry.entry_id)
+            with pytest.raises(ServiceValidationError) as ended:
+                await task
+            assert ended.value.translation_key == "not_set_up"
+            await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
+
+
+async def test_reauth_page_of_a_battery_that_is_to_be_left_alone(hass: HomeAssistant) -> None:
+    with leaping(START), all_checked():
+        async with wire(hass, meter()) as (_, sent):
+            entry = entry_of(hass)
+            await load(hass, entry)
+            coordinator = entry.runtime_data
+            coordinator.profile = replace(coordinator.profile, medium=Medium.HEAT)
+            while await coordinator.trust.async_may_wake():
+                pass
+            shown = await entry.start_reauth_flow(hass)
+            flow = hass.config_entries.flow
+            shown = await flow.async_configure(
+                shown["flow_id"], {"password": SECRET, "login": "auto"}
+            )
+            shown = await through(flow, shown)
+            assert shown["errors"] == {"base": "failed"}
+            assert "battery" in shown["description_placeholders"]["reason"]
+            assert not proofs(sent)

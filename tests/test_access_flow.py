@@ -1,19 +1,28 @@
 """The options about what lies beyond the readout: all of it is tried at the meter before it is kept."""
 
 import asyncio
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, override
+from unittest.mock import patch
 
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.translation import async_load_integrations
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056 import logbook
+from custom_components.iec62056.access import Access
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.protocol.access import Certainty
 from simulator import Kind, Manners, Meter
 
 from .bench import START
+from .parts.dialogue import through
 from .parts.flow_texts import all_checked
 from .parts.leap import leaping
 from .parts.programmed import SECRET, URL, WRONG, Registers, entry_of, meter, proofs, wire
@@ -29,7 +38,8 @@ async def page(hass: HomeAssistant, entry: MockConfigEntry, group: str) -> Any:
 
 
 async def send(hass: HomeAssistant, shown: Any, **entered: Any) -> Any:
-    return await hass.config_entries.options.async_configure(shown["flow_id"], entered)
+    options = hass.config_entries.options
+    return await through(options, await options.async_configure(shown["flow_id"], entered))
 
 
 async def load(hass: HomeAssistant, **more: Any) -> MockConfigEntry:
@@ -125,6 +135,56 @@ async def test_quick_registers(hass: HomeAssistant) -> None:
             assert "quick_request" not in entry.options
 
 
+@pytest.mark.parametrize(
+    ("group", "entered"),
+    [
+        ("password", {"password": SECRET, "login": "auto"}),
+        ("extra", {"extra": ["32.7.0"]}),
+        ("quick", {"quick": ["16.7.0"], "quick_seconds": 5}),
+    ],
+)
+async def test_page_shows_that_the_meter_is_asked_and_stops_when_it_is_closed(
+    hass: HomeAssistant, group: str, entered: dict[str, Any]
+) -> None:
+    options = hass.config_entries.options
+    with leaping(START), all_checked():
+        async with wire(hass, meter()) as (_, sent):
+            entry = await load(hass)
+            shown = await page(hass, entry, group)
+            before, called = dict(entry.data), asyncio.Event()
+            sent.looked_at_by = lambda _: called.set()
+            shown = await options.async_configure(shown["flow_id"], entered)
+            assert (shown["type"], shown["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
+            speed = str(entry.runtime_data.data.health.speed)
+            assert shown["description_placeholders"] == {"speed": speed}
+            await called.wait()
+            # Who opens the page a second time sees the same.
+            again = await options.async_configure(shown["flow_id"])
+            assert (again["type"], again["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
+            options.async_abort(shown["flow_id"])
+            async with entry.runtime_data.hold():
+                assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
+            await asyncio.sleep(30)
+            assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
+            assert (entry.data, entry.options) == (before, {})
+
+
+async def test_page_of_a_battery_that_is_to_be_left_alone(hass: HomeAssistant) -> None:
+    with leaping(START), all_checked():
+        async with wire(hass, meter()):
+            entry = await load(hass)
+            shown = await page(hass, entry, "extra")
+            spent = ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="budget_spent",
+                translation_placeholders={"hours": "9"},
+            )
+            with patch.object(Access, "async_read", side_effect=spent):
+                shown = await send(hass, shown, extra=["32.7.0"])
+            assert shown["errors"] == {"base": "failed"}
+            assert "due in 9 h" in shown["description_placeholders"]["reason"]
+
+
 class Lists(Meter):
     """A meter without programming mode that has a short list behind another request."""
 
@@ -187,21 +247,67 @@ async def test_changes_are_off_until_they_are_allowed(hass: HomeAssistant) -> No
             assert entry.options == {"write": ["C.1.9"], "set_clock": True}
 
 
-def test_logbook_says_what_was_changed(hass: HomeAssistant) -> None:
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "en",
+            (
+                "writing C.1.9: confirmed",
+                "executing 0.1.0: refused by the meter",
+                "setting the clock: confirmed",
+            ),
+        ),
+        (
+            "de",
+            (
+                "C.1.9 schreiben: bestätigt",
+                "0.1.0 ausführen: vom Zähler verweigert",
+                "Uhr stellen: bestätigt",
+            ),
+        ),
+    ],
+)
+async def test_logbook_says_what_was_changed(
+    hass: HomeAssistant, language: str, says: tuple[str, ...]
+) -> None:
+    hass.config.language = language
+    await async_load_integrations(hass, {DOMAIN})
     told: dict[tuple[str, str], Any] = {}
     logbook.async_describe_events(
         hass, lambda domain, event, describe: told.update({(domain, event): describe})
     )
     describe = told[DOMAIN, "iec62056_changed"]
-    for action, code, text in (
-        ("write_register", "C.1.9", "writing C.1.9: confirmed"),
-        ("execute", "0.1.0", "executing 0.1.0: confirmed"),
-        ("set_clock", "0.9.1", "setting the clock: confirmed"),
-    ):
+    done = (
+        ("write_register", "C.1.9", "confirmed"),
+        ("execute", "0.1.0", "refused"),
+        ("set_clock", "0.9.1", "confirmed"),
+    )
+    for (action, code, result), text in zip(done, says, strict=True):
         event = SimpleNamespace(
-            data={"action": action, "code": code, "meter": "Cellar", "result": "confirmed"}
+            data={"action": action, "code": code, "meter": "Cellar", "result": result}
         )
         assert describe(event) == {"name": "Cellar", "message": text}
+
+
+def test_logbook_has_a_word_for_all_that_can_become_of_a_change() -> None:
+    english = Path(logbook.__file__).parent / "translations" / "en.json"
+    words = json.loads(english.read_text(encoding="utf-8"))["selector"]["outcome"]["options"]
+    # Where nothing was sent, nothing is told.
+    assert set(words) == set(Certainty) - {Certainty.NOT_SENT}
+
+
+def test_logbook_works_while_a_language_is_loaded(hass: HomeAssistant) -> None:
+    hass.config.language = "tlh"
+    told: dict[tuple[str, str], Any] = {}
+    logbook.async_describe_events(
+        hass, lambda domain, event, describe: told.update({(domain, event): describe})
+    )
+    event = SimpleNamespace(
+        data={"action": "execute", "code": "0.1.0", "meter": "Cellar", "result": "unknown"}
+    )
+    said = told[DOMAIN, "iec62056_changed"](event)
+    assert said["message"] == "execute: unknown"
 
 
 async def test_password_in_the_first_dialogue(hass: HomeAssistant) -> None:
@@ -213,7 +319,7 @@ async def test_password_in_the_first_dialogue(hass: HomeAssistant) -> None:
             shown = await flow.async_configure(
                 shown["flow_id"], {"device": URL, "advanced": {"password": "a(b)"}}
             )
-            assert shown["errors"] == {"base": "bad_secret"}
+            assert shown["errors"] == {"base": "bad_secret_characters"}
             assert "a(b)" not in repr(shown["data_schema"].schema)
             assert not sent
             shown = await flow.async_configure(

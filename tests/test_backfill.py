@@ -5,19 +5,26 @@ from collections.abc import Generator
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, override
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.core import Recorder
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNKNOWN
+from homeassistant.core import Event as Fired, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+    do_adhoc_statistics,
+)
 
 from custom_components.iec62056.backfill import AFTER_HOUR, MOST_FAILURES
 from custom_components.iec62056.const import CONF_FILL_GAPS, DOMAIN
 from custom_components.iec62056.coordinator import MeterCoordinator
+from custom_components.iec62056.gaps import Past
 from custom_components.iec62056.history import BASELINE
 from custom_components.iec62056.imports import Job
 from custom_components.iec62056.protocol.errors import (
@@ -28,13 +35,15 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.events import Event, Meaning, Note
 from custom_components.iec62056.protocol.model import Value
-from custom_components.iec62056.statistics import can_clear
+from custom_components.iec62056.statistics import DatabaseFailed, can_clear
 from simulator.profile import LoadProfile
 
-from .bench import Bench
+from .bench import NUMBER, Bench, entity_id, reading
 from .parts.week import BERLIN, HOUR, KEYS, QUARTER, House, Memory, Week
 
 pytestmark = pytest.mark.alone
+
+WRITE = "custom_components.iec62056.backfill.statistics.async_write"
 
 # Three days of autumn; on the second one the clocks go back.
 BEGIN = datetime(2027, 10, 30, 4, tzinfo=UTC)
@@ -88,6 +97,25 @@ def memory_read(memory: Memory) -> Any:
     return read
 
 
+class Tariffs(Week):
+    """A meter that sends no total of what is taken, but what was taken in each of two tariffs."""
+
+    @override
+    def answer(self, moment: datetime) -> None:
+        taken, _ = self.house.registers(moment)
+        night = taken * 2 // 5
+        sent = {
+            f"1.8.{tariff}": [f"{Decimal(used) / 1000:010.3f}*kWh"]
+            for tariff, used in ((1, taken - night), (2, night))
+        }
+        self.bench.answers = [reading({"C.1.0": [NUMBER], **sent}, at=moment)]
+
+
+@pytest.fixture
+def kind() -> type[Week]:
+    return Week
+
+
 @pytest.fixture
 async def week(
     recorder_mock: Recorder,
@@ -98,9 +126,10 @@ async def week(
     freezer: FrozenDateTimeFactory,
     house: House,
     memory: Memory,
+    kind: type[Week],
 ) -> Week:
     await hass.config.async_set_time_zone("Europe/Berlin")
-    week = Week(hass, entry, bench, freezer, house)
+    week = kind(hass, entry, bench, freezer, house)
     freezer.move_to(at(2.2))
     week.answer(at(2.2))
     await hass.config_entries.async_setup(entry.entry_id)
@@ -162,6 +191,23 @@ async def test_an_outage_is_filled_by_itself(
         week, at(3), at(17)
     )
     assert not week.entry.runtime_data.backfill.past.open()
+
+
+@pytest.mark.parametrize("kind", [Tariffs])
+async def test_the_total_of_the_tariffs_is_filled_too(
+    week: Week, outages: list[tuple[datetime, datetime]]
+) -> None:
+    """It is what stands in the Energy dashboard; the profile has the total, whatever the meter sends."""
+    await live(week, outages, at(15))
+    await week.tick(at(15) + AFTER_HOUR)
+    await week.watch(at(15.25), at(17))
+    rows = await week.rows("total_import")
+    changes = {start: round(row[2], 4) for start, row in rows.items() if start > at(2)}
+    assert changes == {start: taken for start, (taken, _) in true(week, at(3), at(17)).items()}
+    assert not week.entry.runtime_data.backfill.past.open()
+    # And it can be taken back.
+    cleared = await service(week, "clear_imported")
+    assert entity_id(week.hass, "total_import") in cleared["hours"]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +327,7 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.entry.runtime_data.async_refresh()
     begun = at(2.25)
-    week.entry.runtime_data.backfill.past = type(week.entry.runtime_data.backfill.past)()
+    week.entry.runtime_data.backfill.past = Past()
     await week.watch(begun, at(6))
     before = await week.rows(KEYS[0])
     done = await service(week, "import_load_profile", **{"from": at(-48).isoformat()})
@@ -303,6 +349,98 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     assert {round(left[start][2], 6) for start in left if start < at(2)} == {0}
     assert {start: left[start] for start in before} == before
     assert left[BASELINE][1] == 0
+
+
+@pytest.mark.parametrize("outages", [[(at(5.25), at(9.5)), (at(11.25), at(14.5))]])
+async def test_right_after_set_up_the_rows_of_another_reader_are_replaced(
+    by_hand: Week, outages: list[tuple[datetime, datetime]], memory: Memory
+) -> None:
+    """What is asked for ends before the first reading: the hours between are left alone, and not waited for."""
+    week = by_hand
+    await live(week, outages, at(16))
+    backfill = week.entry.runtime_data.backfill
+    backfill.past = Past()
+    await week.read(at(16.2))
+    before = [await week.rows(key) for key in KEYS]
+    window = {"from": at(4).isoformat(), "to": at(10).isoformat(), "everything": True}
+    done = await service(week, "import_load_profile", **window)
+    assert done["finished"]
+    assert [(one["hours"], one["refused"]) for one in done["sensors"]] == [(4, []), (4, [])]
+    changes = await week.changes()
+    assert {start: changes[start] for start in true(week, at(3), at(11))} == true(
+        week, at(3), at(11)
+    )
+    assert changes[at(12)] == (0, 0)
+    # The rest of it, to the newest hour that is summed up.
+    window = {"from": at(4).isoformat(), "everything": True}
+    done = await service(week, "import_load_profile", **window)
+    assert [one["refused"] for one in done["sensors"]] == [[], []]
+    await week.watch(at(16.25), at(18))
+    changes = await week.changes()
+    assert {start: changes[start] for start in changes if start > at(2)} == true(
+        week, at(3), at(18)
+    )
+    await service(week, "clear_imported")
+    after = [await week.rows(key) for key in KEYS]
+    assert [
+        {start: rows[start] for start in old} for rows, old in zip(after, before, strict=True)
+    ] == before
+
+
+async def set_up_anew(week: Week, memory: Memory) -> House:
+    """The meter has more of the past than anybody has read."""
+    house = House(at(-30), 30 + HOURS, [(at(2), at(2) + QUARTER)])
+    week.house = house
+    memory.profile.periods.clear()
+    memory.profile.watch(house.registers, at(-30), at(HOURS))
+    await week.read(at(2.2))
+    week.entry.runtime_data.backfill.past = Past()
+    await week.read(at(2.2))
+    return house
+
+
+async def summed_up(week: Week, begin: datetime) -> None:
+    """The recorder has summed up five minutes."""
+    week.freezer.move_to(begin + timedelta(minutes=5))
+    await async_wait_recording_done(week.hass)
+    do_adhoc_statistics(week.hass, start=begin)
+    await async_wait_recording_done(week.hass)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("undone_at", ["once", "the end of the hour"])
+async def test_a_few_minutes_after_set_up_the_past_is_there(
+    by_hand: Week, memory: Memory, undone_at: str
+) -> None:
+    week = by_hand
+    house = await set_up_anew(week, memory)
+    window = {"from": at(-48).isoformat(), "to": at(-2).isoformat()}
+    for everything in (False, True):
+        # Not even five minutes are summed up: that is told.
+        done = await service(week, "import_load_profile", everything=everything, **window)
+        assert [one["refused"][0]["reason"] for one in done["sensors"]] == ["not_yet", "not_yet"]
+    await summed_up(week, at(2.25))
+    asked = len(memory.asked)
+    done = await service(week, "import_load_profile", everything=True, **window)
+    # Only what the meter has written down since is read.
+    assert [first for first, _ in memory.asked[asked:]] == [at(2.2)]
+    assert [one["refused"] for one in done["sensors"]] == [[], []]
+    assert done["sensors"][0]["hours"] == 32
+    if undone_at == "once":
+        await service(week, "clear_imported")
+    await week.watch(at(2.5), at(6))
+    changes = await week.changes()
+    own = true(week, at(3), at(6))
+    assert {start: changes[start] for start in own} == own
+    if undone_at != "once":
+        past = {start: house.hour(start) for start in changes if start >= at(-30)}
+        assert len(past) == 36
+        assert {start: changes[start] for start in past} == past
+        await service(week, "clear_imported")
+        changes = await week.changes()
+        assert {start: changes[start] for start in own} == own
+    left = {start: changes[start] for start in changes if start < at(2)}
+    assert set(left.values()) == (set() if can_clear(week.hass) else {(0, 0)})
 
 
 async def test_a_line_that_is_gone_is_tried_again(
@@ -364,6 +502,17 @@ async def test_by_itself_only_where_it_is_wanted(
     assert bool(memory.asked) is option
 
 
+async def test_by_itself_only_where_the_meter_is_read_by_itself(
+    week: Week, outages: list[tuple[datetime, datetime]], memory: Memory
+) -> None:
+    """Polling for changes is switched off: an automation says when the meter is read."""
+    week.hass.config_entries.async_update_entry(week.entry, pref_disable_polling=True)
+    await live(week, outages, at(15))
+    await week.tick(at(15) + AFTER_HOUR)
+    assert week.entry.runtime_data.backfill.past.open()
+    assert not memory.asked
+
+
 async def test_killed_in_the_middle_it_goes_on(
     week: Week,
     outages: list[tuple[datetime, datetime]],
@@ -382,7 +531,7 @@ async def test_killed_in_the_middle_it_goes_on(
     memory.hook = keep
 
     def of(first: datetime, last: datetime) -> Job:
-        return Job(first, last, first, span=4 * HOUR)
+        return Job(first, last, first, last, span=4 * HOUR)
 
     with patch.object(Job, "of", of):
         await week.tick(at(15) + AFTER_HOUR)
@@ -451,6 +600,111 @@ async def test_only_one_range_at_a_time(
     done = await service(week, "import_load_profile", **{"from": at(3).isoformat()})
     assert (done["finished"], done["progress"]) == (True, 1)
     assert done["sensors"][0]["hours"] == 9
+
+
+async def test_a_battery_that_is_to_be_left_alone(by_hand: Week, memory: Memory) -> None:
+    week = by_hand
+    spent = ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="budget_spent",
+        translation_placeholders={"hours": "7"},
+    )
+    for first in (at(-3), at(-2)):
+        # Told each time; and nothing is left behind that would refuse another range.
+        memory.errors = [spent]
+        with pytest.raises(ServiceValidationError) as refused:
+            await service(week, "import_load_profile", **{"from": first.isoformat()})
+        assert refused.value.translation_key == "budget_spent"
+        assert not memory.errors
+    assert (await service(week, "import_load_profile", **{"from": at(-1).isoformat()}))["finished"]
+
+
+async def test_a_database_that_refuses_is_tried_again(
+    week: Week, outages: list[tuple[datetime, datetime]], memory: Memory
+) -> None:
+    await live(week, outages, at(15))
+    backfill = week.entry.runtime_data.backfill
+    with patch(WRITE, side_effect=DatabaseFailed):
+        await week.tick(at(15) + AFTER_HOUR)
+    assert memory.asked
+    assert backfill.past.open()
+    assert (await week.changes())[at(8)] == (0, 0)
+    await week.watch(at(15.25), at(16.5))
+    await week.tick(at(16.5))
+    assert not backfill.past.open()
+    changes = await week.changes()
+    assert {start: changes[start] for start in changes if start > at(2)} == true(
+        week, at(3), at(16)
+    )
+
+
+async def test_a_database_that_refuses_is_told(
+    by_hand: Week, outages: list[tuple[datetime, datetime]], memory: Memory
+) -> None:
+    week = by_hand
+    await live(week, outages, at(17))
+    before = [await week.rows(key) for key in KEYS]
+    window = {"from": at(4).isoformat(), "to": at(17).isoformat()}
+    with patch(WRITE, side_effect=DatabaseFailed), pytest.raises(DatabaseFailed):
+        await service(week, "import_load_profile", **window)
+    # All was read.
+    asked = len(memory.asked)
+    await service(week, "import_load_profile", **window)
+    assert len(memory.asked) == asked
+    imported = [await week.rows(key) for key in KEYS]
+    assert imported != before
+    # What was replaced is kept until it is back.
+    with patch(WRITE, side_effect=DatabaseFailed), pytest.raises(DatabaseFailed):
+        await service(week, "clear_imported")
+    assert [await week.rows(key) for key in KEYS] == imported
+    await service(week, "clear_imported")
+    assert [await week.rows(key) for key in KEYS] == before
+
+
+async def test_how_far_it_is_can_be_seen(
+    by_hand: Week, outages: list[tuple[datetime, datetime]], memory: Memory
+) -> None:
+    week = by_hand
+    await live(week, outages, at(17))
+    registry = er.async_get(week.hass)
+    key = f"LGZ_{NUMBER}_load_profile_progress"
+
+    def shown() -> str | None:
+        found = registry.async_get_entity_id("sensor", DOMAIN, key)
+        state = None if found is None else week.hass.states.get(found)
+        return None if state is None else state.state
+
+    assert shown() is None
+    seen: list[str] = []
+
+    @callback
+    def changed(event: Fired[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        if new is not None and new.entity_id.endswith("load_profile_reading_progress"):
+            seen.append(new.state)
+
+    week.hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
+
+    def of(first: datetime, last: datetime) -> Job:
+        # Far more pieces than percents.
+        return Job(first, last, first, last, span=(last - first) / 300)
+
+    with (
+        patch.object(Job, "of", of),
+        patch("custom_components.iec62056.imports.next_piece", lambda span, _took: span),
+    ):
+        await service(week, "import_load_profile", **{"from": at(4).isoformat()})
+        await week.settle()
+    assert len(memory.asked) >= 300
+    assert shown() == STATE_UNKNOWN
+    percents = [int(one) for one in seen if one != STATE_UNKNOWN]
+    assert percents == sorted(set(percents))
+    assert percents[-1] >= 99
+    assert len(percents) > 90
+    # It is there again after a start, also where nothing is read then.
+    await week.hass.config_entries.async_reload(week.entry.entry_id)
+    await week.hass.async_block_till_done()
+    assert shown() == STATE_UNKNOWN
 
 
 @pytest.mark.parametrize("action", ["import_load_profile", "read_load_profile"])

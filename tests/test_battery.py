@@ -38,6 +38,7 @@ class House:
     hass: HomeAssistant
     entry: MockConfigEntry
     memory: Memory
+    meter: Meter
     clock: Time
 
     @property
@@ -57,7 +58,8 @@ class House:
 @asynccontextmanager
 async def house(hass: HomeAssistant, clock: Time) -> AsyncIterator[House]:
     manners = Manners(mode=Mode.B, speed=2400, flag="LUG", model="CUX50", wake_up=WakeUp())
-    memory = Memory(Meter(Heat(clock=dt_util.utcnow), manners))
+    meter = Meter(Heat(clock=dt_util.utcnow), manners)
+    memory = Memory(meter)
 
     async def address(_: HomeAssistant, host: str) -> str:
         return host
@@ -72,7 +74,7 @@ async def house(hass: HomeAssistant, clock: Time) -> AsyncIterator[House]:
             data={"device": URL, "address": "", "wake_up": "standard"},
         )
         entry.add_to_hass(hass)
-        one = House(hass, entry, memory, clock)
+        one = House(hass, entry, memory, meter, clock)
         await one.start()
         assert len(one.woken) == 1
         yield one

@@ -1,13 +1,15 @@
 """Readings through the gates: what joins the state, and whose readings they are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 import json
 
+from homeassistant.components.sensor import SensorStateClass
 import pytest
 
 from custom_components.iec62056.beliefs import Beliefs
+from custom_components.iec62056.custom import Custom
 from custom_components.iec62056.plausibility import Doubt
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium, Reading
 from custom_components.iec62056.state import MOST_REGISTERS, MeterState
@@ -18,9 +20,11 @@ PROFILE = LineProfile(medium=Medium.ELECTRICITY)
 OTHER = "99887766"
 
 
-def after(*readings: Reading) -> tuple[Beliefs, MeterState | None]:
+def after(
+    *readings: Reading, said: Mapping[str, Custom] | None = None
+) -> tuple[Beliefs, MeterState | None]:
     """What is believed after these readings; at every step it survives being stored."""
-    beliefs, state = Beliefs(), None
+    beliefs, state = Beliefs().as_said(said or {}, None, {}), None
     for one in readings:
         taken = beliefs.take(one, PROFILE, state, {})
         beliefs, state = taken.beliefs, taken.state
@@ -236,3 +240,232 @@ def test_noise_cannot_grow_without_bound() -> None:
     assert len(beliefs.holds) <= MOST_REGISTERS + 1000
     taken = beliefs.take(sent(2), PROFILE, state, {})
     assert not any(key in taken.beliefs.holds for key in ("1-0:1.8.0", "ZZ1"))
+
+
+def test_register_without_a_number_among_more_than_are_kept() -> None:
+    """What nobody believed of it is forgotten, and the reading is judged nevertheless."""
+    codes = [f"1-{b}:{c}.8.0" for b in range(1, 30) for c in range(1, 80)]
+    many = {"1-0:1.8.0": ["----*kWh"], **{code: ["0001.0*kWh"] for code in codes}}
+    beliefs, state = after(reading(many))
+    taken = beliefs.take(
+        reading({**many, codes[0]: ["0002.0*kWh"]}, at=later(1)), PROFILE, state, {}
+    )
+    assert len(taken.beliefs.records) >= MOST_REGISTERS
+    assert text_of(taken.state, codes[0]) == "0002.0"
+
+
+def test_number_in_the_model_is_no_other_meter_where_the_register_is_missing() -> None:
+    """A list, or a few registers, without the number: the make and model still name the known meter, or another."""
+    for model, known in ((f"E1-{NUMBER}", True), (f"E1-{OTHER}", False)):
+        first = reading(identification=_named(f"E1-{NUMBER}"))
+        beliefs, state = after(first)
+        part = reading({"1.8.0": ["012345.700*kWh"]}, identification=_named(model))
+        for minute in (1, 2):
+            taken = beliefs.take(replace(part, received=later(minute)), PROFILE, state, {})
+            beliefs, state = taken.beliefs, taken.state
+        assert (text_of(state, "1-0:1.8.0") == "012345.700") is known
+        assert (beliefs.exchange is None) is known
+
+
+def _named(model: str) -> Identification:
+    return Identification(f"/LGZ4{model}", "LGZ", "4", (), model)
+
+
+# A number without a known meaning, and what a person makes of it.
+COUNTER = Custom(unit="m3", state_class=SensorStateClass.TOTAL_INCREASING)
+BALANCE = Custom(unit="kWh", state_class=SensorStateClass.TOTAL)
+LEVEL = Custom(unit="m3", state_class=SensorStateClass.MEASUREMENT)
+BARE = Custom(state_class=SensorStateClass.MEASUREMENT)
+
+
+def bare(minute: float, text: str) -> Reading:
+    return sent(minute, {"ZZ2": text})
+
+
+def told(
+    said: Mapping[str, Custom], beliefs: Beliefs, state: MeterState | None
+) -> tuple[Beliefs, MeterState]:
+    """After a person has said something else, and a start."""
+    assert state is not None
+    beliefs = Beliefs.from_dict(json.loads(json.dumps(beliefs.as_dict())))
+    return beliefs.as_said(said, state, {}), state
+
+
+def read(beliefs: Beliefs, state: MeterState, *readings: Reading) -> tuple[Beliefs, MeterState]:
+    for one in readings:
+        taken = beliefs.take(one, PROFILE, state, {})
+        assert taken.state is not None
+        beliefs, state = taken.beliefs, taken.state
+    return beliefs, state
+
+
+@pytest.mark.parametrize(
+    ("custom", "text", "doubt"),
+    [
+        (COUNTER, "00042.6", None),
+        (COUNTER, "00012.5", Doubt.FELL),
+        (COUNTER, "90042.5", Doubt.TOO_FAST),
+        (COUNTER, "42.5", Doubt.FORM),
+        (BALANCE, "00042.1", None),
+        (BALANCE, "90042.5", Doubt.TOO_FAST),
+        (LEVEL, "00012.5", None),
+        (LEVEL, "90042.5", None),
+        (BARE, "90042.5", None),
+    ],
+)
+def test_what_a_person_made_of_a_number_is_judged_as_that(
+    custom: Custom, text: str, doubt: Doubt | None
+) -> None:
+    beliefs, state = after(bare(0, "00042.5"), bare(1, text), said={"ZZ2": custom})
+    assert {key: hold.doubt for key, hold in beliefs.holds.items()} == (
+        {} if doubt is None else {"ZZ2": doubt}
+    )
+    assert text_of(state, "ZZ2") == (text if doubt is None else "00042.5")
+
+
+def test_total_of_a_persons_making_never_falls() -> None:
+    falls = [bare(n, "00012.5") for n in range(1, 9)]
+    beliefs, state = after(bare(0, "00042.5"), *falls, said={"ZZ2": COUNTER})
+    assert text_of(state, "ZZ2") == "00042.5"
+    assert beliefs.asked == {"ZZ2"}
+    assert state is not None
+    beliefs, state = beliefs.believe("ZZ2", state, {})
+    assert text_of(state, "ZZ2") == "00012.5"
+    beliefs, state = read(beliefs, state, bare(9, "00012.6"))
+    assert text_of(state, "ZZ2") == "00012.6"
+    assert not beliefs.holds
+
+
+def test_total_of_a_persons_making_rolls_over() -> None:
+    beliefs, state = after(bare(0, "99999.9"), said={"ZZ2": COUNTER})
+    taken = beliefs.take(bare(60, "00000.1"), PROFILE, state, {})
+    assert (taken.again, taken.anew) == (True, {})
+    taken = taken.beliefs.take(bare(60.1, "00000.1"), PROFILE, taken.state, {})
+    assert text_of(taken.state, "ZZ2") == "00000.1"
+    assert taken.anew == {"ZZ2": 100000}
+
+
+def test_fuse_bounds_a_total_of_a_persons_making() -> None:
+    counted = Custom(unit="kWh", state_class=SensorStateClass.TOTAL_INCREASING)
+    beliefs, state = after(bare(0, "00042.5"), said={"ZZ2": counted})
+    for amperes, held in ((None, set()), (25, {"ZZ2"})):
+        fuse = None if amperes is None else Decimal(amperes)
+        taken = beliefs.take(bare(2, "00043.6"), PROFILE, state, {}, fuse)
+        assert set(taken.beliefs.holds) == held
+
+
+@pytest.mark.parametrize("readings", [1, 9])
+def test_text_that_becomes_a_total_starts_from_what_is_published(readings: int) -> None:
+    """However often it was another text before, which is then no longer looked at."""
+    before = after(*(bare(n, f"0004{n}.5") for n in range(readings)))
+    beliefs, state = told({"ZZ2": COUNTER}, *before)
+    published = text_of(state, "ZZ2")
+    beliefs, state = read(beliefs, state, bare(20, "00012.5"), bare(21, "00012.5"))
+    assert text_of(state, "ZZ2") == published
+    assert beliefs.asked == {"ZZ2"}
+    risen = f"0004{readings}.0"
+    _, state = read(beliefs, state, bare(22, risen))
+    assert text_of(state, "ZZ2") == risen
+
+
+def test_dashes_are_no_text_of_a_total() -> None:
+    beliefs, state = after(
+        *(bare(n, "---.-") for n in range(3)),
+        *(bare(n, f"0004{n}.5") for n in range(3, 6)),
+        bare(6, "00012.5"),
+        said={"ZZ2": COUNTER},
+    )
+    assert text_of(state, "ZZ2") == "00045.5"
+    assert beliefs.holds["ZZ2"].doubt is Doubt.FELL
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        {},
+        {"ZZ2": LEVEL},
+        {"ZZ2": Custom(unit="MWh", state_class=SensorStateClass.TOTAL_INCREASING)},
+        {"ZZ2": Custom("Garden", "L")},
+    ],
+    ids=["nothing", "measurement", "unit", "number"],
+)
+def test_second_thoughts_begin_anew(now: dict[str, Custom]) -> None:
+    """Nothing stays held, nobody is asked, and what comes next is published."""
+    falls = [bare(n, "00012.5") for n in (1, 2)]
+    before = after(bare(0, "00042.5"), *falls, said={"ZZ2": COUNTER})
+    assert before[0].asked == {"ZZ2"}
+    beliefs, state = told(now, *before)
+    assert (beliefs.asked, beliefs.holds) == (frozenset(), {})
+    assert beliefs.records["1-0:1.8.0"] == before[0].records["1-0:1.8.0"]
+    beliefs, state = read(beliefs, state, bare(3, "00042.6"), bare(3.1, "00042.6"))
+    assert text_of(state, "ZZ2") == "00042.6"
+    assert not beliefs.holds
+
+
+def test_name_changes_no_judgement() -> None:
+    before = after(
+        *(bare(60 * n, f"0004{n}.5") for n in range(3)),
+        bare(121, "00012.5"),
+        said={"ZZ2": COUNTER},
+    )
+    named = Custom("Garden", COUNTER.unit, None, COUNTER.state_class)
+    beliefs, _ = told({"ZZ2": named, "ZZ1": Custom("Greeting")}, *before)
+    assert beliefs.records == before[0].records
+    assert beliefs.holds == before[0].holds
+
+
+def test_other_meters_total_of_a_persons_making() -> None:
+    others = [
+        sent(n / 10, {"ZZ2": f"0000{n}.5", "1.8.0": f"000003.00{n}*kWh"}, number=OTHER)
+        for n in range(1, 5)
+    ]
+    before = after(bare(0, "00042.5"), *others)
+    assert before[0].exchange is not None
+    assert "ZZ2" not in before[0].exchange.base
+    # What a person says holds for both meters.
+    beliefs, state = told({"ZZ2": COUNTER}, *before)
+    assert beliefs.exchange is not None
+    # While it was a text, another one each time was not yet shown.
+    assert beliefs.exchange.base["ZZ2"] == Decimal("2.5")
+    assert beliefs.exchange.base["1-0:1.8.0"] == Decimal("3.002")
+    fell = sent(1, {"ZZ2": "00001.5"}, number=OTHER)
+    beliefs, state = read(beliefs, state, fell)
+    assert beliefs.exchange is not None
+    assert beliefs.exchange.beliefs.holds["ZZ2"].doubt is Doubt.FELL
+    exchange = after(bare(0, "00042.5"), *others, fell, said={"ZZ2": COUNTER})[0].exchange
+    assert exchange is not None
+    assert exchange.beliefs.holds["ZZ2"].doubt is Doubt.FELL
+
+
+def test_file_without_what_a_person_said() -> None:
+    """It was written when a person's word changed no judgement: of the register, only what is published counts."""
+    before, state = after(bare(0, "00042.5"), bare(0.1, "00042.5"))
+    plain = before.as_dict()
+    del plain["said"], plain["wrong_checks"]
+    beliefs = Beliefs.from_dict(plain)
+    assert beliefs == before
+    assert state is not None
+    beliefs, state = told({"ZZ2": COUNTER}, beliefs, state)
+    beliefs, state = read(beliefs, state, bare(1, "00012.5"))
+    assert beliefs.holds["ZZ2"].doubt is Doubt.FELL
+
+
+def test_check_that_is_wrong_three_times_alike() -> None:
+    beliefs = Beliefs()
+    for shape, own in (
+        (b"a", False),
+        (b"b", False),
+        (b"b", False),
+        (b"b", True),
+        (b"b", True),
+        (b"", False),
+        (b"b", False),
+        (b"b", False),
+        (b"", False),
+        (b"", False),
+        (b"", False),
+    ):
+        beliefs = beliefs.check_failed(shape)
+        plain = json.loads(json.dumps(beliefs.as_dict()))
+        assert Beliefs.from_dict(plain) == beliefs
+        assert beliefs.check_is_own is own

@@ -682,3 +682,29 @@ def test_any_register_has_a_description_and_a_state(
             assert len(shown) <= LONGEST_STATE
             # Home Assistant asks for a number where a unit or a state class is given.
             assert (description.unit, description.state_class, description.precision) == (None,) * 3
+
+
+def test_a_register_is_described_once() -> None:
+    sent = register("1.8.0", "0027182.818*kWh")
+    assert describe_all(replace(sent), Context()) is describe_all(sent, context_of(reading(sent)))
+    assert describe(replace(sent, values=(Value("0031415.926", "kWh"),))) == describe(sent)
+    unit = replace(sent, values=(Value("0027182.818", "Wh"),))
+    assert describe(unit).unit == "Wh"
+
+
+@pytest.mark.parametrize(
+    "values", [(Value("8" * 4096),), (Value("0.1", "kWh"),) * 3, (Value("1", "kWh" * 99),)]
+)
+def test_what_is_remembered_of_registers_is_bounded(values: tuple[Value, ...]) -> None:
+    sent = Register("1.8.0", parse("1.8.0"), values)
+    first = describe_all(sent, Context())
+    assert describe_all(sent, Context()) == first
+    assert describe_all(sent, Context()) is not first
+
+
+def test_what_is_remembered_is_not_another_meters() -> None:
+    sent = register("0-1:24.2.1", "200512134558S", "1*m3")
+    gas, water = Context(mbus={1: 3}), Context(mbus={1: 7})
+    assert describe(sent, gas).device_class == "gas"
+    assert describe(sent, water).device_class == "water"
+    assert describe(sent, Context(mbus={1: 3})).device_class == "gas"

@@ -8,7 +8,7 @@ import string
 from typing import Any
 from unittest.mock import patch
 
-from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
@@ -190,7 +190,7 @@ def test_text_of_a_progress(progress: Progress, action: str) -> None:
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_each_progress_has_a_text(language: str) -> None:
     texts = json.loads((TRANSLATIONS / f"{language}.json").read_text())["config"]["progress"]
-    actions = {*Stage, *(f"rung_{rung}" for rung in Rung), "place"}
+    actions = {*Stage, *(f"rung_{rung}" for rung in Rung), "place", "asking"}
     assert set(texts) == actions | {f"place_{signal}" for signal in Signal}
     for action, text in texts.items():
         known = PLACE_NAMES if action.startswith("place") else READ_NAMES
@@ -365,6 +365,60 @@ async def test_known_meter_on_another_port_is_moved(
         address=NUMBER, medium=Medium.ELECTRICITY, stay=True
     )
     assert bench.reads == 2
+
+
+async def test_known_meter_that_is_disabled_is_read_again_where_it_is_moved_to(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    await hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
+    done = await confirm(hass, await read(hass, device=OTHER_PORT))
+    assert done["reason"] == "moved"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert loaded.state is ConfigEntryState.LOADED
+    assert loaded.runtime_data.device == OTHER_PORT
+    # The dialogue's reading is the first; the meter is not read twice.
+    assert bench.reads == 2
+
+
+PROVEN = {"password": "12345678", "login": "plain", "security": "gmac", "client": 48}
+KEYED = {"encryption_key": "AA" * 16, "authentication_key": "BB" * 16, "system_title": "CC" * 8}
+
+
+async def test_meter_that_is_moved_keeps_who_asks(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    kept = {**PROVEN, **KEYED, "unencrypted": True}
+    hass.config_entries.async_update_entry(loaded, data={**loaded.data, **kept, "bus": True})
+    await confirm(hass, await read(hass, device=OTHER_PORT))
+    assert dict(loaded.data) == {
+        "device": OTHER_PORT,
+        "address": "",
+        "number_code": "0-0:96.1.0",
+        **kept,
+    }
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_who_is_named_while_a_meter_is_moved_asks_from_then_on(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, *, same: bool
+) -> None:
+    """Nothing is left of who asked before, but for the title by which a key's messages are numbered."""
+    hass.config_entries.async_update_entry(loaded, data={**loaded.data, **PROVEN, **KEYED})
+    key = KEYED["encryption_key"] if same else "DD" * 16
+    new = {"security": "gmac", "encryption_key": key, "authentication_key": "EE" * 16}
+    asked = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    asked = await hass.config_entries.flow.async_configure(
+        asked["flow_id"], {**form(OTHER_PORT), "binary": new}
+    )
+    with patch.object(MeterConfigFlow, "_note"):
+        # As if the meter had taken it.
+        asked = await settled(hass, asked)
+    await confirm(hass, asked)
+    data = loaded.data
+    assert data["device"] == OTHER_PORT
+    assert {name: data[name] for name in new} == new
+    assert (data["system_title"] == KEYED["system_title"]) is same
+    assert not {"password", "login"} & data.keys()
 
 
 async def test_known_meter_that_was_removed_meanwhile_is_added(

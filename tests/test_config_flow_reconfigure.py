@@ -3,13 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
+from custom_components.iec62056.config_flow import FORGOTTEN_AFTER
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.errors import NoAnswer, OnlyEcho, PortMissing
 from custom_components.iec62056.protocol.model import CheckKind, Medium, Mode
@@ -202,15 +204,33 @@ async def test_closing_the_dialogue_sets_the_meter_up_again(
     assert bench.open_lines == 0
 
 
+async def test_dialogue_that_nobody_ends_gives_the_meter_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """The telephone was locked while the probe was aligned."""
+    bench.calls = [NoAnswer()]
+    bench.called.clear()
+    result = await begin(hass, loaded)
+    await hass.config_entries.flow.async_configure(result["flow_id"], {**form(), "align": True})
+    await bench.until(lambda: bench.identified == 1)
+    assert of(loaded) is ConfigEntryState.NOT_LOADED
+    freezer.tick(FORGOTTEN_AFTER)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert of(loaded) is ConfigEntryState.LOADED
+    assert hass.config_entries.flow.async_progress() == []
+
+
 async def test_meter_that_is_removed_meanwhile_stays_removed(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
 ) -> None:
     bench.gate.clear()
     result = await begin(hass, loaded)
-    await hass.config_entries.flow.async_configure(result["flow_id"], form())
+    shown = await hass.config_entries.flow.async_configure(result["flow_id"], form())
     await bench.until(lambda: bench.open_lines == 1)
     await hass.config_entries.async_remove(loaded.entry_id)
     bench.gate.set()
+    hass.config_entries.flow.async_abort(shown["flow_id"])
     await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.config_entries.async_entries(DOMAIN) == []
     assert bench.open_lines == 0

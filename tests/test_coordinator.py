@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 import logging
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import CoreState, HomeAssistant, State
 from homeassistant.helpers.update_coordinator import UpdateFailed
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -484,3 +485,72 @@ async def test_pushing_meter_is_listened_to_at_other_speeds_after_repeated_failu
     await bench.until(lambda: len(bench.profiles) == 5)
     assert [profile.listen_speed for profile in bench.profiles] == [9600, 9600, 9600, None, 9600]
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_telegram_that_cannot_be_taken_does_not_end_the_listening(
+    hass: HomeAssistant,
+    pushing: MockConfigEntry,
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("custom_components.iec62056.recovery.FIRST_PAUSE", 0)
+    coordinator = pushing.runtime_data
+    with patch.object(coordinator.trust, "take", side_effect=KeyError("1-0:1.8.0")):
+        bench.pushes.put_nowait(reading(at=later(1)))
+        await bench.until(lambda: not coordinator.last_update_success)
+    bench.pushes.put_nowait(reading({**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}, at=later(2)))
+    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12346.000")
+    assert coordinator.last_update_success
+
+
+async def test_asking_a_push_meter_that_fails_brings_nothing_back(
+    pushing: MockConfigEntry, bench: Bench
+) -> None:
+    """`update_entity` asks it nothing, so it learns nothing of the connection."""
+    coordinator = pushing.runtime_data
+    bench.pushes.put_nowait(NoAnswer())
+    await bench.until(lambda: not coordinator.last_update_success)
+    await coordinator.async_refresh()
+    assert not coordinator.connected
+
+
+async def test_battery_meter_that_was_read_again_has_no_failure_any_more(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any], freezer: FrozenDateTimeFactory
+) -> None:
+    """Asked once more than its day allows, it is as its last reading left it, not as the one before."""
+    entry = heat_entry(hass)
+    bench.learned = lambda profile: profile
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), HEAT))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    coordinator = entry.runtime_data
+    bench.answers = [NoAnswer()]
+    await fire(hass, freezer, 24 * 60 + 1)
+    assert not coordinator.connected
+    bench.answers = [reading(at=later(48 * 60 + 5))]
+    await fire(hass, freezer, 48 * 60 + 5)
+    reads = bench.reads
+    for minute in range(1, 4):
+        bench.answers = [reading(at=later(48 * 60 + 5 + minute))]
+        freezer.move_to(later(48 * 60 + 5 + minute))
+        await coordinator.async_refresh()
+    assert bench.reads < reads + 3
+    assert coordinator.connected
+
+
+async def test_no_reading_begins_while_home_assistant_stops(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    reads = bench.reads
+    bench.gate.clear()
+    freezer.move_to(later(5))
+    async_fire_time_changed(hass)
+    await bench.until(lambda: bench.reads > reads)
+    hass.set_state(CoreState.stopping)
+    for task in hass._background_tasks:
+        task.cancel()
+    bench.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await fire(hass, freezer, 10)
+    hass.set_state(CoreState.running)
+    assert bench.reads == reads + 1

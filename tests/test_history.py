@@ -273,6 +273,68 @@ def test_asked_for_everything_hours_with_readings_are_replaced_too() -> None:
     assert changes(written(wrong, found)) == pytest.approx(changes(true), abs=1e-6)
 
 
+def test_asked_for_everything_the_newest_row_is_its_own_end() -> None:
+    """A person who takes over rows of another reader does not wait for the next hour."""
+    house = House()
+    true = house.rows(START, at(30))
+    wrong = {
+        start: true[at(19)] if at(20) <= start < at(25) else row for start, row in true.items()
+    }
+    found = plan(house.profile(), wrong, (), first=at(18), last=at(30.5), everything=True)
+    assert not found.refusals
+    assert [change.start for change in found.changes] == [at(hour) for hour in range(20, 25)]
+    assert changes(written(wrong, found)) == pytest.approx(changes(true), abs=1e-6)
+    # What the recorder writes later goes on from there.
+    later = {**written(wrong, found), at(30): house.rows(START, at(31))[at(30)]}
+    assert changes(later) == pytest.approx(changes(house.rows(START, at(31))), abs=1e-6)
+
+
+def test_asked_for_everything_the_first_hour_back_is_waited_for() -> None:
+    """The newest row is flat: it does not know yet what the outage has brought."""
+    house = House()
+    rows = house.flat(house.rows(START, at(14)), at(5.5), at(14.5))
+    gaps = [gap(house, at(5.5), at(14.5))]
+    found = plan(house.profile(), rows, gaps, first=at(1), last=at(14.6), everything=True)
+    assert not found.changes
+    assert [refusal.reason for refusal in found.refusals] == [Reason.NOT_YET]
+    rows = house.flat(house.rows(START, at(15)), at(5.5), at(14.5))
+    found = plan(house.profile(), rows, gaps, first=at(1), last=at(15.1), everything=True)
+    assert not found.refusals
+    assert changes(written(rows, found)) == pytest.approx(
+        changes(house.rows(START, at(15))), abs=1e-6
+    )
+
+
+def test_the_past_joins_an_hour_that_is_not_summed_up() -> None:
+    house = House()
+    begun = house.point(at(20.4))
+    own = house.rows(at(20.4), at(40))
+    state = float(house.register(at(20.5)))
+    running = at(20), Hour(state, state - float(begun.number))
+    found = plan(house.profile(), {}, (), first=START, last=at(21), begun=begun, running=running)
+    assert not found.refusals
+    assert all(change.start < at(20) for change in found.changes)
+    after = written(own, found)
+    assert changes(after)[1:] == pytest.approx(changes(house.rows(START, at(40))), abs=1e-3)
+    again = plan(house.profile(), after, (), first=START, last=at(40), begun=begun, running=running)
+    assert again == Plan()
+
+
+@pytest.mark.parametrize("running", [None, (at(20), Hour(1300.0, 0.1))])
+def test_the_period_of_the_first_reading_is_waited_for(
+    running: tuple[datetime, Hour] | None,
+) -> None:
+    """Neither what the recorder made of the first reading, nor what the meter wrote down, is there at once."""
+    house = House()
+    begun = house.point(at(20.4))
+    # The period that ends at 20:15 is the last one, or that of the reading is there.
+    profile = house.profile(0, 82 if running is None else 81)
+    found = plan(profile, {}, (), first=START, last=at(21), begun=begun, running=running)
+    assert not found.changes
+    (refusal,) = found.refusals
+    assert (refusal.reason, refusal.first, refusal.last) == (Reason.NOT_YET, START, begun.at)
+
+
 def test_the_past_before_the_first_reading() -> None:
     house = House()
     rows = house.rows(at(20.4), at(40))

@@ -54,6 +54,13 @@ def test_what_was_read_serves_another_job() -> None:
     assert done.covers(wanted)
     found = done.for_another(wanted)
     assert (found.done, found.parts, found.preview) == (True, done.parts, False)
+    # A minute later is the same wish; but no more is imported than was read.
+    later = Job.of(START + HOUR, START + 49 * HOUR)
+    assert done.for_another(later).until == done.last
+    assert done.for_another(replace(later, until=START + 9 * HOUR)).until == START + 9 * HOUR
+    # What came since then can still be read.
+    newer = done.newer_for(later)
+    assert (newer.piece, newer.parts) == ((done.last, later.last), done.parts)
     assert not job().covers(wanted)
     assert not done.covers(Job.of(START - HOUR, START + 48 * HOUR))
     assert not done.covers(Job.of(START, START + 72 * HOUR))
@@ -77,12 +84,20 @@ def test_the_first_rows_stay_noted() -> None:
     assert again.rows == {START: None, START + HOUR: Hour(0.0, 0.0)}
 
 
+def test_a_job_of_an_earlier_version_goes_on() -> None:
+    data = job().as_dict()
+    del data["until"]
+    assert Job.from_dict(data) == job()
+
+
 async def test_all_of_it_survives(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
     store = ImportStore(hass, "an_entry")
     assert await store.async_load() == Imports()
+    one = replace(job(), until=START + 30 * HOUR, everything=True, automatic=True)
     imports = Imports(
-        replace(job().with_piece([part(1, 2)], 4.0), everything=True, automatic=True),
+        one.with_piece([part(1, 2)], 4.0),
         {"1-0:1.8.0": Replaced("kWh", {START: None, START + HOUR: Hour(1.5, 0.25)})},
+        has_profile=True,
     )
     await store.async_save(imports)
     assert await ImportStore(hass, "an_entry").async_load() == imports

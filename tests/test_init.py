@@ -260,3 +260,13 @@ async def test_device_that_is_no_meter_of_the_entry_any_more_can_be_deleted(
     )
     assert not await async_remove_config_entry_device(hass, loaded, current)
     assert await async_remove_config_entry_device(hass, loaded, old)
+
+
+async def test_device_of_a_meter_that_is_switched_off_can_be_asked_about(
+    hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    old = device_registry.async_get_or_create(
+        config_entry_id=loaded.entry_id, identifiers={(DOMAIN, "LGZ_99887766")}
+    )
+    await hass.config_entries.async_unload(loaded.entry_id)
+    assert await async_remove_config_entry_device(hass, loaded, old)

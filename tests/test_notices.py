@@ -1,6 +1,7 @@
 """What a person is told of a line, and what mends it."""
 
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -23,11 +24,16 @@ from custom_components.iec62056.protocol.errors import (
     PortBusy,
     PortMissing,
 )
-from custom_components.iec62056.protocol.model import CheckKind
+from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
+from custom_components.iec62056.state import MeterState
 
 from .bench import OTHER_PORT, START, Bench, later, reading
+from .test_coordinator import fire, heat_entry
+from .test_exchange import questions
+from .test_init import file_of, stored
 
-DAY = 24 * 60
+HOUR = 60
+DAY = 24 * HOUR
 
 
 def told(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, ir.IssueEntry]:
@@ -66,12 +72,12 @@ async def test_other_protocol_is_told_until_the_meter_is_back(
 @pytest.mark.parametrize(
     ("err", "minutes", "expected"),
     [
-        (PortMissing(port="x"), DAY, {notices.PORT_GONE}),
-        (ConnectionRefused(port="x"), DAY, {notices.PORT_GONE}),
+        (PortMissing(port="x"), DAY + HOUR, {notices.PORT_GONE}),
+        (ConnectionRefused(port="x"), DAY + HOUR, {notices.PORT_GONE}),
         (PortMissing(port="x"), DAY - 1, set()),
         # Another program has it, or the meter is silent: another port would not help.
-        (PortBusy(port="x"), DAY, set()),
-        (NoAnswer(), DAY, set()),
+        (PortBusy(port="x"), DAY + HOUR, set()),
+        (NoAnswer(), DAY + HOUR, set()),
     ],
 )
 async def test_port_that_is_gone_for_long(
@@ -107,7 +113,7 @@ async def test_port_is_chosen_in_the_notice(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
-    freezer.move_to(later(DAY))
+    freezer.move_to(later(DAY + HOUR))
     await fail(loaded, bench, PortMissing(port="x"), opens=False)
     issue = told(hass, loaded)[notices.PORT_GONE]
     flows = repairs_flow_manager(hass)
@@ -117,7 +123,7 @@ async def test_port_is_chosen_in_the_notice(
     placeholders = form["description_placeholders"]
     assert placeholders is not None
     assert "does not exist" in placeholders["reason"]
-    bench.answers = [reading(at=later(DAY))]
+    bench.answers = [reading(at=later(DAY + HOUR))]
     with patch(
         "custom_components.iec62056.ports.async_lasting_name", return_value=f"{OTHER_PORT}-by-id"
     ):
@@ -146,3 +152,47 @@ async def test_question_is_asked_before_it_is_answered(
     assert loaded.runtime_data.profile.check_kind is kind
     await flows.async_configure(form["flow_id"], {})
     assert loaded.runtime_data.profile.check_kind is CheckKind.NONE
+
+
+async def test_port_of_a_meter_that_is_read_daily_is_not_gone_for_a_day_at_the_first_failure(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any], freezer: FrozenDateTimeFactory
+) -> None:
+    entry = heat_entry(hass)
+    bench.learned = lambda profile: profile
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), LineProfile(medium=Medium.HEAT)))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    bench.open_error = PortMissing(port="x")
+    await fire(hass, freezer, DAY + 1)
+    assert not entry.runtime_data.last_update_success
+    assert not told(hass, entry)
+    await fire(hass, freezer, 2 * DAY + HOUR)
+    assert set(told(hass, entry)) == {notices.PORT_GONE}
+
+
+async def test_question_goes_with_its_meter_and_comes_back_with_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    wrong = CheckWrong()
+    wrong.shape = b"1.8.0(000000.000*kWh)"
+    for _ in range(3):
+        await fail(loaded, bench, wrong, opens=True)
+    assert questions(hass) == ["check"]
+    await hass.config_entries.async_unload(loaded.entry_id)
+    assert questions(hass) == []
+
+
+async def test_answer_about_a_meter_that_was_switched_off_meanwhile(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    wrong = CheckWrong()
+    wrong.shape = b"1.8.0(000000.000*kWh)"
+    for _ in range(3):
+        await fail(loaded, bench, wrong, opens=True)
+    flows = repairs_flow_manager(hass)
+    assert flows is not None
+    form = await flows.async_init(DOMAIN, data={"issue_id": f"check_{loaded.entry_id}"})
+    await hass.config_entries.async_unload(loaded.entry_id)
+    ended = await flows.async_configure(form["flow_id"], {})
+    assert (ended["type"], ended["reason"]) == (FlowResultType.ABORT, "not_set_up")

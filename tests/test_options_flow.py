@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -19,7 +20,7 @@ from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, Medium
 
-from .bench import GOOD_HEALTH, HOUSEHOLD, NUMBER, Bench, reading
+from .bench import GOOD_HEALTH, HOUSEHOLD, NUMBER, Bench, later, reading
 from .test_config_flow_registers import LONG, enabled, options_of
 
 QUARTER = {"hours": 0, "minutes": 15, "seconds": 0}
@@ -336,3 +337,21 @@ async def test_change_reloads_the_meter(
     assert loaded.state is ConfigEntryState.LOADED
     assert loaded.runtime_data is not before
     assert loaded.runtime_data.schedule.interval == timedelta(minutes=15)
+
+
+async def test_interval_that_nobody_changed_follows_the_readings(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """A reading that took longer comes while the page is open: what stands there is still nobody's choice."""
+
+    async def read(minute: int, duration: float) -> None:
+        freezer.move_to(later(minute))
+        health = replace(GOOD_HEALTH, duration=duration)
+        bench.answers = [reading(at=later(minute), health=health)]
+        await loaded.runtime_data.async_refresh()
+
+    await read(1, 14.3)
+    shown = await choose(hass, loaded, "reading")
+    await read(4, 14.6)
+    await send(hass, shown, **shown["data_schema"]({}))
+    assert loaded.options == {}

@@ -272,10 +272,10 @@ async def set_up(
 
 
 async def test_search_is_one_user_and_lets_a_bus_rest(
-    hass: HomeAssistant, sockets: Sockets
+    hass: HomeAssistant, sockets: Sockets, hass_storage: dict[str, Any]
 ) -> None:
     """Other meters may be on the lines that are searched."""
-    hass.config.components.add("usb")
+    access = (await set_up(hass, hass_storage)).runtime_data.access
     sockets.found = [adapter(NEW, CH340, None), adapter(STICK, CH340, None)]
     sockets.users = {}
     sockets.bench.answers = [NoAnswer()]
@@ -287,7 +287,7 @@ async def test_search_is_one_user_and_lets_a_bus_rest(
         return hold(*where, **how)
 
     with patch("custom_components.iec62056.lines.hold", noting):
-        await moved.async_find(hass, "1A86:7523", UNIQUE_ID, LineProfile(bus=True))
+        await moved.async_find(hass, "1A86:7523", UNIQUE_ID, LineProfile(bus=True), access)
     assert asked == [(UNIQUE_ID, BUS_IDLE)] * 2
 
 

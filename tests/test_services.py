@@ -114,7 +114,8 @@ async def test_read_now_of_several_meters_one_of_which_is_silent(
         hass.config_entries.async_update_entry(meter, pref_disable_polling=True)
     freezer.move_to(later(3))
     changed = {**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}
-    bench.answers = [reading(changed, at=later(3)), NoAnswer()]
+    bench.answers = [reading(changed, at=later(3))]
+    bench.silent = {OTHER_PORT}
     with pytest.raises(HomeAssistantError) as failed:
         await call(hass, "read_now", config_entry_id=[loaded.entry_id, other.entry_id])
     assert failed.value.translation_key == "read_failed"
@@ -257,3 +258,29 @@ async def test_read_now_of_a_battery_meter_keeps_to_its_budget(
     assert bench.reads <= reads + 1
     assert len(refused) >= 3
     assert set(refused) == {"read_failed"}
+
+
+async def test_short_address_is_no_secret(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench
+) -> None:
+    """It would mask each such digit, and say nothing of the telegram any more."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ADDRESS: "1"})
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    response = await call(hass, "raw_telegram", config_entry_id=entry.entry_id)
+    assert "1.8.0(012345.678*kWh)\r\n" in response["meters"][0]["text"]
+
+
+async def test_who_asked_may_go_away(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    """An automation that is restarted says nothing of the connection."""
+    bench.gate.clear()
+    reads = bench.reads
+    asking = hass.async_create_task(loaded.runtime_data.async_read_now())
+    await bench.until(lambda: bench.reads > reads)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    bench.gate.set()
+    assert loaded.runtime_data.connected

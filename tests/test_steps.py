@@ -14,10 +14,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.protocol.model import Reading
 from custom_components.iec62056.steps import PATIENCE, PERIOD, Step, async_correct
 
 from .bench import NUMBER, START, Bench, entity_id, later, reading, state
-from .test_exchange import changes, sum_up
+from .test_exchange import OTHER, answer, changes, sum_up
 
 ENERGY = "1-0:1.8.0"
 PERIODIC = "1-0:1.9.0"
@@ -111,3 +112,120 @@ async def test_number_that_is_shown_a_moment_later(
     for _ in range(2):
         assert await async_correct(hass, energy, step, later(120))
         assert await changes(hass, energy) == [0, 13]
+
+
+TOTAL = "total_import"
+OTHERS = f"LGZ_{OTHER}"
+
+
+class Tariffs:
+    """A meter that sends its tariffs and no total, and what the recorder has of their sum."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        bench: Bench,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        self._hass, self._entry, self._bench, self._freezer = hass, entry, bench, freezer
+
+    async def set_up(self, *numbers: str) -> None:
+        assert await async_setup_component(self._hass, "sensor", {})
+        self._bench.answers = [self._sent(NUMBER, numbers, 0)]
+        await self._hass.config_entries.async_setup(self._entry.entry_id)
+        await self._hass.async_block_till_done()
+        self.stop_polling()
+
+    def stop_polling(self) -> None:
+        self._hass.config_entries.async_update_entry(self._entry, pref_disable_polling=True)
+
+    async def read(self, minute: float, *numbers: str, number: str = NUMBER) -> None:
+        """Read the meter at that minute; in doubt, a second time at once."""
+        self._freezer.move_to(later(minute))
+        self._bench.answers = [
+            self._sent(number, numbers, minute),
+            self._sent(number, numbers, minute + 0.1),
+        ]
+        await self._entry.runtime_data.async_refresh()
+        await self._hass.async_block_till_done()
+
+    def _sent(self, number: str, numbers: tuple[str, ...], minute: float) -> Reading:
+        tariffs = {f"1.8.{tariff}": [f"{one}*kWh"] for tariff, one in enumerate(numbers, 1)}
+        return reading({"C.1.0": [number], **tariffs}, at=later(minute))
+
+    async def changes(self, meter: str = f"LGZ_{NUMBER}") -> list[float]:
+        """What the sum's hours have used, once everything is corrected that is to be."""
+        await sum_up(self._hass, START, later(120))
+        self._freezer.move_to(later(120))
+        async_fire_time_changed(self._hass)
+        await self._hass.async_block_till_done(wait_background_tasks=True)
+        assert self._entry.runtime_data.trust.steps == ()
+        return await changes(self._hass, entity_id(self._hass, TOTAL, meter))
+
+
+@pytest.fixture
+def tariffs(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> Tariffs:
+    return Tariffs(hass, entry, bench, freezer)
+
+
+async def test_sum_of_tariffs_counts_the_roll_over_of_one(tariffs: Tariffs) -> None:
+    await tariffs.set_up("999990.000", "000500.000")
+    await tariffs.read(30, "999998.000", "000500.000")
+    await tariffs.read(63, "000003.000", "000500.000")
+    await tariffs.read(90, "000004.000", "000500.000")
+    assert await tariffs.changes() == [8, 6]
+
+
+async def test_sum_of_tariffs_has_not_used_what_a_new_tariff_shows(tariffs: Tariffs) -> None:
+    await tariffs.set_up("012000.000", "000345.000")
+    await tariffs.read(30, "012001.000", "000345.000")
+    # It is seen twice before it is believed.
+    await tariffs.read(63, "012002.000", "000345.000", "000700.000")
+    await tariffs.read(90, "012002.000", "000345.000", "000703.000")
+    assert await tariffs.changes() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "then"),
+    [
+        (("12001", "345"), ("45000", "500"), ("45001", "500")),
+        # It has counted in one tariff more, or in one less.
+        (("12001", "345"), ("45000", "500", "900"), ("45000", "500", "901")),
+        (("12001", "345", "67"), ("45000", "500"), ("45000", "501")),
+    ],
+)
+async def test_sum_of_tariffs_goes_on_with_another_meter(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    tariffs: Tariffs,
+    *,
+    last: tuple[str, ...],
+    first: tuple[str, ...],
+    then: tuple[str, ...],
+) -> None:
+    await tariffs.set_up("12000", *last[1:])
+    await tariffs.read(30, *last)
+    await tariffs.read(63, *first, number=OTHER)
+    await answer(hass, "exchanged", "go_on")
+    tariffs.stop_polling()
+    await tariffs.read(90, *then, number=OTHER)
+    assert await tariffs.changes(OTHERS) == [1, 1]
+
+
+async def test_sum_of_tariffs_loses_what_a_person_put_right(
+    hass: HomeAssistant, entry: MockConfigEntry, tariffs: Tariffs
+) -> None:
+    await tariffs.set_up("012000.000", "000345.000")
+    await tariffs.read(30, "012001.000", "000345.000")
+    for minute in (61, 62):
+        await tariffs.read(minute, "011000.000", "000345.000")
+    await answer(hass, "held", "believe")
+    await tariffs.read(90, "011001.000", "000345.000")
+    assert await tariffs.changes() == [1, -1000]

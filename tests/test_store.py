@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.iec62056.catalogue import context_of, describe_all, native
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.protocol.dlms.known import Known
 from custom_components.iec62056.protocol.model import (
     CheckKind,
     LineProfile,
@@ -25,6 +26,7 @@ from custom_components.iec62056.protocol.model import (
 from custom_components.iec62056.schedule import interval_of
 from custom_components.iec62056.state import MOST_REGISTERS, MOST_TELEGRAM_BYTES, MeterState
 from custom_components.iec62056.store import (
+    First,
     MeterStore,
     Stored,
     async_hand_over,
@@ -38,7 +40,6 @@ PROFILE = LineProfile(
     mode=Mode.C,
     check_kind=CheckKind.XOR,
     medium=Medium.ELECTRICITY,
-    learned=("a", "b"),
 )
 
 
@@ -235,8 +236,38 @@ async def test_damaged_file_is_read_or_refused(
 
 def test_first_reading_is_handed_over_once() -> None:
     hass: Any = SimpleNamespace(data={})
-    assert async_take_over(hass, "/dev/a", "") == ()
-    async_hand_over(hass, "/dev/a", "", kept())
-    assert async_take_over(hass, "/dev/a", "12") == ()
-    assert async_take_over(hass, "/dev/a", "") == (kept(),)
-    assert async_take_over(hass, "/dev/a", "") == ()
+    assert async_take_over(hass, "/dev/a", "") == First()
+    known = Known(singly=True)
+    async_hand_over(hass, "/dev/a", "", kept(), known=known)
+    assert async_take_over(hass, "/dev/a", "12") == First()
+    assert async_take_over(hass, "/dev/a", "") == First((kept(),), known)
+    assert async_take_over(hass, "/dev/a", "") == First()
+
+
+async def test_what_is_to_be_kept_soon_does_not_wait_for_a_late_write(
+    hass: HomeAssistant, hass_storage: dict[str, Any], freezer: Any
+) -> None:
+    """A person's answer, while the readings' quarter of an hour runs."""
+    store = MeterStore(hass, "abc")
+    newest = [kept()]
+    for minute, delay in ((1, 15 * 60), (2, 5), (3, 15 * 60)):
+        newest[0] = MeterState.of(reading(at=later(minute)), PROFILE)
+        store.async_save_later(lambda: Stored(newest[0]), delay)
+    freezer.tick(6)
+    async_fire_time_changed(hass, dt_util.utcnow())
+    await hass.async_block_till_done()
+    assert hass_storage[f"{DOMAIN}.abc"]["data"]["state"]["received"] == later(3).isoformat()
+
+
+async def test_nothing_is_written_after_the_end(
+    hass: HomeAssistant, hass_storage: dict[str, Any], freezer: Any
+) -> None:
+    """Whoever still works for an entry that was unloaded must not overwrite what the next one has written."""
+    store = MeterStore(hass, "abc")
+    await store.async_flush()
+    await store.async_save(Stored(kept()))
+    store.async_save_later(lambda: Stored(kept()), 5)
+    freezer.tick(6)
+    async_fire_time_changed(hass, dt_util.utcnow())
+    await hass.async_block_till_done()
+    assert f"{DOMAIN}.abc" not in hass_storage

@@ -1,6 +1,8 @@
 """The page of system health."""
 
+import asyncio
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
 from homeassistant.core import HomeAssistant
@@ -10,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
     get_system_health_info,
 )
 
+from custom_components.iec62056 import lines
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.errors import NoAnswer
 
@@ -50,3 +53,22 @@ async def test_before_the_first_reading(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert await info(hass) == {"meters": 1, "meters_connected": 0, "lines": 1}
+
+
+async def test_bridges_that_are_off_are_waited_for_together(hass: HomeAssistant) -> None:
+    """The page waits a few seconds for all of it, and each host that has no address takes two."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    hosts = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    for host in hosts:
+        MockConfigEntry(
+            domain=DOMAIN, data={CONF_DEVICE: f"socket://{host}:1", CONF_ADDRESS: ""}
+        ).add_to_hass(hass)
+    all_asked = asyncio.Barrier(len(hosts))
+
+    async def address(_: HomeAssistant, host: str | None) -> str:
+        async with asyncio.timeout(5):
+            await all_asked.wait()
+        return host or ""
+
+    with patch.object(lines, "_address", address):
+        assert await info(hass) == {"meters": 3, "meters_connected": 0, "lines": 3}

@@ -18,6 +18,7 @@ OTHERS = dict.fromkeys(
         "signal",
         "held_values",
         "wake_ups",
+        "load_profile_progress",
         *(
             description.translation_key or ""
             for description in (*derived_sensor.DESCRIPTIONS.values(), *link_sensor.DESCRIPTIONS)
@@ -103,3 +104,17 @@ def test_no_apostrophe_hides_a_placeholder(path: Path) -> None:
     # The frontend's messages take an apostrophe before a brace for a quotation: the name itself would be shown.
     hidden = [".".join(key) for key, text in _flat(_load(path)).items() if "'{" in text]
     assert not hidden
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_advice_names_a_setting_as_its_page_does(path: Path) -> None:
+    texts = _flat(_load(path))
+    section = ("config", "step", "user", "sections", "advanced")
+    for kind in (("config", "error", "no_data"), ("exceptions", "no_data", "message")):
+        for label in ("name", "data/stay", "data/switch_delay"):
+            assert texts[*section, *label.split("/")] in texts[kind]
+    for kind in (
+        ("config", "error", "readout_instead"),
+        ("exceptions", "readout_instead", "message"),
+    ):
+        assert texts[*section, "data", "stay"] in texts[kind]

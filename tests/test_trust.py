@@ -1,6 +1,9 @@
 """What is believed, what a battery is asked for, and what follows from a person's answers."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -9,13 +12,16 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
+from custom_components.iec62056 import trust as trust_room
 from custom_components.iec62056.beliefs import Beliefs
+from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.ascii import checks
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
 from custom_components.iec62056.state import MeterState
+from custom_components.iec62056.steps import Step
 
 from .bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state
 from .test_coordinator import fire, heat_entry
@@ -142,6 +148,103 @@ async def test_probe_on_the_wrong_meter(
     assert state(hass, ENERGY).state == "12345.700"
 
 
+SECRETS = {"password": "12345678", "login": "plain", "encryption_key": "00" * 16, "client": 1}
+PERMITS = {"write": ["C.1.9"], "execute": ["0.1.0"], "set_clock": True, "automations": True}
+READ = {"extra": ["0.4.2"], "quick": ["1.8.0"], "quick_seconds": 5, "registers": {ENERGY: False}}
+
+
+async def test_another_meter_gets_no_secret_and_no_permit(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    hass.config_entries.async_update_entry(
+        loaded,
+        data={**loaded.data, **SECRETS, "mode": "C"},
+        options={**PERMITS, **READ, "interval": 300},
+    )
+    await answer(hass, "exchanged", "add")
+    (new,) = [one for one in hass.config_entries.async_entries(DOMAIN) if one is not loaded]
+    assert new.unique_id == f"LGZ_{OTHER}"
+    assert dict(new.options) == {"interval": 300}
+    assert dict(new.data) == {**bare(loaded.data), "number_code": "0-0:96.1.0"}
+    # What this one may do, and who asks it, is as it was.
+    assert PERMITS.items() <= loaded.options.items()
+    assert SECRETS.items() <= loaded.data.items()
+
+
+def bare(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in SECRETS}
+
+
+async def test_exchanged_meter_may_not_be_changed_until_somebody_allows_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    hass.config_entries.async_update_entry(loaded, options={**PERMITS, "interval": 300})
+    await answer(hass, "exchanged", "go_on")
+    assert dict(loaded.options) == {"interval": 300}
+
+
+async def test_correction_ends_with_its_entry(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    trust, gate, begun = loaded.runtime_data.trust, asyncio.Event(), []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Step, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    with patch.object(trust_room, "async_correct", correct):
+        trust.steps = (Step(ENERGY, START, Decimal(1), "kWh"),)
+        trust.async_start()
+        freezer.move_to(later(20))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+        assert len(begun) == 1
+        await hass.config_entries.async_remove(loaded.entry_id)
+        gate.set()
+        freezer.move_to(later(60))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+    assert len(begun) == 1
+    assert file_of(loaded) not in hass_storage
+
+
+async def test_one_correction_at_a_time(
+    hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """Of two at once, both would find the same amount missing."""
+    trust, gate = loaded.runtime_data.trust, asyncio.Event()
+    begun: list[Step] = []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Step, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    one, two = (Step(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
+    with patch.object(trust_room, "async_correct", correct):
+        for step in (one, two):
+            trust._add_steps(step)
+            freezer.move_to(later(20))
+            async_fire_time_changed(hass)
+            await hass.async_block_till_done()
+        assert begun == [one]
+        gate.set()
+        await hass.async_block_till_done(wait_background_tasks=True)
+        freezer.move_to(later(40))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert begun == [one, two]
+    assert trust.steps == ()
+
+
 async def test_known_meter_that_comes_back_needs_no_answer(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -198,6 +301,18 @@ async def test_check_that_is_always_wrong(
     freezer.move_to(later(7))
     await loaded.runtime_data.async_refresh()
     assert bench.profiles[-1].check_kind is CheckKind.NONE
+
+
+async def test_check_that_is_right_in_between(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    wrong = CheckWrong()
+    wrong.shape = checks.shape(b"1.8.0(01)")
+    for minute in range(1, 10):
+        bench.answers = [reading(at=later(minute)) if minute % 3 == 0 else wrong]
+        freezer.move_to(later(minute))
+        await loaded.runtime_data.async_refresh()
+        assert questions(hass) == []
 
 
 async def test_harm_on_the_line_is_not_the_meters_check(

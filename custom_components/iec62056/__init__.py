@@ -9,7 +9,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from . import notices
+from . import doubts, notices
 from .access_services import async_setup_access_services
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterConfigEntry, MeterCoordinator
@@ -44,7 +44,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
 
 async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
     """Unload a meter; its reading is cancelled and its port freed."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        # Nobody could answer them; those that are still open are asked again at the next start.
+        doubts.async_forget(hass, entry.entry_id)
+    return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> None:
@@ -58,4 +62,4 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: MeterConfigEntry, device: DeviceEntry
 ) -> bool:
     """Whether a device may be deleted: one that is not, or is no longer, this entry's meter."""
-    return (DOMAIN, entry.runtime_data.unique_id) not in device.identifiers
+    return (DOMAIN, entry.unique_id or entry.entry_id) not in device.identifiers

@@ -9,6 +9,7 @@ down as unanswered before it leaves for the first time.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +17,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
+from .const import DOMAIN
 from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
 from .derived import View
 from .derived_memory import Memory
@@ -44,7 +47,7 @@ from .protocol.errors import (
 from .protocol.line import Line
 from .protocol.meter import Meter
 from .protocol.model import LineProfile, Mode, Reading
-from .protocol.trace import Direction, Trace
+from .protocol.trace import CLEAR_BIT_7, Direction, Trace
 from .refusals import Outcome, Tried, refusals_of
 from .schedule import is_push, runs_on_battery
 from .settings import given
@@ -53,16 +56,15 @@ from .state import MeterState
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
 
-# The command that carries a proof; a trace shows it, and not the proof.
-_PROOF: Final = re.compile(rb"\x01P[12]")
+# The command that carries a proof, or a lock's code: a trace shows it, and not what is secret of it.
+_PROOF: Final = re.compile(rb"\x01(?:P[12]|W1\x02\*)")
 _CLOCK_E: Final = "0-0:1.0.0"
-_CLEAR_PARITY: Final = bytes(code & 0x7F for code in range(256))
 
 
 def proof_left(trace: Trace) -> bool:
     """Whether a password, or what proves it, was sent in programming mode."""
     return any(
-        run.direction is Direction.SENT and _PROOF.search(run.data.translate(_CLEAR_PARITY))
+        run.direction is Direction.SENT and _PROOF.search(run.data.translate(CLEAR_BIT_7))
         for run in trace.runs
     )
 
@@ -112,7 +114,8 @@ class Access:
     async def session(self) -> AsyncIterator[Meter]:
         """The client on a line of its own turn, because somebody asks for it; a battery is asked first.
 
-        Raises MeterError, and ServiceValidationError where the battery is to be left alone.
+        Raises MeterError, and ServiceValidationError where the battery is to be left alone, or the entry was unloaded
+        meanwhile.
         """
         async with self._turn() as line, self.meter(line) as meter:
             yield meter
@@ -153,6 +156,13 @@ class Access:
         if battery:
             coordinator.trust.check_budget()
         async with coordinator.hold() as line:
+            if getattr(coordinator.config_entry, "runtime_data", None) is not coordinator:
+                # Its entry was unloaded while the line was waited for.
+                raise ServiceValidationError(
+                    translation_domain=DOMAIN,
+                    translation_key="not_set_up",
+                    translation_placeholders={"meter": coordinator.config_entry.title},
+                )
             if battery and not await coordinator.trust.async_may_wake():
                 # Somebody else has used it up while the line was waited for.
                 coordinator.trust.check_budget()
@@ -212,9 +222,49 @@ class Access:
         """The logins of mode E that the meter may be looked for with: only what it took before."""
         credentials, profile = await self._usable(), self._coordinator.profile
         keyring = await self._keyring_for(credentials, profile)
-        if credentials.in_mode_e(profile) in keyring.proven:
+        if credentials.in_mode_e(profile) in keyring.proven or await self._accepted(credentials):
             return keyring
         return await async_keyring(self._hass, NOBODY, profile, self.known)
+
+    @asynccontextmanager
+    async def elsewhere(
+        self, device: str, mark: Mapping[str, str]
+    ) -> AsyncIterator[Keyring | None]:
+        """The login of mode E for a meter at another port that has shown that mark of itself; None where none may be.
+
+        Nothing may tell that meter from this one, and the login is only for who announces itself as this one does. Even
+        so it may be another's: a login it does not take is not tried at that port again.
+        """
+        state = self._coordinator.data
+        keyring = await self.async_keyring()
+        secret = (await self._usable()).secret
+        meant = None if state is None else state.identification
+        like = bool(self.known.mark.keys() & mark.keys()) or meant is not None
+        where, refusals = f"{self._meter_id} at {device}", refusals_of(self._hass)
+        if (
+            not (self.in_mode_e and keyring.private and like)
+            or secret is None
+            or self.known.differs(mark)
+            or await refusals.async_find(where, secret) is not None
+        ):
+            yield None
+            return
+        login = keyring.logins[-1]
+        own = replace(
+            keyring,
+            logins=(login,),
+            known=deepcopy(keyring.known),
+            refused={},
+            tried=set(),
+            proven=set(),
+            meant=meant,
+        )
+        await refusals.async_note(where, secret, Outcome.UNANSWERED)
+        try:
+            yield own
+        finally:
+            if login in own.proven or login not in own.tried:
+                await refusals.async_forget(where, secret)
 
     # Passwords
 
@@ -236,12 +286,18 @@ class Access:
         """Write down that a password is tried whose end is not known; whether that was needed."""
         if credentials.secret is None:
             return False
-        refusals = refusals_of(self._hass)
-        tried = await refusals.async_find(self._meter_id, credentials.secret)
-        if tried is not None and tried.outcome is Outcome.ACCEPTED:
+        if await self._accepted(credentials):
             return False
+        refusals = refusals_of(self._hass)
         await refusals.async_note(self._meter_id, credentials.secret, Outcome.UNANSWERED)
         return True
+
+    async def _accepted(self, credentials: Credentials) -> bool:
+        """Whether this meter took these credentials when they were last tried."""
+        if credentials.secret is None:
+            return False
+        tried = await refusals_of(self._hass).async_find(self._meter_id, credentials.secret)
+        return tried is not None and tried.outcome is Outcome.ACCEPTED
 
     async def _learn(
         self, credentials: Credentials, outcome: Outcome | None, *, unproven: bool

@@ -4,12 +4,11 @@ Here: its steps; whatever is entered is tried at the meter before it is kept, an
 Never here: sessions (access), what a password becomes (credentials). A stored password is never shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_PASSWORD, UnitOfTime
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     BooleanSelector,
     SelectOptionDict,
@@ -19,20 +18,20 @@ from homeassistant.helpers.selector import (
     TextSelector,
     TextSelectorConfig,
 )
-from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
+from .asking_flow import AskingFlow, Failure
 from .catalogue import clean_text
 from .choices import choices_of
-from .const import DOMAIN
 from .credentials import credentials_of
 from .forms import NO_BREAK, async_labels, several
 from .options_names import NamingFlow
 from .protocol.access import Answer
 from .protocol.ascii import commands
 from .protocol.dialects import dialect
-from .protocol.errors import BadField, MeterError
+from .protocol.errors import BadField, BadSecret
 from .quick import MOST_SECONDS, USUAL_SECONDS, async_rate, async_way, may_be_quick
+from .sentences import async_sentence
 from .settings import (
     AUTO,
     CONF_AUTOMATIONS,
@@ -52,8 +51,6 @@ from .settings import (
 
 CONF_FORGET: Final = "forget"
 
-LONGEST: Final = 64
-LONGEST_REASON: Final = 256
 # A list that is read with each reading must not keep the line from everybody else.
 MOST_CODES: Final = 64
 MOST_QUICK: Final = 8
@@ -61,14 +58,6 @@ MOST_QUICK: Final = 8
 LOGIN: Final = dropdown(CONF_LOGIN, AUTO, *LOGINS)
 _CODES: Final = TextSelector(TextSelectorConfig(multiple=True))
 _SECONDS: Final = number(1, MOST_SECONDS, UnitOfTime.SECONDS)
-
-
-async def async_sentence(hass: HomeAssistant, err: MeterError) -> str:
-    """What a person is told of a failure, in the language of the house."""
-    texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
-    text = texts.get(f"component.{DOMAIN}.exceptions.{err.key}.message", err.text)
-    told = {name: clean_text(said, LONGEST) for name, said in err.placeholders.items()}
-    return clean_text(text.format(**told), LONGEST_REASON)
 
 
 def with_login(data: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +70,7 @@ def with_login(data: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, An
     return kept
 
 
-class AccessFlow(NamingFlow):
+class AccessFlow(NamingFlow, AskingFlow):
     """Enter a password, add registers, choose quick ones, allow changes."""
 
     _answers: tuple[Answer, ...]
@@ -104,25 +93,48 @@ class AccessFlow(NamingFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the password, and try it once."""
-        entry, reason = self.config_entry, ""
-        if user_input is not None:
-            data = with_login(entry.data, user_input)
-            if user_input.get(CONF_FORGET):
-                data = {
-                    name: value
-                    for name, value in data.items()
-                    if name not in (CONF_PASSWORD, CONF_LOGIN)
-                }
-            try:
-                credentials = credentials_of(data)
-                if credentials.secret is not None and data != entry.data:
-                    await self._coordinator.access.async_try(data)
-            except MeterError as err:
-                reason = await async_sentence(self.hass, err)
-            else:
-                self.hass.config_entries.async_update_entry(entry, data=data)
-                await self._coordinator.access.async_recall()
-                return self.async_create_entry(data=dict(entry.options))
+        if user_input is None:
+            return self._password_page()
+        data = with_login(self.config_entry.data, user_input)
+        if user_input.get(CONF_FORGET):
+            data = {
+                name: value
+                for name, value in data.items()
+                if name not in (CONF_PASSWORD, CONF_LOGIN)
+            }
+        return await self._try(data, self._keep_password, self._password_page)
+
+    async def _try(
+        self,
+        data: dict[str, Any],
+        keep: Callable[[dict[str, Any]], Awaitable[ConfigFlowResult]],
+        page: Callable[[str], ConfigFlowResult],
+    ) -> ConfigFlowResult:
+        """Prove to the meter what is new in the data of an entry, then keep them; or show the page with the reason."""
+
+        async def failed(err: Failure) -> ConfigFlowResult:
+            return page(async_sentence(self.hass, err))
+
+        async def tried(_: None) -> ConfigFlowResult:
+            return await keep(data)
+
+        try:
+            proves = credentials_of(data).secret is not None and data != self.config_entry.data
+        except BadSecret as err:
+            return await failed(err)
+        if not proves:
+            return await keep(data)
+        coordinator = self._coordinator
+        return await self._ask(coordinator, coordinator.access.async_try(data), tried, failed)
+
+    async def _keep_password(self, data: dict[str, Any]) -> ConfigFlowResult:
+        entry = self.config_entry
+        self.hass.config_entries.async_update_entry(entry, data=data)
+        await self._coordinator.access.async_recall()
+        return self.async_create_entry(data=dict(entry.options))
+
+    def _password_page(self, reason: str = "") -> ConfigFlowResult:
+        entry = self.config_entry
         fields: dict[vol.Marker, Any] = {
             vol.Optional(CONF_PASSWORD): PASSWORD,
             vol.Required(CONF_LOGIN, default=entry.data.get(CONF_LOGIN, AUTO)): LOGIN,
@@ -135,21 +147,28 @@ class AccessFlow(NamingFlow):
 
     async def async_step_extra(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for registers by their codes, and read those that are new."""
+        if user_input is None:
+            return self._extra_page()
+        there = self.config_entry.options.get(CONF_EXTRA, ())
+        chosen = tuple(dict.fromkeys(code.strip() for code in user_input[CONF_EXTRA]))
+        chosen = chosen[:MOST_CODES]
+        self._kept = tuple(code for code in there if code in chosen)
+        new = [code for code in chosen if code not in there]
+        if not new:
+            return self._keep_extra(())
+
+        async def answered(answers: tuple[Answer, ...]) -> ConfigFlowResult:
+            self._answers = answers
+            return await self.async_step_extra_answers()
+
+        async def failed(err: Failure) -> ConfigFlowResult:
+            return self._extra_page(async_sentence(self.hass, err))
+
+        coordinator = self._coordinator
+        return await self._ask(coordinator, coordinator.access.async_read(new), answered, failed)
+
+    def _extra_page(self, reason: str = "") -> ConfigFlowResult:
         there = tuple(self.config_entry.options.get(CONF_EXTRA, ()))
-        reason = ""
-        if user_input is not None:
-            chosen = tuple(dict.fromkeys(code.strip() for code in user_input[CONF_EXTRA]))
-            chosen = chosen[:MOST_CODES]
-            self._kept = tuple(code for code in there if code in chosen)
-            new = [code for code in chosen if code not in there]
-            if not new:
-                return self._keep_extra(())
-            try:
-                self._answers = await self._coordinator.access.async_read(new)
-            except MeterError as err:
-                reason = await async_sentence(self.hass, err)
-            else:
-                return await self.async_step_extra_answers()
         selector = SelectSelector(
             SelectSelectorConfig(
                 options=list(dict.fromkeys((*there, *self._known()))),
@@ -168,7 +187,7 @@ class AccessFlow(NamingFlow):
         if user_input is not None:
             return self._keep_extra(user_input[CONF_EXTRA])
         labels = [
-            SelectOptionDict(value=answer.code, label=await self._shown(answer))
+            SelectOptionDict(value=answer.code, label=self._shown(answer))
             for answer in self._answers
         ]
         has = [answer.code for answer in self._answers if answer.register is not None]
@@ -184,14 +203,14 @@ class AccessFlow(NamingFlow):
         read = {known.register.address for known in state.registers.values()}
         return [code for code in dialect(state.identification).known if code not in read]
 
-    async def _shown(self, answer: Answer) -> str:
+    def _shown(self, answer: Answer) -> str:
         """A code and what came in answer to it."""
         if answer.refusal is not None:
-            said = await async_sentence(self.hass, answer.refusal)
+            said = async_sentence(self.hass, answer.refusal)
         else:
             values = () if answer.register is None else answer.register.values
-            said = clean_text(" ".join(f"{text} {unit or ''}" for text, unit in values), LONGEST)
-        return f"{clean_text(answer.code, LONGEST)} · {said}"
+            said = clean_text(" ".join(f"{text} {unit or ''}" for text, unit in values))
+        return f"{clean_text(answer.code)} · {said}"
 
     def _keep_extra(self, new: Sequence[str]) -> ConfigFlowResult:
         codes = [*self._kept, *new]
@@ -201,21 +220,27 @@ class AccessFlow(NamingFlow):
 
     async def async_step_quick(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Tell how fast this meter can be, and ask which registers are to be read so."""
-        options, reason = self.config_entry.options, ""
+        if user_input is None:
+            return await self._quick_page()
         decided = (CONF_QUICK, CONF_QUICK_SECONDS, CONF_QUICK_REQUEST)
-        if user_input is not None:
-            codes = user_input[CONF_QUICK][:MOST_QUICK]
-            if not codes:
-                return self._keep(decided, {})
-            try:
-                request = await async_way(self._coordinator, codes)
-            except MeterError as err:
-                reason = await async_sentence(self.hass, err)
-            else:
-                kept = {CONF_QUICK: codes, CONF_QUICK_SECONDS: int(user_input[CONF_QUICK_SECONDS])}
-                return self._keep(
-                    decided, kept if request is None else {**kept, CONF_QUICK_REQUEST: request}
-                )
+        codes = user_input[CONF_QUICK][:MOST_QUICK]
+        if not codes:
+            return self._keep(decided, {})
+        kept = {CONF_QUICK: codes, CONF_QUICK_SECONDS: int(user_input[CONF_QUICK_SECONDS])}
+
+        async def answered(request: str | None) -> ConfigFlowResult:
+            return self._keep(
+                decided, kept if request is None else {**kept, CONF_QUICK_REQUEST: request}
+            )
+
+        async def failed(err: Failure) -> ConfigFlowResult:
+            return await self._quick_page(async_sentence(self.hass, err))
+
+        coordinator = self._coordinator
+        return await self._ask(coordinator, async_way(coordinator, codes), answered, failed)
+
+    async def _quick_page(self, reason: str = "") -> ConfigFlowResult:
+        options = self.config_entry.options
         seconds = options.get(CONF_QUICK_SECONDS, USUAL_SECONDS)
         chosen = options.get(CONF_QUICK, [])
         fields: dict[vol.Marker, Any] = {

@@ -16,19 +16,19 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from .catalogue import clean_text
 from .const import DOMAIN
-from .coordinator import LONGEST_PLACEHOLDER, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .protocol.access import Answer, Certainty, Written
 from .protocol.errors import MeterError, NotPermitted
 from .protocol.model import Register
-from .services import METERS, head_of, meters_of
+from .sentences import async_sentence
+from .services import METERS, failed, head_of, meters_of
 from .settings import CONF_AUTOMATIONS, CONF_CLOCK, CONF_EXECUTE, CONF_WRITE
 
 SERVICE_READ_REGISTERS: Final = "read_registers"
@@ -50,7 +50,6 @@ ATTR_RESULT: Final = "result"
 
 # What is asked for in one session must not keep the line from everybody else.
 MOST_CODES: Final = 64
-LONGEST_REASON: Final = LONGEST_PLACEHOLDER * 4
 # A drift that nobody notices, and more than what the asking takes.
 USUAL_LIMIT: Final = 30
 _SHORTEST_LIMIT: Final = 5
@@ -103,7 +102,8 @@ async def _read(call: ServiceCall) -> ServiceResponse:
     for meter in meters_of(call):
         reading = meter.access.async_read(call.data[ATTR_CODES], survey=call.data[ATTR_LEVELS])
         answers = await _told(meter, reading)
-        found.append({**head_of(meter), "registers": [_answer(answer) for answer in answers]})
+        registers: list[JsonValueType] = [_answer(call.hass, answer) for answer in answers]
+        found.append({**head_of(meter), "registers": registers})
     return cast(JsonObjectType, {"meters": found})
 
 
@@ -160,25 +160,13 @@ async def _told[T](meter: MeterCoordinator, asked: Awaitable[T]) -> T:
     try:
         return await asked
     except MeterError as err:
-        raise _failed(meter, err) from err
-
-
-def _failed(meter: MeterCoordinator, err: MeterError) -> HomeAssistantError:
-    kind = ServiceValidationError if isinstance(err, NotPermitted) else HomeAssistantError
-    return kind(
-        translation_domain=DOMAIN,
-        translation_key="access_failed",
-        translation_placeholders={
-            ATTR_METER: meter.config_entry.title,
-            "reason": clean_text(str(err), LONGEST_REASON),
-        },
-    )
+        raise failed(meter, "access_failed", err) from err
 
 
 def _result(call: ServiceCall, meter: MeterCoordinator, written: Written) -> ServiceResponse:
     """Note what became of a change and return it; who wants no answer gets an error where it was not made."""
     if written.certainty is Certainty.NOT_SENT:
-        raise _failed(meter, written.refusal or NotPermitted(code=written.code))
+        raise failed(meter, "access_failed", written.refusal or NotPermitted(code=written.code))
     device = dr.async_get(call.hass).async_get_device_by_identifier(
         (DOMAIN, meter.unique_id), meter.config_entry.entry_id
     )
@@ -194,6 +182,7 @@ def _result(call: ServiceCall, meter: MeterCoordinator, written: Written) -> Ser
         },
         context=call.context,
     )
+    refusal = written.refusal
     if call.return_response:
         return {
             **head_of(meter),
@@ -201,14 +190,14 @@ def _result(call: ServiceCall, meter: MeterCoordinator, written: Written) -> Ser
             ATTR_RESULT: written.certainty.value,
             "before": _values(written.before),
             "after": _values(written.after),
-            "reason": None if written.refusal is None else str(written.refusal),
+            "reason": None if refusal is None else async_sentence(call.hass, refusal),
         }
-    if written.refusal is not None:
-        raise _failed(meter, written.refusal)
+    if refusal is not None:
+        raise failed(meter, "access_failed", refusal)
     return None
 
 
-def _answer(answer: Answer) -> JsonObjectType:
+def _answer(hass: HomeAssistant, answer: Answer) -> JsonObjectType:
     refusal = answer.refusal
     return {
         ATTR_CODE: answer.code,
@@ -218,7 +207,7 @@ def _answer(answer: Answer) -> JsonObjectType:
         else str(answer.register.obis),
         "values": _values(answer.register),
         "refused": None if refusal is None else refusal.key,
-        "reason": None if refusal is None else str(refusal),
+        "reason": None if refusal is None else async_sentence(hass, refusal),
     }
 
 

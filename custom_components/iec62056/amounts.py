@@ -1,15 +1,21 @@
-"""What a load profile says of one total: which of its columns, in the unit of the statistics. Pure.
+"""What a load profile says of one total: which totals it has, which of its columns, in the unit of the statistics. Pure.
 
 Never here: what becomes of it (history.py), parsing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from .catalogue_units import convert, unit_of
+from .derived_sources import SUMS, Derived, sources_of, together
 from .history import Amount
+from .lookup import Lookup
 from .protocol.model import Medium, Obis
 from .protocol.profile import Channel, Measure, Profile
+from .state import MeterState
 
 # Value group D of a total.
 _TOTAL = 8
@@ -20,6 +26,33 @@ _ONE_CHANNEL = frozenset((0, 1))
 def fillable(code: Obis | None) -> bool:
     """Whether a register is a total that a load profile can have columns of."""
     return code is not None and code.a == Medium.ELECTRICITY and code.d == _TOTAL and code.current
+
+
+class Sum(NamedTuple):
+    """A total that is added up from tariffs: its code, if it were sent; its number in kWh, None where one is missing."""
+
+    key: Derived
+    code: Obis
+    received: datetime
+    number: Decimal | None
+
+
+def sums(state: MeterState) -> Iterator[Sum]:
+    """The totals that a meter does not send: a load profile has columns of them all the same."""
+    lookup = Lookup.of(state)
+    for kind in SUMS:
+        sources = sources_of(kind, lookup)
+        code = sources[0].known.register.obis if sources else None
+        if code is None:
+            continue
+        numbers = [number for found in sources if (number := found.number("kWh")) is not None]
+        whole = len(numbers) == len(sources) and together(sources)
+        yield Sum(
+            kind,
+            replace(code, e=0),
+            min(found.received for found in sources),
+            sum(numbers, Decimal(0)) if whole else None,
+        )
 
 
 def of_total(profiles: Iterable[Profile], code: Obis, unit: str) -> tuple[list[Amount], Decimal]:

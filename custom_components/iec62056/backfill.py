@@ -12,16 +12,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
-from homeassistant.components.sensor import SensorStateClass
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
 from . import amounts, recovery, statistics
-from .catalogue import Description, kept_unit, native
+from .catalogue import TOTALS, Description, kept_unit, native
 from .catalogue_units import convert, unit_of
 from .const import CONF_FILL_GAPS, DOMAIN, LOGGER
 from .gaps import SHORTEST_GAP, Gap, Past, Point
@@ -30,7 +28,8 @@ from .imports import Imports, ImportStore, Job, Replaced
 from .protocol.errors import LoginError, MeterError, MeterRefused, NoProgramming
 from .protocol.model import Obis
 from .protocol.profile import LOAD_PROFILES, Profile
-from .schedule import is_push
+from .schedule import is_push, runs_on_battery
+from .ticks import entity_id_of
 
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
@@ -48,7 +47,6 @@ LOOK_AROUND: Final = timedelta(days=10)
 FRESH: Final = timedelta(hours=2)
 # So many pieces in a row may fail before a read is given up.
 MOST_FAILURES: Final = 8
-_TOTALS: Final = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +69,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Total:
-    """A sensor that a load profile can fill, and its statistics."""
+    """A sensor that a load profile can fill, and its statistics; None before the recorder has made any."""
 
     key: str
     code: Obis
+    entity_id: str
     unit: str
-    series: statistics.Series
+    series: statistics.Series | None
 
 
 class Backfill:
@@ -86,7 +85,7 @@ class Backfill:
         """Nothing is known yet, nothing is read."""
         self.past = Past()
         self._has_started = False
-        self._refusal: MeterError | None = None
+        self._refusal: MeterError | HomeAssistantError | None = None
         self._result: Result | None = None
         self._coordinator = coordinator
         self._hass: HomeAssistant = coordinator.hass
@@ -96,6 +95,7 @@ class Backfill:
         self._lock = asyncio.Lock()
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._cancel_started: CALLBACK_TYPE | None = None
+        self._listeners: list[CALLBACK_TYPE] = []
         coordinator.config_entry.async_on_unload(self._stop)
 
     async def async_load(self) -> None:
@@ -121,6 +121,35 @@ class Backfill:
                 cancel()
         self._cancel_timer = self._cancel_started = None
 
+    # How far it is
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether part of the meter's profile was ever read for an import."""
+        return self._imports.has_profile
+
+    @property
+    def percent(self) -> int | None:
+        """How much is read of what is being imported; None while nothing is."""
+        job = self._imports.job
+        return None if job is None else int(job.progress * 100)
+
+    @callback
+    def async_listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Be told when one of these is another one; gives what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
+    def _note_job(self, job: Job | None, *, answered: bool = False) -> None:
+        """Take the job as it is now; `answered`: the meter has given a piece of its profile."""
+        shown = self.has_profile, self.percent
+        self._imports.job = job
+        self._imports.has_profile |= answered
+        if shown != (self.has_profile, self.percent):
+            for listener in list(self._listeners):
+                listener()
+
     # The gaps
 
     @callback
@@ -140,6 +169,10 @@ class Backfill:
                     self.past = self.past.with_reading(
                         description.key, point, description.unit, longest
                     )
+        for added in amounts.sums(state):
+            if added.number is not None:
+                point = Point(added.received, added.number)
+                self.past = self.past.with_reading(added.key, point, "kWh", longest)
         if len(self.past.gaps) != known:
             # A gap that a crash forgets is never filled.
             coordinator.async_save()
@@ -151,7 +184,7 @@ class Backfill:
         return [
             kept_unit(description, coordinator.units.get(description.key))
             for description in coordinator.describe(key)
-            if description.state_class in _TOTALS
+            if description.state_class in TOTALS
         ]
 
     @property
@@ -160,7 +193,9 @@ class Backfill:
         coordinator = self._coordinator
         return (
             bool(coordinator.config_entry.options.get(CONF_FILL_GAPS, True))
+            and not coordinator.config_entry.pref_disable_polling
             and not is_push(coordinator.profile)
+            and not runs_on_battery(coordinator.profile)
             and RECORDER in self._hass.config.components
         )
 
@@ -212,11 +247,9 @@ class Backfill:
 
         Returns after `wait` seconds at the latest, without an outcome where it is not all read by then: the reading
         goes on, also after a restart, and the next call for the same tells more. Raises ServiceValidationError while
-        something else is being read, MeterError.
+        something else is being read or the battery is to be left alone, DatabaseFailed, MeterError.
         """
-        wanted = replace(
-            Job.of(*self._widened(first, last)), everything=everything, preview=preview
-        )
+        wanted = replace(self._widened(first, last), everything=everything, preview=preview)
         if (job := self._imports.job) is None:
             job = self._with_rows(wanted)
         elif not job.asks_as(wanted):
@@ -231,32 +264,37 @@ class Backfill:
             raise self._refusal
         return self._result or Result(self._imports.job or job)
 
-    def _widened(self, first: datetime, last: datetime) -> tuple[datetime, datetime]:
-        """The range with all of the outages it touches, up to the first reading where it begins before that."""
+    def _widened(self, first: datetime, last: datetime) -> Job:
+        """The range with all of the outages it touches, read up to the first reading where it begins before that."""
         now = dt_util.utcnow()
         first = _hour_of(first)
         for gap in self.past.gaps:
             if gap.last.at > first and gap.first.at < last:
                 first = min(first, _hour_of(gap.first.at))
                 last = max(last, _hour_of(gap.last.at) + HOUR)
+        until = min(last, now)
         for point, _ in self.past.begun.values():
             if first < point.at:
                 last = max(last, _hour_of(point.at) + HOUR)
-        return first - AIR, min(last, now)
+        return replace(Job.of(first - AIR, min(last, now)), until=until)
 
     def _with_rows(self, wanted: Job) -> Job:
         """What was read for a preview a while ago need not be read again."""
         if self._result is None:
             return wanted
         job = self._result.job
-        fresh = dt_util.utcnow() - job.last < FRESH
-        return job.for_another(wanted) if fresh and job.covers(wanted) else wanted
+        if dt_util.utcnow() - job.last >= FRESH or not job.covers(wanted):
+            return wanted
+        refusals = [refusal for one in self._result.sensors for refusal in one.plan.refusals]
+        # What was not there yet may be by now.
+        waited = any(refusal.reason is Reason.NOT_YET for refusal in refusals)
+        return job.newer_for(wanted) if waited else job.for_another(wanted)
 
     @callback
     def _go_on(self, job: Job) -> asyncio.Task[None]:
         """Read on in the background; there is never more than one reading."""
         if self._reading is None or self._reading.done():
-            self._imports.job = job
+            self._note_job(job)
             entry = self._coordinator.config_entry
             self._reading = entry.async_create_background_task(
                 self._hass, self._work(), f"{DOMAIN} {self._coordinator.name} load profile"
@@ -267,13 +305,17 @@ class Backfill:
         """Read the job to its end, as far as the meter lets it, and import it."""
         failures = 0
         while (job := self._imports.job) is not None:
-            if job.done:
-                await self._finish(job, await self._import(job))
-                return
             begin, end = job.piece
             started = self._hass.loop.time()
             try:
+                if job.done:
+                    await self._finish(job, await self._import(job))
+                    return
                 found = await self._coordinator.async_read_profile(LOAD_PROFILES[0], begin, end)
+            except HomeAssistantError as err:
+                # The battery is to be left alone, or the database has failed.
+                await self._give_up(job, err)
+                return
             except MeterError as err:
                 failures += 1
                 lasting = isinstance(err, MeterRefused | LoginError | NoProgramming)
@@ -283,14 +325,18 @@ class Backfill:
                 await asyncio.sleep(recovery.pause(failures))
                 continue
             failures = 0
-            self._imports.job = job.with_piece(found, self._hass.loop.time() - started)
+            self._note_job(job.with_piece(found, self._hass.loop.time() - started), answered=True)
             await self._store.async_save(self._imports)
 
-    async def _give_up(self, job: Job, err: MeterError, *, lasting: bool) -> None:
+    async def _give_up(
+        self, job: Job, err: MeterError | HomeAssistantError, *, lasting: bool = False
+    ) -> None:
         """Leave it: for good where the meter said no, else until the next try."""
-        LOGGER.info("The load profile of %s was not read: %s", self._coordinator.name, err)
+        LOGGER.info("The load profile of %s was not imported: %s", self._coordinator.name, err)
         self._refusal = err
-        self._imports.job = None
+        # All that was read serves the next try.
+        self._result = Result(job)
+        self._note_job(None)
         await self._store.async_save(self._imports)
         if job.automatic:
             now = dt_util.utcnow()
@@ -302,7 +348,7 @@ class Backfill:
     async def _finish(self, job: Job, found: tuple[Imported, ...]) -> None:
         """Forget what was read; of an automatic import, tell what was left out."""
         self._result = Result(job, found)
-        self._imports.job = None
+        self._note_job(None)
         await self._store.async_save(self._imports)
         if job.preview:
             return
@@ -317,7 +363,7 @@ class Backfill:
         self._deal_with(
             gap
             for gap in self.past.open()
-            if gap.key not in waiting and job.first <= gap.first.at and gap.last.at < job.last
+            if gap.key not in waiting and job.first <= gap.first.at and gap.last.at < job.until
         )
         self._schedule(not_before=now + HOUR)
 
@@ -328,18 +374,21 @@ class Backfill:
     # Importing
 
     async def _import(self, job: Job) -> tuple[Imported, ...]:
-        """Plan the changes of every sensor, and make them."""
+        """Plan the changes of every sensor, and make them. Raises DatabaseFailed."""
         async with self._lock:
             found = []
             for total in await self._totals():
-                one = await self._plan(job, total)
+                if total.series is None:
+                    if not job.automatic:
+                        found.append(_not_yet(job, total))
+                    continue
+                one = await self._plan(job, total, total.series)
                 found.append(one)
                 if one.plan.changes and not job.preview:
-                    await self._write(total, one.plan.changes)
+                    await self._write(total.key, total.series, one.plan.changes)
             return tuple(found)
 
-    async def _plan(self, job: Job, total: _Total) -> Imported:
-        series = total.series
+    async def _plan(self, job: Job, total: _Total, series: statistics.Series) -> Imported:
         rows = await statistics.async_rows(
             self._hass, series, job.first - LOOK_AROUND, job.last + LOOK_AROUND
         )
@@ -357,32 +406,33 @@ class Backfill:
             rows,
             gaps,
             first=job.first + AIR,
-            last=job.last,
+            last=job.until,
             begun=None if begun is None or job.automatic else _in(begun, unit, series.unit),
+            running=await statistics.async_running(self._hass, series),
             step=step,
             everything=job.everything,
         )
         return Imported(total.key, series.entity_id, series.unit, planned)
 
-    async def _write(self, total: _Total, changes: Iterable[Change]) -> None:
+    async def _write(self, key: str, series: statistics.Series, changes: Iterable[Change]) -> None:
         """Write rows, after what they replace is safe."""
-        replaced = self._imports.replaced.get(total.key) or Replaced(total.series.unit)
-        self._imports.replaced[total.key] = replaced.with_changes(changes)
+        replaced = self._imports.replaced.get(key) or Replaced(series.unit)
+        self._imports.replaced[key] = replaced.with_changes(changes)
         await self._store.async_save(self._imports)
         await statistics.async_write(
-            self._hass, total.series, {change.start: change.hour for change in changes}
+            self._hass, series, {change.start: change.hour for change in changes}
         )
 
     async def async_clear(self) -> dict[str, int]:
-        """Put back what all imports of this meter have replaced; the number of hours by entity."""
+        """Put back what all imports of this meter have replaced; the number of hours by entity. Raises DatabaseFailed."""
         found: dict[str, int] = {}
         async with self._lock:
             totals = {total.key: total for total in await self._totals()}
             for key, replaced in list(self._imports.replaced.items()):
-                if (total := totals.get(key)) is None:
+                if (total := totals.get(key)) is None or total.series is None:
                     continue
                 await self._put_back(total.series, replaced)
-                found[total.series.entity_id] = len(replaced.rows)
+                found[total.entity_id] = len(replaced.rows)
                 del self._imports.replaced[key]
                 await self._store.async_save(self._imports)
         return found
@@ -403,27 +453,36 @@ class Backfill:
             rows = await statistics.async_rows(
                 self._hass, series, min(new) - LOOK_AROUND, max(new) + LOOK_AROUND
             )
+            running = await statistics.async_running(self._hass, series)
+            rows = {**({} if running is None else {running[0]: running[1]}), **rows}
             old |= _flat(new, {**rows, **old})
         await statistics.async_write(self._hass, series, old)
 
     async def _totals(self) -> list[_Total]:
-        """The sensors that a load profile can fill and that have statistics."""
-        coordinator, registry = self._coordinator, er.async_get(self._hass)
+        """The sensors that a load profile can fill."""
+        coordinator = self._coordinator
+        fillable = [
+            (description.key, code, description.unit)
+            for key, known in coordinator.data.registers.items()
+            if (code := known.register.obis) is not None and amounts.fillable(code)
+            for description in self._descriptions(key)
+            if description.unit is not None
+        ]
+        fillable += [(added.key, added.code, "kWh") for added in amounts.sums(coordinator.data)]
         found = []
-        for key, known in coordinator.data.registers.items():
-            code = known.register.obis
-            if code is None or not amounts.fillable(code):
+        for key, code, unit in fillable:
+            if (entity_id := entity_id_of(self._hass, coordinator.unique_id, key)) is None:
                 continue
-            for description in self._descriptions(key):
-                entity_id = registry.async_get_entity_id(
-                    "sensor", DOMAIN, f"{coordinator.unique_id}_{description.key}"
-                )
-                if entity_id is None or description.unit is None:
-                    continue
-                series = await statistics.async_series(self._hass, entity_id)
-                if series is not None:
-                    found.append(_Total(description.key, code, description.unit, series))
+            series = await statistics.async_series(self._hass, entity_id)
+            # One that is switched off has no state, and no statistics to come.
+            if series is not None or self._hass.states.get(entity_id) is not None:
+                found.append(_Total(key, code, entity_id, unit, series))
         return found
+
+
+def _not_yet(job: Job, total: _Total) -> Imported:
+    refusal = Refusal(Reason.NOT_YET, job.first + AIR, job.until)
+    return Imported(total.key, total.entity_id, total.unit, Plan(refusals=(refusal,)))
 
 
 def _hour_of(moment: datetime) -> datetime:

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
-from .catalogue import Context, Description, Kind, context_of, describe_all, kept_unit, native
-from .identity import Identity, plain
+from .catalogue import Context, Description, Kind, context_of, kept_unit, native
+from .custom import Custom, describe_as_said
+from .identity import Identity, model_of, plain
 from .plausibility import (
+    NO_LIMITS,
     Case,
     Doubt,
     Judgement,
@@ -28,6 +30,7 @@ from .plausibility import (
     nature_of,
 )
 from .plausibility_record import Held
+from .protocol.ascii.checks import WRONG_ALIKE
 from .protocol.model import LineProfile, Reading, Register, Verdict
 from .protocol.obis import register_timestamp
 from .state import MOST_REGISTERS, Known, MeterState, plain_register, register_of
@@ -38,6 +41,10 @@ DIFFERENT_TEXTS = 2
 
 BELIEVED = Judgement()
 _UNSEEN = Judgement(Doubt.FIRST, again=True)
+NO_WRONG_CHECK = ("", 0)
+_UNSAID = Custom()
+# What a text may be next: a bare number says nothing of itself.
+_TEXTS = frozenset((Nature.NAME, Nature.FREE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,9 @@ class Beliefs:
     """What is known of one meter's values beside the values themselves.
 
     Records go by the keys of descriptions, holds by those of registers. `varying` are texts that were never the same
-    twice. Of `asked`, a person should decide; of `kept`, one has decided that the published value is right.
+    twice. Of `asked`, a person should decide; of `kept`, one has decided that the published value is right. `said` is
+    what a person says of registers that the catalogue does not know, but for their names. `wrong_checks` are the
+    shape of the latest readings, where their check was wrong, and how many of that shape came in a row.
     """
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -90,20 +99,68 @@ class Beliefs:
     asked: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     exchange: Exchange | None = None
+    said: Mapping[str, Custom] = field(default_factory=dict)
+    wrong_checks: tuple[str, int] = NO_WRONG_CHECK
 
     @classmethod
     def of(cls, state: MeterState, units: Mapping[str, str]) -> Self:
         """Believe what was published so far: of a meter that was read before anything was kept of its records."""
-        context = context_of(state.reading)
         key, name = _name_of(state.identity)
         at = state.received.timestamp()
-        records = {key: Record(good=Sample(None, name, None, at, checked=True))}
-        for known in state.registers.values():
-            for one in _values(known.register, context, units):
-                case = one.case(known.received, None, checked=True)
-                after, _ = judge_reading({}, {one.key: case})
-                records[one.key] = after[one.key] if after[one.key].good else Record()
-        return cls(records)
+        named = Record(good=Sample(None, name, None, at, checked=True))
+        return cls({key: named, **_published(state, units, {})})
+
+    def differing(self, said: Mapping[str, Custom]) -> frozenset[str]:
+        """The keys of those descriptions that are others by what a person says now."""
+        now = _nameless(said)
+        return frozenset(
+            key
+            for key in {*now, *self.said}
+            if now.get(key, _UNSAID) != self.said.get(key, _UNSAID)
+        )
+
+    def as_said(
+        self, said: Mapping[str, Custom], state: MeterState | None, units: Mapping[str, str]
+    ) -> Self:
+        """Judge registers as what a person says now that they are.
+
+        Where that is something else than before, only what is published is believed of them, and nothing is held.
+        """
+        if not (others := self.differing(said)):
+            return self
+        now = _nameless(said)
+        begun = {} if state is None else _published(state, units, now)
+        records = {key: one for key, one in self.records.items() if key not in others}
+        records |= {key: one for key, one in begun.items() if key in others}
+        held = {found[0] for key in others if (found := self.held_value(key))}
+        exchange = self.exchange
+        if exchange is not None:
+            beliefs = exchange.beliefs.as_said(said, exchange.state, units)
+            base = {key: one for key, one in exchange.base.items() if key not in others}
+            exchange = replace(
+                exchange, beliefs=beliefs, base={**_numbers(beliefs.records), **base}
+            )
+        return replace(
+            self,
+            records=records,
+            holds={key: hold for key, hold in self.holds.items() if key not in held},
+            asked=self.asked - others,
+            kept=self.kept - others,
+            exchange=exchange,
+            said=now,
+        )
+
+    def check_failed(self, shape: bytes) -> Self:
+        """The check of a reading was wrong; `shape` is empty where the line itself has done harm."""
+        before, times = self.wrong_checks
+        now = shape.hex()
+        times = min(times + 1, WRONG_ALIKE) if now == before else 1
+        return replace(self, wrong_checks=(now, times) if now else NO_WRONG_CHECK)
+
+    @property
+    def check_is_own(self) -> bool:
+        """Whether the check was wrong so often, in readings alike, that the meter computes it in a way of its own."""
+        return self.wrong_checks[1] >= WRONG_ALIKE
 
     def take(
         self,
@@ -126,7 +183,7 @@ class Beliefs:
                 return Taken(self, state, again=False, held=0, anew={})
         judging.run()
         if judging.exchanged:
-            other = Exchange(judging.says or "", Beliefs())
+            other = Exchange(judging.says or "", Beliefs(said=self.said))
             return self._of_other(other, reading, profile, state, units, amperes=amperes)
         believed = replace(reading, registers=judging.believed())
         if not believed.registers:
@@ -145,10 +202,7 @@ class Beliefs:
     ) -> Taken:
         """Learn the other meter beside the known one; nothing of it is published."""
         taken = other.beliefs.take(reading, profile, other.state, units, amperes)
-        base = dict(other.base)
-        for key, record in taken.beliefs.records.items():
-            if record.good is not None and record.good.number is not None:
-                base.setdefault(key, record.good.number)
+        base = {**_numbers(taken.beliefs.records), **other.base}
         exchange = Exchange(other.number, taken.beliefs, taken.state, base)
         return Taken(replace(self, exchange=exchange), state, taken.again, held=0, anew={})
 
@@ -162,7 +216,9 @@ class Beliefs:
         register_key, hold = found
         context = context_of(state.reading)
         nature = next(
-            one.nature for one in _values(hold.register, context, units) if one.key == key
+            one.nature
+            for one in _values(hold.register, context, units, self.said)
+            if one.key == key
         )
         records = {**self.records, key: accept(self.records[key], nature)}
         registers = {**state.registers, register_key: Known(hold.register, hold.received)}
@@ -207,6 +263,8 @@ class Beliefs:
                 "state": self.exchange.state and self.exchange.state.as_dict(),
                 "base": {key: str(number) for key, number in self.exchange.base.items()},
             },
+            "said": {key: custom.as_dict() for key, custom in self.said.items()},
+            "wrong_checks": list(self.wrong_checks),
         }
 
     @classmethod
@@ -219,6 +277,7 @@ class Beliefs:
             hold = Hold(register_of(sent), datetime.fromisoformat(received), Doubt(doubt))
             holds[hold.register.key] = hold
         other = data["exchange"]
+        shape, times = data.get("wrong_checks", NO_WRONG_CHECK)
         return cls(
             records={str(key): Record.from_dict(one) for key, one in data["records"].items()},
             holds=holds,
@@ -232,6 +291,8 @@ class Beliefs:
                 other["state"] and MeterState.from_dict(other["state"]),
                 {str(key): Decimal(number) for key, number in other["base"].items()},
             ),
+            said={str(key): Custom.from_dict(one) for key, one in data.get("said", {}).items()},
+            wrong_checks=(str(shape), int(times)),
         )
 
 
@@ -272,7 +333,7 @@ class _Value(NamedTuple):
         at = received.timestamp()
         good = None if record is None else record.good
         nature = self.nature
-        if nature is Nature.NAME if good is None else good.number is None:
+        if nature is Nature.NAME if good is None else good.number is None and nature in _TEXTS:
             return Case(Sample(None, repr(self.register.values), None, at, checked), Nature.NAME)
         index, values = self.description.index, self.register.values
         text, unit = values[index] if index < len(values) else ("", None)
@@ -283,13 +344,47 @@ class _Value(NamedTuple):
         if nature is Nature.NAME:
             nature = Nature.FREE
         limits = limits_of(nature, self.description.unit, amperes)
+        described = self.description.unit or self.description.device_class
+        if nature is Nature.INSTANT and described is None:
+            # Only a person knows what it can be.
+            limits = NO_LIMITS
         return Case(Sample(number, text, unit, at, checked), nature, limits)
 
 
-def _values(register: Register, context: Context, units: Mapping[str, str]) -> Iterator[_Value]:
-    for description in describe_all(register, context):
+def _values(
+    register: Register, context: Context, units: Mapping[str, str], said: Mapping[str, Custom]
+) -> Iterator[_Value]:
+    for description in describe_as_said(register, context, said):
         unit = units.get(description.key)
         yield _Value(register, kept_unit(description, unit), unit)
+
+
+def _published(
+    state: MeterState, units: Mapping[str, str], said: Mapping[str, Custom]
+) -> dict[str, Record]:
+    """Records of which nothing is known but the published value."""
+    context = context_of(state.reading)
+    records = {}
+    for known in state.registers.values():
+        for one in _values(known.register, context, units, said):
+            case = one.case(known.received, None, checked=True)
+            after, _ = judge_reading({}, {one.key: case})
+            records[one.key] = after[one.key] if after[one.key].good else Record()
+    return records
+
+
+def _numbers(records: Mapping[str, Record]) -> dict[str, Decimal]:
+    """The believed numbers, in the units of their sensors."""
+    return {
+        key: record.good.number
+        for key, record in records.items()
+        if record.good is not None and record.good.number is not None
+    }
+
+
+def _nameless(said: Mapping[str, Custom]) -> dict[str, Custom]:
+    """What a person says, but for the names: they change no value."""
+    return {key: replace(one, name=None) for key, one in said.items()}
 
 
 def _name_of(identity: Identity) -> tuple[str, str]:
@@ -326,7 +421,7 @@ class _Judge:
         self._values = [
             one
             for register in self._registers.values()
-            for one in _values(register, context, units)
+            for one in _values(register, context, units, before.said)
         ]
         self._varying = set(before.varying)
 
@@ -344,7 +439,8 @@ class _Judge:
         if known.number is None:
             return key, identity.name
         # Another make may send its number under another code.
-        same = (identity.flag, identity.model) == (known.flag, known.model)
+        model = model_of(self._reading.identification, known.number)
+        same = (identity.flag, model) == (known.flag, known.model)
         return key, None if same else identity.number or identity.name
 
     @property
@@ -487,9 +583,11 @@ class _Judge:
         found = {}
         for one in self._values:
             known = self._before.records.get(one.key)
-            if known is not None and (
-                more := begun_anew(known, self._records[one.key], one.nature)
-            ):
+            # One that nobody ever believed is forgotten where there are too many.
+            after = self._records.get(one.key)
+            if known is None or after is None:
+                continue
+            if more := begun_anew(known, after, one.nature):
                 found[one.key] = more
         return found
 

@@ -7,6 +7,7 @@ Never here: entities, the tables, the parsing of codes and texts, the clock.
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 import re
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
@@ -48,6 +49,13 @@ __all__ = [
 ]
 
 LONGEST_STATE = 255
+# The state classes of which the recorder makes sums.
+TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
+# So many descriptions are remembered: a register is described for its judgement, for what follows from it and for its
+# sensor, and most registers send what they have sent before. Longer ones are described each time.
+_REMEMBERED = 512
+_MOST_VALUES = 2
+_LONGEST_TEXT = 32
 # A meter sends zeros for tariffs it could have; further ones are shown where they count.
 _USUAL_TARIFFS = 2
 _SUGGESTED: dict[str, str] = {
@@ -92,6 +100,14 @@ class Description:
 
 def describe_all(register: Register, context: Context) -> tuple[Description, ...]:
     """The sensors of a register: one, or as many as it holds quantities."""
+    short = len(register.values) <= _MOST_VALUES and all(
+        len(text) <= _LONGEST_TEXT and (unit is None or len(unit) <= _LONGEST_TEXT)
+        for text, unit in register.values
+    )
+    return (_described if short else _describe_all)(register, context)
+
+
+def _describe_all(register: Register, context: Context) -> tuple[Description, ...]:
     code = register.obis
     if code is None:
         return (_describe(register, _undocumented(register, 0), 0, context),)
@@ -101,6 +117,9 @@ def describe_all(register: Register, context: Context) -> tuple[Description, ...
     index = _value_index(register, code)
     rule = rule_of(code, _unit(register, index), context) or _undocumented(register, index)
     return (_describe(register, rule, index if rule.kind is Kind.NUMBER else 0, context),)
+
+
+_described = lru_cache(_REMEMBERED)(_describe_all)
 
 
 def kept_unit(description: Description, unit: str | None) -> Description:

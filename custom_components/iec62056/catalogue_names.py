@@ -20,11 +20,16 @@ from .catalogue_rules import MBUS, Context, quantity, tariff
 from .protocol.model import Obis, Register
 
 _LONGEST_CODE = 40
+# What a meter says of itself may stand in a name, a page or a notice.
+LONGEST_TOLD = 64
 # Underscores inside a word are no emphasis in Markdown, and common in the names of firmware.
 _MARKUP = re.compile(r"://|www\.|[`*\[\]<>|#~\\]|(?<![^\W_])_+|_+(?![^\W_])", re.IGNORECASE)
 
+# What a name may be qualified by: nothing, one axis, or tariff and period together.
+_QUALIFICATIONS = ((), *((axis,) for axis in Axis), (Axis.TARIFF, Axis.PERIOD))
 
-def clean_text(text: str, limit: int) -> str:
+
+def clean_text(text: str, limit: int = LONGEST_TOLD) -> str:
     """A meter's text as part of a name or notice: printable, without Markdown, links and rows of blanks, cut."""
     return " ".join(_MARKUP.sub(" ", printable(text)).split())[:limit].rstrip()
 
@@ -39,7 +44,8 @@ def translation_keys() -> dict[str, frozenset[str]]:
     return {
         _translation_key(rule, axes): frozenset(rule.placeholders) | {axis.value for axis in axes}
         for rule in ALL_RULES
-        for axes in _qualifications(rule)
+        for axes in _QUALIFICATIONS
+        if rule.axes.issuperset(axes)
     }
 
 
@@ -73,7 +79,7 @@ def name_of(
     if past:
         axes[Axis.PERIOD] = str(code.f)
     wanted = tuple(Axis(name) for name in axes)
-    if wanted not in _qualifications(rule):
+    if wanted not in _QUALIFICATIONS or not rule.axes.issuperset(wanted):
         return UNKNOWN, {"code": shown}
     return _translation_key(rule, wanted), placeholders | {str(k): v for k, v in axes.items()}
 
@@ -84,12 +90,6 @@ def _symbol(code: Obis, rule: Rule, base: int, phase: str | None) -> str:
     if rule is MAXIMUM_TIME and tariff(code):
         parts.append(f"T{tariff(code)}")
     return " ".join(part for part in parts if part)
-
-
-def _qualifications(rule: Rule) -> tuple[tuple[Axis, ...], ...]:
-    """What a rule's name may be qualified by: nothing, one of its axes, or tariff and period together."""
-    combinations = ((), *((axis,) for axis in Axis), (Axis.TARIFF, Axis.PERIOD))
-    return tuple(axes for axes in combinations if rule.axes.issuperset(axes))
 
 
 def _translation_key(rule: Rule, axes: tuple[Axis, ...]) -> str:

@@ -47,7 +47,7 @@ class Context:
     (Pafal, EMH) write the present value so, where others mean a stored one.
     """
 
-    mbus: Mapping[int, int] = field(default_factory=dict)
+    mbus: Mapping[int, int] = field(default_factory=dict, hash=False)
     current: frozenset[Obis] = frozenset()
 
     def medium(self, code: Obis) -> Medium | None:

@@ -13,7 +13,7 @@ from .catalogue_data import UNKNOWN, Axis, Placeholders
 from .catalogue_names import printable
 from .catalogue_units import unit_of
 from .const import DOMAIN
-from .custom import describe_as_said
+from .custom import describe_as_said, said_of
 from .protocol.model import Register
 from .settings import CONF_REGISTERS
 from .state import MeterState
@@ -62,11 +62,11 @@ class Choice:
 
 def choices_of(state: MeterState, options: Mapping[str, Any]) -> tuple[Choice, ...]:
     """Every sensor of the registers, the useful ones first, else in the order of the telegram."""
-    context = context_of(state.reading)
+    context, said = context_of(state.reading), said_of(options)
     found = [
         (description, _choice(known.register, description))
         for known in state.registers.values()
-        for description in describe_as_said(known.register, context, options)
+        for description in describe_as_said(known.register, context, said)
     ]
     found.sort(key=lambda one: (not one[0].enabled, one[0].category is not None))
     return tuple(choice for _, choice in found)

@@ -5,8 +5,8 @@ Never here: the reading in between (read_flow) and the placing of the probe (pla
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, override
+from datetime import datetime, timedelta
+from typing import Any, Final, override
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
@@ -16,9 +16,9 @@ from homeassistant.config_entries import (
     OperationNotAllowed,
 )
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.selector import BooleanSelector
-from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from . import lines, ports
@@ -27,10 +27,10 @@ from .choices import Choice, choices_of, differing, pages
 from .const import CONF_MODE, CONF_NUMBER_CODE, DOMAIN
 from .coordinator import MeterConfigEntry
 from .credentials import completed, credentials_of
-from .entity import LONGEST_NAME
 from .forms import (
     OutOfRange,
     async_labels,
+    async_text,
     intervals,
     rhythm_fields,
     rhythm_of,
@@ -47,23 +47,30 @@ from .reauth_flow import ReauthFlow
 from .schedule import runs_on_battery
 from .settings import (
     CONF_ALIGN,
+    CONF_ENCRYPTION_KEY,
     CONF_INTERVAL,
     CONF_REGISTERS,
     CONF_SHARED,
     CONF_SHOW_REST,
+    CONF_SYSTEM_TITLE,
     SCHEMA,
     SECRETS,
     SECTION_BINARY,
+    WHO_ASKS,
     beside_the_line,
     entered,
     kept,
     profile_of,
     wakes,
+    without,
     without_secrets,
 )
 from .state import MeterState
 from .store import async_hand_over
 from .ticks import async_ticked
+
+# A person goes to the meter and back in that time; who has locked the telephone may not come back at all.
+FORGOTTEN_AFTER: Final = timedelta(minutes=30)
 
 
 class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
@@ -80,6 +87,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         """Begin with no entry to set up again."""
         super().__init__()
         self._released: str | None = None
+        self._stop_waiting: CALLBACK_TYPE | None = None
 
     @staticmethod
     @callback
@@ -144,9 +152,12 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
                 },
             )
         self._hand_over(state)
-        return self.async_update_reload_and_abort(
-            entry, data=self._entry_data(state), reason="moved"
+        done = self.async_update_reload_and_abort(
+            entry, data=self._moved_data(entry.data), reason="moved"
         )
+        # Who adds it again wants it to be read.
+        await self.hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+        return done
 
     @override
     @callback
@@ -222,12 +233,22 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             freed = await self.hass.config_entries.async_unload(entry.entry_id)
         except OperationNotAllowed:
             freed = False
-        self._released = entry.entry_id if freed else None
+        if freed:
+            self._released = entry.entry_id
+            self._stop_waiting = async_call_later(self.hass, FORGOTTEN_AFTER, self._forgotten)
         return freed
+
+    @callback
+    def _forgotten(self, _now: datetime) -> None:
+        self._stop_waiting = None
+        self.hass.config_entries.flow.async_abort(self.flow_id)
 
     @callback
     def _give_back(self) -> None:
         """Set the entry up again whose port was freed, in the background."""
+        if self._stop_waiting is not None:
+            self._stop_waiting()
+            self._stop_waiting = None
         released, self._released = self._released, None
         if released is not None and self.hass.config_entries.async_get_entry(released) is not None:
             self.hass.config_entries.async_schedule_reload(released)
@@ -328,10 +349,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         why = await ports.async_why(self.hass, self._data[CONF_DEVICE])
         if why is None:
             return ""
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "selector", [DOMAIN]
-        )
-        return "\n\n" + texts[f"component.{DOMAIN}.selector.port_name.options.{why}"]
+        return "\n\n" + await async_text(self.hass, "port_name", why)
 
     async def _mode_note(self) -> str:
         """Why this mode was used, where a meter speaks two, as a paragraph; nothing where there was no choice."""
@@ -343,10 +361,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             why = "c_though_e"
         else:
             return ""
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "selector", [DOMAIN]
-        )
-        return "\n\n" + texts[f"component.{DOMAIN}.selector.mode_used.options.{why}"]
+        return "\n\n" + await async_text(self.hass, "mode_used", why)
 
     async def _register_field(self, choices: tuple[Choice, ...]) -> dict[vol.Marker, Any]:
         ticked = [one.key for one in choices if self._ticked_before(one)]
@@ -367,9 +382,25 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         code = state.identity.number_code
         return self._data if code is None else {**self._data, CONF_NUMBER_CODE: code}
 
+    def _moved_data(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The data of an entry at its new port: who asks stays, where the form has named nobody."""
+        new = self._entry_data(self._state)
+        beside = without(beside_the_line(before), WHO_ASKS)
+        if not any(name in new for name in SECRETS):
+            who_asks = {name: before[name] for name in WHO_ASKS if name in before}
+            return {**beside, **new, **who_asks}
+        if CONF_SYSTEM_TITLE in before and new.get(CONF_ENCRYPTION_KEY) == before.get(
+            CONF_ENCRYPTION_KEY
+        ):
+            # The numbers of a key's messages count for one title.
+            new = {**new, CONF_SYSTEM_TITLE: before[CONF_SYSTEM_TITLE]}
+        return {**beside, **new}
+
     def _hand_over(self, state: MeterState) -> None:
         device, address = self._data[CONF_DEVICE], self._data[CONF_ADDRESS]
-        async_hand_over(self.hass, device, address, *self._before, state)
+        async_hand_over(
+            self.hass, device, address, *self._before, state, known=self._known_of_mode_e
+        )
 
     def _create(self, ticked: list[str]) -> ConfigFlowResult:
         state = self._state
@@ -377,7 +408,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         if registers := differing(choices_of(state, {}), ticked):
             self._options[CONF_REGISTERS] = registers
         return self.async_create_entry(
-            title=clean_text(state.identity.name, LONGEST_NAME),
+            title=clean_text(state.identity.name),
             data=self._entry_data(state),
             options=self._options,
         )
@@ -385,4 +416,4 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
 
 def _clean(placeholders: Mapping[str, str]) -> dict[str, str]:
     """Texts that may come from a meter, fit to stand in a sentence."""
-    return {name: clean_text(text, LONGEST_NAME) for name, text in placeholders.items()}
+    return {name: clean_text(text) for name, text in placeholders.items()}

@@ -24,7 +24,7 @@ from .alignment import Alignment
 from .backfill import Backfill
 from .catalogue import Context, Description, clean_text, context_of
 from .const import CONF_ADAPTER, DOMAIN, LOGGER
-from .custom import describe_as_said
+from .custom import describe_as_said, said_of
 from .derived import View, remember
 from .derived_memory import Memory
 from .lookup import Lookup
@@ -32,10 +32,11 @@ from .placement import of_failure, of_health
 from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady, PortMissing
 from .protocol.events import Event
 from .protocol.ladder import climb
-from .protocol.line import Line, Trace
+from .protocol.line import Line
 from .protocol.model import Reading, Register
 from .protocol.profile import Profile
 from .protocol.profiles import read_events, read_profile
+from .protocol.trace import Trace
 from .push import Push
 from .quick import Quick
 from .schedule import INTERVAL_FACTOR, Schedule, Timer, is_push, runs_on_battery
@@ -49,9 +50,6 @@ type MeterConfigEntry = ConfigEntry[MeterCoordinator]
 SHORTEST_LIFE: Final = timedelta(minutes=15)
 LIFE_INTERVALS: Final = 3
 
-# What a meter says in an error may stand in a notice.
-LONGEST_PLACEHOLDER: Final = 64
-
 # So often in a row the meter must have been unheard before it is looked for, and then after twice as often each time.
 LOST_AFTER: Final = 3
 
@@ -62,7 +60,7 @@ def failure(err: MeterError) -> UpdateFailed:
         translation_domain=DOMAIN,
         translation_key=err.key,
         translation_placeholders={
-            name: clean_text(text, LONGEST_PLACEHOLDER) for name, text in err.placeholders.items()
+            name: clean_text(text) for name, text in err.placeholders.items()
         },
     )
     # Also where it is told without being raised: the diagnostics say why.
@@ -133,7 +131,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.trust.restore(stored)
             self._take(stored.state)
         # The dialogue's is newer, and where the meter was moved it knows the new line.
-        for first in async_take_over(self.hass, self.device, self.address):
+        states, known = async_take_over(self.hass, self.device, self.address)
+        if known is not None:
+            self.access.known = known
+        for first in states:
             state = self.trust.take(first.reading, first.profile)
             if state is None:
                 self.profile = replace(first.profile, **given(self.config_entry.data))
@@ -173,7 +174,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     @callback
     def _plan(self) -> None:
         """Wait for the next reading."""
-        if not self._polls:
+        # Home Assistant cancels the reading when it stops: the next one would find its threads gone.
+        if not self._polls or self.hass.is_stopping:
             return
         now, due = dt_util.utcnow(), self.due
         start = due
@@ -244,7 +246,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         if self._context is None or self._context[0] is not self.data:
             self._context = (self.data, context_of(self.data.reading))
         register = self.data.registers[key].register
-        return describe_as_said(register, self._context[1], self.config_entry.options)
+        return describe_as_said(register, self._context[1], said_of(self.config_entry.options))
 
     async def async_read_now(self) -> None:
         """Read the meter because someone asks for it; one that sends by itself is only asked what it has sent.
@@ -254,7 +256,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         if runs_on_battery(self.profile):
             self.trust.check_budget()
         if not is_push(self.profile):
-            await self.async_refresh()
+            before = self.last_update_success, self.last_exception
+            try:
+                await self.async_refresh()
+            except asyncio.CancelledError:
+                # Who asked went away: that says nothing of the meter.
+                self.last_update_success, self.last_exception = before
+                raise
         if self.last_update_success:
             return
         if isinstance(self.last_exception, HomeAssistantError):
@@ -291,13 +299,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     async def _update(self) -> MeterState:
         """Read the meter once; cancelled with the entry, whoever asked for it."""
-        if self.data is not None:
-            if is_push(self.profile):
-                return self.data
-            if runs_on_battery(self.profile) and not self.trust.may_wake:
-                if isinstance(self.last_exception, UpdateFailed):
-                    raise self.last_exception
-                return self.data
+        if self.data is not None and (
+            is_push(self.profile) or (runs_on_battery(self.profile) and not self.trust.may_wake)
+        ):
+            # It is not asked, so what is known of it stays, its failure too.
+            if not self.last_update_success and isinstance(self.last_exception, UpdateFailed):
+                raise self.last_exception
+            return self.data
         listened = is_push(self.profile)
         state: MeterState | None = None
         for reading in await self.in_background(self._read(), "reading"):
@@ -387,7 +395,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             or self.profile.wake_up
         ):
             return None
-        found = await moved.async_find(self.hass, kind, entry.unique_id, self.profile)
+        found = await moved.async_find(self.hass, kind, entry.unique_id, self.profile, self.access)
         if found is None:
             return None
         LOGGER.info("%s is now found at %s", self.name, found.device)
@@ -454,8 +462,11 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self._unheard += 1
         self.alignment.async_show(of_failure(err))
         if self.data is not None:
-            now = dt_util.utcnow()
-            notices.async_tell(self.hass, self.config_entry, err, self.data.received, now)
+            since = self.schedule.next(self.data.received)
+            notices.async_tell(self.hass, self.config_entry, err, since, dt_util.utcnow())
+            if isinstance(err, CheckWrong):
+                # Of a meter on its battery, three in a row take days.
+                self._save()
         return failure(err)
 
     @callback
@@ -477,7 +488,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     @callback
     def async_ingest_some(self, registers: Sequence[Register]) -> None:
-        """Join what is believed of some registers; of the reading as a whole they say nothing."""
+        """Join what is believed of some registers; of the reading as a whole they say nothing.
+
+        They must be known to be this meter's: most say nothing of whose they are.
+        """
         before = self.data
         reading = replace(
             before.reading,

@@ -21,7 +21,8 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import load_json_object
 
 from .const import DOMAIN, LOGGER
-from .protocol.errors import CounterExhausted
+from .protocol.errors import CounterUnkept
+from .protocol.reasons import Unkept
 from .protocol.security import InvocationCounter, Keys
 
 FILE: Final = f"{DOMAIN}.counters"
@@ -80,7 +81,7 @@ class Counters:
             try:
                 await self._hass.async_add_executor_job(self._write, content)
             except (HomeAssistantError, OSError) as err:
-                raise CounterExhausted(why="its number could not be written to the disk") from err
+                raise CounterUnkept(why=Unkept.UNWRITTEN) from err
             self._ends = kept
 
     def _write(self, content: dict[str, Any]) -> None:
@@ -89,7 +90,7 @@ class Counters:
 
     @staticmethod
     async def _unreadable(end: int) -> None:
-        raise CounterExhausted(why="the numbers that were used before cannot be read")
+        raise CounterUnkept(why=Unkept.UNREADABLE)
 
 
 def _parsed(data: Any) -> tuple[str, dict[str, int]]:

@@ -28,6 +28,7 @@ from .protocol.dlms.login import (
 from .protocol.errors import BadSecret, DlmsUnsent
 from .protocol.model import Identification, LineProfile, Mode
 from .protocol.p2 import Login, Password
+from .protocol.reasons import Secret
 from .protocol.security import SYSTEM_TITLE, Credentials as Proof, Keys, Mechanism
 from .settings import (
     AUTO,
@@ -125,7 +126,7 @@ def _octets(data: Mapping[str, Any], name: str) -> bytes:
     try:
         return bytes.fromhex(data.get(name, ""))
     except ValueError:
-        raise DlmsUnsent(why="a key or title has other characters than 0 to 9 and A to F") from None
+        raise DlmsUnsent(why=Secret.KEY_DIGITS) from None
 
 
 def completed(

@@ -132,13 +132,17 @@ def customized(register: Register, description: Description, custom: Custom) -> 
     return replace(classed, said=said, unit=said.native)
 
 
+def said_of(options: Mapping[str, Any]) -> dict[str, Custom]:
+    """What a person says of registers, by the keys of their descriptions."""
+    return {key: Custom.from_dict(said) for key, said in options.get(CONF_CUSTOM, {}).items()}
+
+
 def describe_as_said(
-    register: Register, context: Context, options: Mapping[str, Any]
+    register: Register, context: Context, said: Mapping[str, Custom]
 ) -> tuple[Description, ...]:
     """The sensors of a register, as the catalogue and then a person say."""
-    said = options.get(CONF_CUSTOM, {})
     return tuple(
-        customized(register, one, Custom.from_dict(said[one.key])) if one.key in said else one
+        customized(register, one, said[one.key]) if one.key in said else one
         for one in describe_all(register, context)
     )
 

@@ -5,11 +5,11 @@ Never here: which registers they come from (derived_sources.py), entities, names
 Energies are in Wh, powers in W, demands in kW, as demands are billed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from . import signs
 from .derived_memory import Memory, Peak, Point
@@ -17,6 +17,7 @@ from .derived_sources import (
     COURSES,
     EXPORT,
     IMPORT,
+    SUMS,
     TOTAL,
     Derived,
     maximum,
@@ -110,6 +111,41 @@ def remember(memory: Memory, lookup: Lookup, zone: tzinfo, life: timedelta) -> M
     for found, number in signs.counts(lookup):
         memory = memory.with_count(found.key, number, found.received)
     return memory
+
+
+class SumStep(NamedTuple):
+    """A sum of tariffs that goes on from another number: `offset` as in a step of the statistics, `last` its number until then."""
+
+    kind: Derived
+    offset: Decimal
+    last: Decimal
+
+
+def steps_of_sums(
+    before: Lookup, now: Lookup, offsets: Mapping[str, Decimal], firsts: Mapping[str, Decimal]
+) -> Iterator[SumStep]:
+    """The sums that step because their tariffs do, or because one of them appeared or is gone.
+
+    `offsets` are those of the tariffs, `firsts` the first numbers of new ones where those are no longer the present
+    ones; both by the keys of the registers.
+    """
+    for kind in SUMS:
+        old, new = _energies(kind, before), _energies(kind, now)
+        if not old or not new or (old.keys() == new.keys() and not old.keys() & offsets.keys()):
+            continue
+        stepped = [offsets.get(key, Decimal(0)) for key in old.keys() & new.keys()]
+        gone = [old[key] for key in old.keys() - new.keys()]
+        appeared = [-firsts.get(key, new[key]) for key in new.keys() - old.keys()]
+        yield SumStep(
+            kind, sum([*stepped, *gone, *appeared], Decimal(0)), sum(old.values(), Decimal(0))
+        )
+
+
+def _energies(kind: Derived, lookup: Lookup) -> dict[str, Decimal]:
+    """The tariffs of a sum; none where one of them is no number, and so there is no sum."""
+    numbers = {found.key: found.number("Wh") for found in sources_of(kind, lookup)}
+    energies = {key: number for key, number in numbers.items() if number is not None}
+    return energies if len(energies) == len(numbers) else {}
 
 
 def _net_power(view: View) -> Decimal | None:

@@ -45,7 +45,8 @@ COURSES: Mapping[Derived, tuple[Medium, int]] = {
     Derived.MEAN_POWER_EXPORT: (Medium.ELECTRICITY, EXPORT),
     Derived.MEAN_POWER_HEAT: (Medium.HEAT, 6),
 }
-_SUMS = {Derived.TOTAL_IMPORT: IMPORT, Derived.TOTAL_EXPORT: EXPORT}
+# Totals added up from tariffs: value group C.
+SUMS: Mapping[Derived, int] = {Derived.TOTAL_IMPORT: IMPORT, Derived.TOTAL_EXPORT: EXPORT}
 _PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
 
 
@@ -53,8 +54,8 @@ def sources_of(kind: Derived, lookup: Lookup) -> tuple[Found, ...]:
     """The registers that something is derived from; none where this meter gives no rise to it."""
     if kind is Derived.NET_POWER:
         return _power_pair(lookup)
-    if kind in _SUMS:
-        return _tariffs_without_total(lookup, _SUMS[kind])
+    if kind in SUMS:
+        return _tariffs_without_total(lookup, SUMS[kind])
     if kind in COURSES:
         return () if _sends_power(lookup) else total_sources(kind, lookup)
     if kind in _PEAKS:

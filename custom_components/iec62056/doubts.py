@@ -20,8 +20,6 @@ HELD: Final = "held"
 EXCHANGED: Final = "exchanged"
 CHECK: Final = "check"
 
-LONGEST: Final = 64
-
 
 def _id(kind: str, entry_id: str, key: str = "") -> str:
     return f"{kind}_{entry_id}_{key}" if key else f"{kind}_{entry_id}"
@@ -29,7 +27,7 @@ def _id(kind: str, entry_id: str, key: str = "") -> str:
 
 def _shown(sample: Sample | None) -> str:
     """A value as the meter wrote it, fit to stand in a sentence."""
-    return "?" if sample is None else clean_text(f"{sample.text} {sample.unit or ''}", LONGEST)
+    return "?" if sample is None else clean_text(f"{sample.text} {sample.unit or ''}")
 
 
 @callback
@@ -39,8 +37,6 @@ def async_ask(
     title: str,
     beliefs: Beliefs,
     state: MeterState | None,
-    *,
-    check: bool,
 ) -> None:
     """Let exactly those questions stand that are open."""
     open_now: set[str] = set()
@@ -65,7 +61,7 @@ def async_ask(
         ask(
             HELD,
             key,
-            code=clean_text(key, LONGEST),
+            code=clean_text(key),
             published=_shown(record.good),
             held=_shown(numbers[-1] if numbers else None),
         )
@@ -73,10 +69,10 @@ def async_ask(
     if other is not None and other.state is not None:
         ask(
             EXCHANGED,
-            old="?" if state is None else clean_text(state.identity.number or "?", LONGEST),
-            new=clean_text(other.number, LONGEST),
+            old="?" if state is None else clean_text(state.identity.number or "?"),
+            new=clean_text(other.number),
         )
-    if check:
+    if beliefs.check_is_own:
         ask(CHECK)
     for domain, issue_id in list(ir.async_get(hass).issues):
         mine = domain == DOMAIN and f"_{entry_id}" in issue_id
@@ -87,4 +83,4 @@ def async_ask(
 @callback
 def async_forget(hass: HomeAssistant, entry_id: str) -> None:
     """No question stands about a meter that is gone."""
-    async_ask(hass, entry_id, "", Beliefs(), None, check=False)
+    async_ask(hass, entry_id, "", Beliefs(), None)

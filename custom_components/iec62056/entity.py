@@ -13,12 +13,11 @@ from .const import DOMAIN
 from .coordinator import MeterCoordinator
 
 # Longer texts of a meter are noise, not names.
-LONGEST_NAME = 64
 
 
 def cleaned(text: str | None) -> str | None:
     """A meter's text as a name; None where nothing is left of it."""
-    return None if text is None else clean_text(text, LONGEST_NAME) or None
+    return None if text is None else clean_text(text) or None
 
 
 class MeterEntity(CoordinatorEntity[MeterCoordinator]):

@@ -43,6 +43,12 @@ async def async_labels(hass: HomeAssistant, choices: Iterable[Choice]) -> list[S
     return [SelectOptionDict(value=one.key, label=one.label(texts)) for one in choices]
 
 
+async def async_text(hass: HomeAssistant, kind: str, option: str) -> str:
+    """A text that stands within a page, in the language of the house."""
+    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
+    return texts[f"component.{DOMAIN}.selector.{kind}.options.{option}"]
+
+
 def several(options: list[SelectOptionDict]) -> SelectSelector:
     """Boxes to tick."""
     return SelectSelector(

@@ -122,6 +122,7 @@ def plan(
     first: datetime,
     last: datetime,
     begun: Point | None = None,
+    running: tuple[datetime, Hour] | None = None,
     step: Decimal = Decimal(0),
     everything: bool = False,
 ) -> Plan:
@@ -129,30 +130,36 @@ def plan(
 
     `amounts` are those of the profile and `step` what each may be wrong by; all numbers are in the unit of the rows.
     `rows` are by the beginning of their hour, and reach beyond both ends. `begun` is the first good reading of all:
-    before it the past is filled as far as the profile goes. `everything` replaces hours with good readings too.
+    before it the past is filled as far as the profile goes; `running` is the hour that is not summed up yet, with what it
+    has come to so far. `everything` replaces hours with good readings too.
     """
     used = _in_order(amounts)
     changes: dict[datetime, Change] = {}
     refusals = []
+    gaps = list(gaps)
     if everything:
         stretches = list(_between_rows(rows, first, last))
-        slack = True
     else:
         stretches = [
             (gap.first, gap.last) for gap in gaps if gap.last.at > first and gap.first.at < last
         ]
-        slack = False
     for begin, end in stretches:
+        # The last row that is there is an end to join, unless it ends in an outage: then it is flat.
+        joins = everything and not any(gap.first.at < end.at < gap.last.at for gap in gaps)
         try:
-            found = _fill(used, rows, begin, end, step, slack=slack)
+            found = _fill(used, rows, begin, end, step, slack=everything, joins=joins)
         except _Refused as refused:
             rise = end.number - begin.number
             refusals.append(Refusal(refused.reason, begin.at, end.at, rise, refused.profile))
         else:
             changes |= {change.start: change for change in found}
     if begun is not None and first < begun.at:
-        for change in _extend(used, rows, begun, first):
-            changes.setdefault(change.start, change)
+        known = rows if running is None else {running[0]: running[1], **rows}
+        try:
+            for change in _extend(used, known, begun, first):
+                changes.setdefault(change.start, change)
+        except _Refused as refused:
+            refusals.append(Refusal(refused.reason, first, begun.at))
     return Plan(tuple(changes[start] for start in sorted(changes)), tuple(refusals))
 
 
@@ -193,12 +200,13 @@ def _fill(
     step: Decimal,
     *,
     slack: bool,
+    joins: bool,
 ) -> list[Change]:
     """The rows that end between two readings. Raises _Refused."""
     ends = list(_hours(begin.at, end.at))
     if not ends:
         return []
-    offset = _offset(rows, begin.at, end.at)
+    offset = _offset(rows, begin.at, end.at, joins=joins)
     course = _course(used, begin, end, step, slack=slack)
     return list(_changes(rows, ends, course, offset))
 
@@ -211,9 +219,15 @@ def _hours(begin: datetime, end: datetime) -> Iterator[datetime]:
         hour += HOUR
 
 
-def _offset(rows: Mapping[datetime, Hour], begin: datetime, end: datetime) -> float:
-    """What the sum is less the register, which is the same before and behind. Raises _Refused."""
-    behind = min((start for start in rows if start + HOUR > end), default=None)
+def _offset(rows: Mapping[datetime, Hour], begin: datetime, end: datetime, *, joins: bool) -> float:
+    """What the sum is less the register, which is the same before and behind. Raises _Refused.
+
+    `joins`: the row that ends at `end` is behind it.
+    """
+    behind = min(
+        (start for start in rows if start + HOUR > end or (joins and start + HOUR == end)),
+        default=None,
+    )
     if behind is None:
         raise _Refused(Reason.NOT_YET)
     before = max((start for start in rows if start + HOUR <= begin), default=None)
@@ -340,22 +354,30 @@ def _changes(
         state = float(course.at(end))
         hour = Hour(state, state + offset)
         before = rows.get(start)
-        if before is None or not _same(before, hour):
+        if before is None or not same(before, hour):
             yield Change(start, hour, before)
 
 
-def _same(one: Hour, other: Hour) -> bool:
+def same(one: Hour, other: Hour) -> bool:
+    """Whether two rows differ by less than any register can tell."""
     return abs(one.state - other.state) < _SAME and abs(one.sum - other.sum) < _SAME
 
 
 def _extend(
     used: Sequence[Amount], rows: Mapping[datetime, Hour], begun: Point, first: datetime
 ) -> list[Change]:
-    """The rows before the first reading of all, as far as the profile goes without what it cannot know."""
+    """The rows before the first reading of all, as far as the profile goes without what it cannot know. Raises _Refused."""
     own = sorted(start for start in rows if start != BASELINE and start + HOUR > begun.at)
+    filled = sorted(start for start in rows if start != BASELINE and start + HOUR <= begun.at)
     before = [one for one in used if one.begin < begun.at and one.end > first]
-    if not own or not before or before[-1].end < begun.at:
+    if not before or before[-1].end < begun.at - HOUR:
         return []
+    if filled and BASELINE not in rows:
+        # Rows that another has written are never written over: nothing says how they were made.
+        return []
+    if not own or before[-1].end < begun.at:
+        # The period of the first reading is not over, or nothing of it is summed up.
+        raise _Refused(Reason.NOT_YET)
     offset = rows[own[0]].sum - rows[own[0]].state
     number = begun.number
     points = [begun]
@@ -368,9 +390,7 @@ def _extend(
             number -= one.number
         points.insert(0, Point(one.begin, number))
     ends = [end for end in _hours(points[0].at, begun.at) if end - HOUR < own[0]]
-    filled = sorted(start for start in rows if start < own[0] and start != BASELINE)
-    if not ends or (filled and BASELINE not in rows):
-        # Rows that another has written are never written over: nothing says how they were made.
+    if not ends:
         return []
     changes = list(_changes(rows, ends, Course(points), offset))
     if not filled or ends[0] - HOUR < filled[0]:

@@ -106,7 +106,7 @@ class Identity:
         firmware = next(
             (plain(text) for code_, text in _coded(registers) if code_ == FIRMWARE_CODE), None
         )
-        return cls(flag, _model(identification, number), number, code, firmware or None)
+        return cls(flag, model_of(identification, number), number, code, firmware or None)
 
 
 def plain(text: str) -> str:
@@ -128,7 +128,7 @@ def _flag(identification: Identification | None) -> str | None:
     return identification.flag.upper()
 
 
-def _model(identification: Identification | None, number: str | None) -> str | None:
+def model_of(identification: Identification | None, number: str | None) -> str | None:
     """The model without the meter's number, which some makes append to it."""
     if identification is None:
         return None

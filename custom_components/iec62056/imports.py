@@ -28,13 +28,14 @@ _NEWER: Final = timedelta(hours=2)
 class Job:
     """One load profile being read for an import: the range, how far it is, what came so far.
 
-    `span` is how much is asked for next; `everything`: also hours with good readings; `preview`: nothing is written;
-    `automatic`: nobody asked.
+    What is read beyond `until` only joins the rows to the first reading. `span` is how much is asked for next;
+    `everything`: also hours with good readings; `preview`: nothing is written; `automatic`: nobody asked.
     """
 
     first: datetime
     last: datetime
     read_to: datetime
+    until: datetime
     span: timedelta = FIRST_PIECE
     parts: tuple[Profile, ...] = ()
     everything: bool = False
@@ -44,7 +45,7 @@ class Job:
     @classmethod
     def of(cls, first: datetime, last: datetime) -> Self:
         """A job of which nothing is read yet."""
-        return cls(first, last, first)
+        return cls(first, last, first, last)
 
     @property
     def done(self) -> bool:
@@ -85,7 +86,11 @@ class Job:
 
     def for_another(self, other: Self) -> Self:
         """The rows of this job for another one that it covers."""
-        return replace(other, last=self.last, read_to=self.last, parts=self.parts)
+        return replace(self.newer_for(other), last=self.last, until=min(other.until, self.last))
+
+    def newer_for(self, other: Self) -> Self:
+        """As `for_another`, but what the meter has written down since then is still to be read."""
+        return replace(other, read_to=self.last, parts=self.parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""
@@ -93,6 +98,7 @@ class Job:
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "read_to": self.read_to.isoformat(),
+            "until": self.until.isoformat(),
             "span": self.span.total_seconds(),
             "parts": [_plain(part) for part in self.parts],
             "everything": self.everything,
@@ -110,6 +116,8 @@ class Job:
             first,
             last,
             read_to,
+            # A file that was written before it was kept has none.
+            datetime.fromisoformat(data.get("until", data["last"])),
             timedelta(seconds=data["span"]),
             tuple(_profile(part) for part in data["parts"]),
             *(bool(data[name]) for name in ("everything", "preview", "automatic")),
@@ -187,10 +195,14 @@ class Replaced:
 
 @dataclass(slots=True)
 class Imports:
-    """The content of the file. `replaced` by the keys of the sensors, which outlive their entity's name."""
+    """The content of the file. `replaced` by the keys of the sensors, which outlive their entity's name.
+
+    `has_profile`: part of the meter's profile was read before.
+    """
 
     job: Job | None = None
     replaced: dict[str, Replaced] = field(default_factory=dict)
+    has_profile: bool = False
 
 
 class ImportStore:
@@ -215,6 +227,7 @@ class ImportStore:
             return Imports(
                 None if data["job"] is None else Job.from_dict(data["job"]),
                 {str(key): Replaced.from_list(one) for key, one in data["replaced"].items()},
+                bool(data.get("has_profile")),
             )
         except UNREADABLE:
             LOGGER.warning("What %s says of imports cannot be used", self._store.key)
@@ -226,6 +239,7 @@ class ImportStore:
             {
                 "job": imports.job and imports.job.as_dict(),
                 "replaced": {key: one.as_list() for key, one in imports.replaced.items()},
+                "has_profile": imports.has_profile,
             }
         )
 

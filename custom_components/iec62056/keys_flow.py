@@ -10,15 +10,16 @@ from typing import Any, Final, override
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.helpers.selector import BooleanSelector
-from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from .access import needs_login
-from .access_flow import CONF_FORGET, AccessFlow, async_sentence
-from .const import DOMAIN
-from .credentials import completed, credentials_of
+from .access_flow import CONF_FORGET, AccessFlow
+from .asking_flow import Failure
+from .credentials import completed
+from .forms import async_text
 from .protocol.access import Level, Offer
-from .protocol.errors import MeterError
+from .protocol.errors import BadSecret
+from .sentences import async_sentence
 from .settings import (
     ALL_BINARY,
     BINARY_FIELDS,
@@ -47,26 +48,34 @@ class KeysFlow(AccessFlow):
 
     async def async_step_keys(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for password and keys of mode E, and try them once."""
-        entry, coordinator, reason = self.config_entry, self._coordinator, ""
-        if user_input is not None:
-            try:
-                data = self._with_keys(user_input)
-                if credentials_of(data).secret is not None and data != entry.data:
-                    await coordinator.access.async_try(data)
-            except MeterError as err:
-                reason = await async_sentence(self.hass, err)
-            else:
-                self.hass.config_entries.async_update_entry(entry, data=data)
-                # Another mode, perhaps, and another way to the meter.
-                self.hass.config_entries.async_schedule_reload(entry.entry_id)
-                return self.async_create_entry(data=dict(entry.options))
+        if user_input is None:
+            return self._keys_page(self.config_entry.data)
+
+        def page(reason: str) -> ConfigFlowResult:
+            return self._keys_page(user_input, reason)
+
+        try:
+            data = self._with_keys(user_input)
+        except BadSecret as err:
+            return page(async_sentence(self.hass, err))
+        return await self._try(data, self._keep_keys, page)
+
+    async def _keep_keys(self, data: dict[str, Any]) -> ConfigFlowResult:
+        entry = self.config_entry
+        self.hass.config_entries.async_update_entry(entry, data=data)
+        # Another mode, perhaps, and another way to the meter.
+        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return self.async_create_entry(data=dict(entry.options))
+
+    def _keys_page(self, said: Mapping[str, Any], reason: str = "") -> ConfigFlowResult:
+        entry = self.config_entry
         fields: dict[vol.Marker, Any] = {vol.Optional(CONF_PASSWORD): PASSWORD, **BINARY_FIELDS}
         if any(secret in entry.data for secret in SECRETS):
             fields[vol.Required(CONF_FORGET, default=False)] = BooleanSelector()
         shown = self._form("keys", fields, reason)
         if shown["data_schema"] is not None:
             shown["data_schema"] = self.add_suggested_values_to_schema(
-                shown["data_schema"], entered_binary(user_input or entry.data)
+                shown["data_schema"], entered_binary(said)
             )
         return shown
 
@@ -86,12 +95,17 @@ class KeysFlow(AccessFlow):
         """Show which registers everybody, the password or the keys may read and set."""
         if user_input is not None:
             return self.async_create_entry(data=dict(self.config_entry.options))
-        try:
-            offers = await self._coordinator.access.async_offered()
-        except MeterError as err:
-            text, errors = await async_sentence(self.hass, err), {"base": "failed"}
-        else:
-            text, errors = await self._told(offers), {}
+
+        async def answered(offers: tuple[Offer, ...]) -> ConfigFlowResult:
+            return self._levels_page(await self._told(offers), {})
+
+        async def failed(err: Failure) -> ConfigFlowResult:
+            return self._levels_page(async_sentence(self.hass, err), {"base": "failed"})
+
+        coordinator = self._coordinator
+        return await self._ask(coordinator, coordinator.access.async_offered(), answered, failed)
+
+    def _levels_page(self, text: str, errors: dict[str, str]) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="levels",
             data_schema=vol.Schema({}),
@@ -101,10 +115,6 @@ class KeysFlow(AccessFlow):
 
     async def _told(self, offers: Iterable[Offer]) -> str:
         """The registers by who may read them, and by who may set them, as paragraphs."""
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "selector", [DOMAIN]
-        )
-        said = f"component.{DOMAIN}.selector."
         found = tuple(offers)
         paragraphs: list[str] = []
         for right in ("readable", "writable"):
@@ -114,8 +124,8 @@ class KeysFlow(AccessFlow):
                     continue
                 shown = [f"`{code}`" for code in codes[:MOST_SHOWN]]
                 paragraphs.append(
-                    texts[f"{said}offer.options.{right}"].format(
-                        level=texts[f"{said}level.options.{level or 'nobody'}"],
+                    (await async_text(self.hass, "offer", right)).format(
+                        level=await async_text(self.hass, "level", level or "nobody"),
                         count=len(codes),
                         codes=", ".join(shown) + (" …" if len(codes) > MOST_SHOWN else ""),
                     )

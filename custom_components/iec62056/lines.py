@@ -21,7 +21,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
-from .protocol.errors import BridgeNotReady, ConnectionLost, PortBusy, PortHeld
+from .protocol.errors import BridgeNotReady, BridgeShared, ConnectionLost, PortBusy, PortHeld
 from .protocol.line import Line, open_line
 from .protocol.model import SIGN_ON_SPEED
 from .protocol.opening import public_name
@@ -34,14 +34,18 @@ NODE_PORTS: Final = ("port_name", "port_serial_number", "port_udev_id")
 NODE_PORT: Final = 6053
 # A name that is not resolved by then is a key as it stands: the opening, which resolves it again, says what is wrong.
 RESOLVED_WITHIN: Final = 2.0
+# A bridge that restarts ends one session; so many in a row are ended for another reason, in seconds from their start.
+ENDED_IN_A_ROW: Final = 2
+ENDED_WITHIN: Final = 600.0
 
 
 @dataclass(slots=True)
 class _Port:
-    """One port: the queue in front of it, and the line while it is open."""
+    """One port: the queue in front of it, the line while it is open, the last sessions in a row its bridge has ended."""
 
     queue: Queue = field(default_factory=Queue)
     line: Line | None = None
+    ended: int = 0
 
 
 # A port that was used once is kept: how long it rests is known of it.
@@ -106,8 +110,19 @@ async def hold(
     port = hass.data.setdefault(_PORTS, {}).setdefault(await async_key(hass, url), _Port())
     async with port.queue.turn(object() if user is None else user, idle):
         line = port.line = await _open(hass, url, speed)
+        opened, (ended, port.ended) = hass.loop.time(), (port.ended, 0)
         try:
             yield line
+        except ConnectionLost as err:
+            if (
+                err.by_bridge
+                and urlsplit(url).scheme in NETWORK_SCHEMES
+                and hass.loop.time() - opened < ENDED_WITHIN
+            ):
+                port.ended = ended + 1
+            if port.ended >= ENDED_IN_A_ROW:
+                raise BridgeShared(port=line.name) from err
+            raise
         except (OSError, EOFError) as err:
             raise ConnectionLost(port=line.name) from err
         finally:

@@ -1,13 +1,14 @@
 """What the logbook says of changes at a meter.
 
+In the language of the house: an entry is told once, to everybody who looks.
 Never here: what was written; the event does not hold it.
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from homeassistant.components.logbook.const import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
 from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers.translation import async_get_cached_translations
 
 from .access_services import (
     ATTR_ACTION,
@@ -15,18 +16,8 @@ from .access_services import (
     ATTR_METER,
     ATTR_RESULT,
     EVENT_CHANGED,
-    SERVICE_EXECUTE,
-    SERVICE_SET_CLOCK,
 )
 from .const import DOMAIN
-from .protocol.access import Certainty
-
-_OUTCOMES: Final = {
-    Certainty.CONFIRMED: "confirmed",
-    Certainty.UNCONFIRMED: "not confirmed by the meter's own value",
-    Certainty.REFUSED: "refused by the meter",
-    Certainty.UNKNOWN: "interrupted: what the meter holds is not known",
-}
 
 
 @callback
@@ -39,11 +30,14 @@ def async_describe_events(
     @callback
     def describe(event: Event) -> dict[str, str]:
         data = event.data
-        what = {
-            SERVICE_SET_CLOCK: "setting the clock",
-            SERVICE_EXECUTE: f"executing {data[ATTR_CODE]}",
-        }.get(data[ATTR_ACTION], f"writing {data[ATTR_CODE]}")
-        outcome = _OUTCOMES[Certainty(data[ATTR_RESULT])]
+        # Loaded with the integration; not yet where the language was changed a moment ago.
+        texts = async_get_cached_translations(hass, hass.config.language, "selector", DOMAIN)
+
+        def text(kind: str, key: str) -> str:
+            return texts.get(f"component.{DOMAIN}.selector.{kind}.options.{key}", key)
+
+        what = text("change", data[ATTR_ACTION]).format(code=data[ATTR_CODE])
+        outcome = text("outcome", data[ATTR_RESULT])
         return {
             LOGBOOK_ENTRY_NAME: data[ATTR_METER],
             LOGBOOK_ENTRY_MESSAGE: f"{what}: {outcome}",

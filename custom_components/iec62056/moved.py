@@ -1,7 +1,7 @@
 """A meter whose probe was plugged in elsewhere: found again by its own number.
 
 Here: which ports are asked, and what proves that the meter is there.
-Never here: what the entry then keeps, or when to look.
+Never here: what the entry then keeps, or when to look; which login may be tried at a meter that is not known (access).
 """
 
 from typing import NamedTuple
@@ -9,7 +9,10 @@ from typing import NamedTuple
 from homeassistant.core import HomeAssistant
 
 from . import lines, ports
-from .protocol.errors import MeterError
+from .access import Access
+from .protocol.dlms.login import Keyring, default_keyring
+from .protocol.errors import DlmsError, MeterError, NoData
+from .protocol.line import Line
 from .protocol.meter import Meter
 from .protocol.model import LineProfile, Reading
 from .settings import idle_of
@@ -25,7 +28,7 @@ class Found(NamedTuple):
 
 
 async def async_find(
-    hass: HomeAssistant, kind: str, unique_id: str, profile: LineProfile
+    hass: HomeAssistant, kind: str, unique_id: str, profile: LineProfile, access: Access
 ) -> Found | None:
     """Ask the free ports with an adapter of that kind; only a whole reading with the meter's number is a proof.
 
@@ -34,10 +37,31 @@ async def async_find(
     for device in await ports.async_candidates(hass, kind):
         try:
             async with lines.hold(hass, device, user=unique_id, idle=idle_of(profile)) as line:
-                meter = Meter(line, profile)
-                reading = await meter.read_all()
+                found = await _at(line, device, unique_id, profile, access)
         except MeterError:
             continue
-        if MeterState.of(reading, meter.profile).identity.unique_id == unique_id:
-            return Found(device, reading, meter.profile)
+        if found is not None:
+            return found
     return None
+
+
+async def _at(
+    line: Line, device: str, unique_id: str, profile: LineProfile, access: Access
+) -> Found | None:
+    """The meter, if it is on that line: asked as anybody may ask, and by its login where that did not tell."""
+
+    async def read(keyring: Keyring) -> Found | None:
+        meter = Meter(line, profile, keyring=keyring)
+        reading = await meter.read_all()
+        own = MeterState.of(reading, meter.profile).identity.unique_id == unique_id
+        return Found(device, reading, meter.profile) if own else None
+
+    public = default_keyring(profile)
+    try:
+        if (found := await read(public)) is not None:
+            return found
+    except DlmsError, NoData:
+        # The meter may show itself to nobody but who has its password.
+        pass
+    async with access.elsewhere(device, public.known.mark) as login:
+        return None if login is None else await read(login)

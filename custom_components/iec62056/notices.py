@@ -1,6 +1,6 @@
 """What a person is told of a line: another protocol is spoken on it, or its port has been gone for long.
 
-Here: the notices as issues of Home Assistant. They follow from a failure and the age of the last reading, so they are
+Here: the notices as issues of Home Assistant. They follow from a failure and how long readings are missing, so they are
 there again after a start, and a good reading takes them away.
 Never here: the answers (repairs), questions about a meter's values (doubts).
 """
@@ -15,13 +15,13 @@ from homeassistant.helpers import issue_registry as ir
 from .catalogue import clean_text
 from .const import DOMAIN
 from .protocol.errors import LineError, MeterError, OtherProtocol, PortBusy
+from .sentences import async_sentence
 
 PROTOCOL: Final = "protocol"
 PORT_GONE: Final = "port_gone"
 
 # A machine that is switched off over night, a bridge that is moved: that mends itself.
 GONE_AFTER: Final = timedelta(hours=24)
-LONGEST: Final = 64
 
 
 def _id(kind: str, entry_id: str) -> str:
@@ -30,17 +30,13 @@ def _id(kind: str, entry_id: str) -> str:
 
 @callback
 def async_tell(
-    hass: HomeAssistant, entry: ConfigEntry, err: MeterError, received: datetime, now: datetime
+    hass: HomeAssistant, entry: ConfigEntry, err: MeterError, since: datetime, now: datetime
 ) -> None:
-    """Tell of a failure that will not mend itself. `received` is when the meter was last read."""
+    """Tell of a failure that will not mend itself. `since` is when the first reading was due that is missing."""
     if isinstance(err, OtherProtocol):
         _create(hass, entry, PROTOCOL, **err.placeholders)
-    elif (
-        isinstance(err, LineError)
-        and not isinstance(err, PortBusy)
-        and now - received >= GONE_AFTER
-    ):
-        _create(hass, entry, PORT_GONE, reason=str(err))
+    elif isinstance(err, LineError) and not isinstance(err, PortBusy) and now - since >= GONE_AFTER:
+        _create(hass, entry, PORT_GONE, reason=async_sentence(hass, err))
 
 
 @callback
@@ -60,7 +56,7 @@ def _create(hass: HomeAssistant, entry: ConfigEntry, kind: str, **placeholders: 
         severity=ir.IssueSeverity.ERROR,
         translation_key=kind,
         translation_placeholders={
-            "title": clean_text(entry.title, LONGEST),
-            **{name: clean_text(text, 2 * LONGEST) for name, text in placeholders.items()},
+            "title": clean_text(entry.title),
+            **placeholders,
         },
     )

@@ -49,6 +49,7 @@ from .settings import (
     dropdown,
     number,
 )
+from .state import MeterState
 from .ticks import async_tick, async_ticked
 
 # What a step decides about: what it does not keep of these is as it would be by itself.
@@ -73,6 +74,8 @@ class MeterOptionsFlow(KeysFlow):
     """Change one group of options."""
 
     _ticked: dict[str, bool]
+    # What the page for the readings was made from: what it was filled in with is nobody's choice.
+    _seen: MeterState
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Give the choice between the groups."""
@@ -150,7 +153,9 @@ class MeterOptionsFlow(KeysFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask when the meter is read."""
-        state = self._coordinator.data
+        if user_input is None:
+            self._seen = self._coordinator.data
+        state = self._seen
         errors: dict[str, str] = {}
         if user_input is not None:
             begin, end = user_input.get(CONF_QUIET_FROM), user_input.get(CONF_QUIET_TO)
@@ -178,7 +183,7 @@ class MeterOptionsFlow(KeysFlow):
 
     def _reading_schema(self) -> vol.Schema:
         """The fields that suit the meter, filled in with what holds."""
-        options, profile = self.config_entry.options, self._coordinator.data.profile
+        options, profile = self.config_entry.options, self._seen.profile
         now = self._schedule(options)
         interval = now.interval
         if now.aligned != ALIGNED_OFF:
@@ -200,7 +205,7 @@ class MeterOptionsFlow(KeysFlow):
         return vol.Schema(fields)
 
     def _schedule(self, options: Mapping[str, Any]) -> Schedule:
-        return Schedule.of(options, self._coordinator.data, dt_util.get_default_time_zone())
+        return Schedule.of(options, self._seen, dt_util.get_default_time_zone())
 
     def _aligned(self, form: Mapping[str, Any]) -> dict[str, Any]:
         """What is kept of the alignment, the quiet hours and the gaps."""

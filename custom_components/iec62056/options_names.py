@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.components.recorder.statistics import get_metadata
-from homeassistant.components.sensor import DOMAIN as SENSOR, SensorStateClass
+from homeassistant.components.sensor import SensorStateClass
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.helpers.selector import (
     SelectOptionDict,
@@ -27,13 +26,12 @@ from . import custom
 from .catalogue import Description, clean_text, context_of, describe_all
 from .catalogue_units import PUBLISHED
 from .choices import Choice, choices_of
-from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .custom import Custom
-from .entity import LONGEST_NAME
 from .forms import async_labels
 from .protocol.model import Register
 from .settings import CONF_CUSTOM, dropdown
+from .ticks import entity_id_of
 
 CONF_REGISTER: Final = "register"
 CONF_NAME: Final = "name"
@@ -110,16 +108,14 @@ class NamingFlow(OptionsFlowWithReload):
             data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), suggested),
             errors=errors,
             description_placeholders={
-                "code": clean_text(choice.code, LONGEST_NAME),
-                "value": clean_text(choice.value, LONGEST_NAME),
+                "code": clean_text(choice.code),
+                "value": clean_text(choice.value),
             },
         )
 
     async def _has_statistics(self) -> bool:
         """Whether there are statistics of the register's sensor."""
-        entity_id = er.async_get(self.hass).async_get_entity_id(
-            SENSOR, DOMAIN, f"{self._coordinator.unique_id}_{self._key}"
-        )
+        entity_id = entity_id_of(self.hass, self._coordinator.unique_id, self._key)
         if entity_id is None or RECORDER not in self.hass.config.components:
             return False
         known = await get_instance(self.hass).async_add_executor_job(
@@ -133,8 +129,8 @@ class NamingFlow(OptionsFlowWithReload):
         return self.async_show_form(
             step_id=f"statistics_{effect}",
             description_placeholders={
-                "old": clean_text(before.unit or "-", LONGEST_NAME),
-                "new": clean_text(after.unit or "-", LONGEST_NAME),
+                "old": clean_text(before.unit or "-"),
+                "new": clean_text(after.unit or "-"),
             },
         )
 

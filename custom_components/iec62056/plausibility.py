@@ -19,6 +19,7 @@ from .plausibility_record import Doubt, Form, Held, Record, Sample
 from .protocol.model import Value
 
 __all__ = [
+    "NO_LIMITS",
     "Case",
     "Doubt",
     "Form",

@@ -14,7 +14,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -22,14 +22,14 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from .backfill import Imported, Result
-from .catalogue import clean_text
 from .const import DOMAIN
-from .coordinator import LONGEST_PLACEHOLDER, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .history import BASELINE, Change, Refusal
+from .protocol.billing import Billing, billings
 from .protocol.errors import MeterError
 from .protocol.events import LOGS, Event
 from .protocol.profile import LOAD_PROFILES, Profile, Status
-from .services import METERS, head_of, meters_of
+from .services import METERS, failed, head_of, meters_of
 
 SERVICE_READ_LOAD_PROFILE: Final = "read_load_profile"
 SERVICE_IMPORT_LOAD_PROFILE: Final = "import_load_profile"
@@ -39,6 +39,9 @@ ATTR_TO: Final = "to"
 ATTR_PREVIEW: Final = "preview"
 ATTR_EVERYTHING: Final = "everything"
 ATTR_PROFILE: Final = "profile"
+
+# What a meter has stored at its resets comes with its readout, and has no standard name as a whole.
+BILLING: Final = "billing"
 
 # As much as most meters keep of quarters of an hour.
 USUAL_PAST: Final = timedelta(days=62)
@@ -53,7 +56,9 @@ READ_SCHEMA: Final = vol.Schema(
     {
         **METERS,
         **_RANGE,
-        vol.Optional(ATTR_PROFILE, default=LOAD_PROFILES[0]): vol.In((*LOAD_PROFILES, *LOGS)),
+        vol.Optional(ATTR_PROFILE, default=LOAD_PROFILES[0]): vol.In(
+            (*LOAD_PROFILES, *LOGS, BILLING)
+        ),
     }
 )
 IMPORT_SCHEMA: Final = vol.Schema(
@@ -83,21 +88,23 @@ def async_setup_profile_services(hass: HomeAssistant) -> None:
 
 
 async def _read(call: ServiceCall) -> ServiceResponse:
-    """Read part of a load profile or an event log, the last day where nothing is said."""
+    """Read part of a load profile or an event log, the last day where nothing is said; or take what was stored at resets."""
     first, last = _range(call, timedelta(days=1), LONGEST_READ)
     code: str = call.data[ATTR_PROFILE]
     found: list[JsonValueType] = []
     for meter in meters_of(call):
         answer: JsonObjectType
         try:
-            if code in LOGS:
+            if code == BILLING:
+                answer = {"billings": [_billing(one) for one in _billings(meter)]}
+            elif code in LOGS:
                 events = await meter.async_read_events(code, first, last)
                 answer = {"events": [_event(one) for one in events]}
             else:
                 profiles = await meter.backfill.async_read(first, last, code)
                 answer = {"profiles": [_profile(one) for one in profiles]}
         except MeterError as err:
-            raise _failed(meter, err) from err
+            raise failed(meter, "profile_failed", err) from err
         found.append({**head_of(meter), **answer})
     return {"meters": found}
 
@@ -114,7 +121,7 @@ async def _import(call: ServiceCall) -> ServiceResponse:
                 first, last, everything=call.data[ATTR_EVERYTHING], preview=preview, wait=WAIT
             )
         except MeterError as err:
-            raise _failed(meter, err) from err
+            raise failed(meter, "profile_failed", err) from err
         found.append({**head_of(meter), **_result(result)})
     return {"meters": found} if call.return_response else None
 
@@ -148,17 +155,6 @@ def _range(call: ServiceCall, usual: timedelta, longest: timedelta) -> tuple[dat
     return first, last
 
 
-def _failed(meter: MeterCoordinator, err: MeterError) -> HomeAssistantError:
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key="profile_failed",
-        translation_placeholders={
-            "meter": meter.config_entry.title,
-            "reason": clean_text(str(err), LONGEST_PLACEHOLDER * 4),
-        },
-    )
-
-
 def _profile(profile: Profile) -> JsonObjectType:
     rows: list[JsonValueType] = []
     for row in profile.rows:
@@ -185,6 +181,28 @@ def _event(event: Event) -> JsonObjectType:
         "status": f"{event.status:08X}",
         "meanings": [meaning.value for meaning in event.meanings],
         "values": {note.address: note.value.text for note in event.notes},
+    }
+
+
+def _billings(meter: MeterCoordinator) -> tuple[Billing, ...]:
+    """What the last reading has brought of resets; of an older one, nothing says which reset it was."""
+    state = meter.data
+    registers = (one.register for one in state.registers.values() if one.received >= state.received)
+    return billings(registers, dt_util.get_default_time_zone())
+
+
+def _billing(billing: Billing) -> JsonObjectType:
+    return {
+        "number": billing.number,
+        "time": None if billing.at is None else _local(billing.at),
+        "registers": [
+            {
+                "address": one.address,
+                "obis": None if one.obis is None else str(one.obis),
+                "values": [{"value": text, "unit": unit} for text, unit in one.values],
+            }
+            for one in billing.registers
+        ],
     }
 
 

@@ -47,6 +47,20 @@ class Push:
         coordinator = self._coordinator
         while True:
             try:
+                await self._hear_on()
+            except Exception as err:
+                # One telegram that cannot be taken is not the end of all that follow.
+                if coordinator.last_update_success:
+                    coordinator.logger.exception("Unexpected error hearing %s", coordinator.name)
+                coordinator.in_a_row += 1
+                coordinator.async_set_update_error(err)
+            await asyncio.sleep(recovery.pause(coordinator.in_a_row))
+
+    async def _hear_on(self) -> None:
+        """Listen, whatever the line does."""
+        coordinator = self._coordinator
+        while True:
+            try:
                 async with coordinator.hold() as line:
                     profile = coordinator.profile
                     if coordinator.lost:

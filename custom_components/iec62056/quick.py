@@ -3,8 +3,12 @@
 Here: the loop in one kept session, or over a short list where the meter has one, and the rate that can be reached.
 Never here: what is believed of a value (trust), who has the line next (its queue).
 
-The session is given up within one register as soon as anybody waits for the line: another meter, a dialogue, an action,
-or the full reading of this same meter.
+The session is given up within one register, or what a meter tells in one turn, as soon as anybody waits for the line:
+another meter, a dialogue, an action, or the full reading of this same meter.
+
+A total says nothing of whose it is, and the probe may have been moved since the full reading. So each session that is
+opened tells the meter's number once before anything of it is shown. Where a meter does not show it there, and in a short
+list without it, what the meter calls itself at the sign-on has to be the same.
 """
 
 import asyncio
@@ -17,12 +21,22 @@ from homeassistant.util import dt as dt_util
 
 from . import lines, recovery
 from .const import DOMAIN
-from .protocol.errors import MeterError, ReadoutInstead
+from .identity import plain
+from .protocol.access import Conversation
+from .protocol.dialects import dialect
+from .protocol.errors import (
+    AnswerUnclear,
+    CheckWrong,
+    MeterError,
+    NumberUnsteady,
+    ReadoutInstead,
+)
 from .protocol.line import Line
-from .protocol.model import Reading, Register
+from .protocol.model import Identification, Reading, Register
 from .protocol.rate import rounds_per_second
 from .schedule import is_push, runs_on_battery
 from .settings import CONF_QUICK, CONF_QUICK_REQUEST, CONF_QUICK_SECONDS
+from .state import MeterState
 
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
@@ -48,6 +62,8 @@ class Quick:
         self._seconds: int = options.get(CONF_QUICK_SECONDS, USUAL_SECONDS)
         # Where a session was given up in the middle of a round, the next one goes on.
         self._next = 0
+        # Whether the meter shows its number in a session; None until it was asked.
+        self._tells_number: bool | None = None
 
     @callback
     def async_start(self) -> None:
@@ -77,17 +93,27 @@ class Quick:
             coordinator.access.meter(line) as meter,
             meter.conversation() as talk,
         ):
+            proven = 0
             while True:
                 began = self._hass.loop.time()
                 found: list[Register] = []
                 refused: MeterError | None = None
-                for _ in self._codes:
-                    code = self._codes[self._next]
-                    self._next = (self._next + 1) % len(self._codes)
-                    (answer,) = await talk.read((code,))
-                    refused = answer.refusal or refused
-                    if answer.register is not None:
-                        found.append(answer.register)
+                left = len(self._codes)
+                while left:
+                    codes = self._following(min(left, talk.at_once))
+                    left -= len(codes)
+                    answers = await talk.read(codes)
+                    if talk.kept and talk.opened != proven:
+                        answered_in = talk.opened
+                        await self.async_prove(talk)
+                        proven = talk.opened
+                        if answered_in != proven:
+                            # It was lost meanwhile: they may be another meter's.
+                            answers = ()
+                    for answer in answers:
+                        refused = answer.refusal or refused
+                        if answer.register is not None:
+                            found.append(answer.register)
                     if lines.waiting(self._hass, line):
                         break
                 if not talk.kept:
@@ -98,6 +124,32 @@ class Quick:
                     raise refused
                 if not await self._rest(line, began):
                     return
+
+    async def async_prove(self, talk: Conversation) -> None:
+        """Make sure that the session is one with this meter. Raises MeterError."""
+        state, number = self._coordinator.data, None
+        meant, known = state.identification, state.registers.get(state.identity.number_code or "")
+        said_at_once = meant is not None and (state.identity.number or "") in meant.raw
+        if known is not None and not said_at_once and self._tells_number is not False:
+            (answer,) = await talk.read((known.register.address,))
+            number, refusal = answer.register, answer.refusal
+            if refusal is not None and (
+                # It could only be told by its number, it was so before, or the answer was damaged.
+                meant is None
+                or self._tells_number
+                or isinstance(refusal, AnswerUnclear | CheckWrong)
+            ):
+                raise refusal
+            _prove(state, talk.identification, number)
+            self._tells_number = number is not None
+        else:
+            _prove(state, talk.identification, None)
+
+    def _following(self, count: int) -> list[str]:
+        """The next codes of the round."""
+        codes = [self._codes[(self._next + place) % len(self._codes)] for place in range(count)]
+        self._next = (self._next + count) % len(self._codes)
+        return codes
 
     async def _rest(self, line: Line, began: float) -> bool:
         """Wait for the next round; False where somebody wants the line meanwhile."""
@@ -131,9 +183,29 @@ async def async_short_list(coordinator: MeterCoordinator, request: str) -> Readi
         usual = meter.profile.request
         meter.profile = replace(meter.profile, request=request)
         try:
-            return await meter.read_all()
+            reading = await meter.read_all()
         finally:
             meter.profile = replace(meter.profile, request=usual)
+    state = coordinator.data
+    _prove(state, reading.identification, reading.first(state.identity.number_code or ""))
+    return reading
+
+
+def _prove(state: MeterState, sent: Identification | None, number: Register | None) -> None:
+    """Raise NumberUnsteady where it is not the meter of that state that has sent this number, or called itself so."""
+    meant = state.identification
+    if number is not None and number.values:
+        same = plain(number.values[0].text) == state.identity.number
+    elif meant is None:
+        # No full reading could tell it from another.
+        same = state.identity.number is None
+    else:
+        same = sent is not None and (sent.flag.upper(), sent.model) == (
+            meant.flag.upper(),
+            meant.model,
+        )
+    if not same:
+        raise NumberUnsteady
 
 
 async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> str | None:
@@ -145,6 +217,8 @@ async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> str 
         async with coordinator.access.conversation() as talk:
             refusals = [answer.refusal for answer in await talk.read(codes)]
             kept = talk.kept
+            if kept:
+                await coordinator.quick.async_prove(talk)
         refused = next((one for one in refusals if one is not None), None)
         if not kept:
             refused = ReadoutInstead(code=codes[0])
@@ -172,13 +246,17 @@ def may_be_quick(coordinator: MeterCoordinator) -> bool:
 async def async_rate(coordinator: MeterCoordinator, count: int) -> float:
     """How many rounds a second of so many registers can be had at this meter, on the line as it is shared."""
     state = coordinator.data
-    own = 0.2 if state.identification is None else state.identification.reaction_time
+    meter = state.identification
+    own, together = (0.2, 1) if meter is None else (meter.reaction_time, dialect(meter).together)
     speed = state.profile.speed or state.health.speed
-    rate = rounds_per_second([_USUAL_CODE] * count, speed, own)
+    rate = rounds_per_second([_USUAL_CODE] * count, speed, own, together=together)
     others = await _neighbours(coordinator)
     free = 1.0 - sum(
         one.data.health.duration / one.interval.total_seconds() for one in (coordinator, *others)
     )
+    # Once in each session, which ends with the next full reading: whose it is.
+    number = 1 / rounds_per_second([_USUAL_CODE], speed, own)
+    free -= number / coordinator.interval.total_seconds()
     takers = 1 + sum(bool(one.config_entry.options.get(CONF_QUICK)) for one in others)
     return max(0.0, rate * free / takers)
 

@@ -106,6 +106,12 @@ class ReadFlow(PlaceFlow):
         self._profile, self._failure = self._without, None
         return await self.async_step_read()
 
+    @property
+    def _known_of_mode_e(self) -> Known | None:
+        """What the meter said of its objects, None where it was read in another mode."""
+        known = None if self._keyring is None else self._keyring.known
+        return known if known is not None and known.lists else None
+
     @override
     @callback
     def async_remove(self) -> None:
@@ -129,6 +135,8 @@ class ReadFlow(PlaceFlow):
                 # One that was refused stays so while the dialogue is open: the same is not sent twice.
                 self._keyring = await async_keyring(self.hass, credentials, given, Known())
             keyring = self._keyring
+            # What a try before this one brought may be another meter's: the port may be another.
+            keyring.known.forget()
             try:
                 profile, reading = await climb(line, replace(hints, keyring=keyring), self._watch)
             except MeterError as err:

@@ -9,15 +9,17 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_PASSWORD
-from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .access import Access
-from .access_flow import LOGIN, LONGEST, async_sentence, with_login
+from .access_flow import LOGIN, with_login
+from .asking_flow import AskingFlow, Failure
 from .catalogue import clean_text
-from .const import DOMAIN
-from .protocol.errors import BadSecret, LoginError, MeterError
+from .coordinator import MeterCoordinator
+from .forms import async_text
+from .protocol.errors import BadSecret, LoginError
+from .sentences import async_sentence
 from .settings import (
     AUTO,
     CONF_AUTHENTICATION_KEY,
@@ -42,7 +44,7 @@ def _fields(data: Mapping[str, Any], access: Access | None) -> dict[vol.Marker, 
     return fields
 
 
-class ReauthFlow(ConfigFlow):
+class ReauthFlow(ConfigFlow, AskingFlow):
     """Ask for the password of a meter that is set up."""
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
@@ -53,36 +55,40 @@ class ReauthFlow(ConfigFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the password and try it, once."""
+        if user_input is None:
+            return await self._reauth_page()
         entry = self._get_reauth_entry()
         # It may be refused in the very first reading, before the entry is set up.
-        coordinator = getattr(entry, "runtime_data", None)
-        access: Access | None = None if coordinator is None else coordinator.access
-        reason = ""
-        if user_input is not None:
-            if access is None:
-                return self.async_abort(reason="not_read_yet")
-            binary = CONF_LOGIN not in user_input
-            data = (with_secrets if binary else with_login)(entry.data, user_input)
-            try:
-                await access.async_try(data)
-            except BadSecret as err:
-                # It was not sent.
-                reason = await async_sentence(self.hass, err)
-            except LoginError as err:
+        coordinator: MeterCoordinator | None = getattr(entry, "runtime_data", None)
+        if coordinator is None:
+            return self.async_abort(reason="not_read_yet")
+        binary = CONF_LOGIN not in user_input
+        data = (with_secrets if binary else with_login)(entry.data, user_input)
+
+        async def accepted(_: None) -> ConfigFlowResult:
+            return self.async_update_reload_and_abort(entry, data=data)
+
+        async def failed(err: Failure) -> ConfigFlowResult:
+            reason = async_sentence(self.hass, err)
+            # One that cannot be sent was not tried.
+            if isinstance(err, LoginError) and not isinstance(err, BadSecret):
                 return self.async_abort(
-                    reason="not_accepted",
-                    description_placeholders={"reason": await async_sentence(self.hass, err)},
+                    reason="not_accepted", description_placeholders={"reason": reason}
                 )
-            except MeterError as err:
-                reason = await async_sentence(self.hass, err)
-            else:
-                return self.async_update_reload_and_abort(entry, data=data)
+            return await self._reauth_page(reason)
+
+        return await self._ask(coordinator, coordinator.access.async_try(data), accepted, failed)
+
+    async def _reauth_page(self, reason: str = "") -> ConfigFlowResult:
+        entry = self._get_reauth_entry()
+        coordinator: MeterCoordinator | None = getattr(entry, "runtime_data", None)
+        access = None if coordinator is None else coordinator.access
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=vol.Schema(_fields(entry.data, access)),
             errors={"base": "failed"} if reason else {},
             description_placeholders={
-                "title": clean_text(entry.title, LONGEST),
+                "title": clean_text(entry.title),
                 "reason": reason,
                 "lockout": await self._lockout(access),
             },
@@ -92,10 +98,7 @@ class ReauthFlow(ConfigFlow):
         """When the password was refused, and until when the meter may be locked."""
         if access is None or (refused := access.refused) is None:
             return ""
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "selector", [DOMAIN]
-        )
-        text = texts[f"component.{DOMAIN}.selector.lockout.options.{refused.outcome}"]
+        text = await async_text(self.hass, "lockout", refused.outcome)
         until = refused.free_at or refused.at
         left = max(0, round((until - dt_util.utcnow()).total_seconds() / 3600))
         return text.format(

@@ -7,8 +7,10 @@ Never here: when a question is asked (doubts, notices), what follows from an ans
 from typing import Any, Final, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DEVICE
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SerialPortSelector
 import voluptuous as vol
@@ -47,6 +49,8 @@ class _Question(RepairsFlow):
 
     @property
     def _trust(self) -> Trust:
+        if self._entry.state is not ConfigEntryState.LOADED:
+            raise AbortFlow("not_set_up", {"meter": self._entry.title})
         return self._entry.runtime_data.trust
 
 

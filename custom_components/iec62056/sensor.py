@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, UnitOfRatio
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -78,7 +78,15 @@ async def async_setup_entry(
             sensor.async_revive(hass)
         async_add_entities(sensors)
 
+    @callback
+    def add_progress() -> None:
+        if coordinator.backfill.has_profile and ProgressSensor.KEY not in known:
+            known.add(ProgressSensor.KEY)
+            async_add_entities([ProgressSensor(coordinator)])
+
     async_add_entities([LastReadingSensor(coordinator), SignalSensor(coordinator)])
+    add_progress()
+    entry.async_on_unload(coordinator.backfill.async_listen(add_progress))
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     derived_sensor.async_setup(entry, async_add_entities)
@@ -133,6 +141,30 @@ class SignalSensor(LinkEntity, SensorEntity):
         if placement is None:
             return None
         return {ATTR_CALLS: placement.calls, ATTR_GOOD_IN_A_ROW: placement.in_a_row}
+
+
+class ProgressSensor(LinkEntity, SensorEntity):
+    """How much of a load profile is read for an import, in whole percents; unknown while none is."""
+
+    KEY: Final = "load_profile_progress"
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_native_unit_of_measurement = UnitOfRatio.PERCENTAGE
+    _attr_translation_key = KEY
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Name it."""
+        super().__init__(coordinator, self.KEY)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.backfill.async_listen(self.async_write_ha_state))
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        return self.coordinator.backfill.percent
 
 
 class RegisterSensor(MeterEntity, SensorEntity):

@@ -25,7 +25,9 @@ import voluptuous as vol
 from .catalogue import Description, native, taken_at
 from .const import DOMAIN
 from .coordinator import MeterConfigEntry, MeterCoordinator
-from .redact import redact, secrets_of
+from .protocol.errors import MeterError, NotPermitted
+from .redact import SHORTEST_SECRET, redact, secrets_of
+from .sentences import async_sentence
 from .state import Known
 
 SERVICE_READ_NOW: Final = "read_now"
@@ -62,7 +64,7 @@ async def _read_now(call: ServiceCall) -> ServiceResponse:
     # Only once all are through: one that fails must not cost the others their reading.
     for meter, result in zip(meters, results, strict=True):
         if isinstance(result, HomeAssistantError):
-            raise _failed(meter, result) from result
+            raise failed(meter, "read_failed", result) from result
         if isinstance(result, BaseException):
             raise result
     if not call.return_response:
@@ -118,14 +120,18 @@ def _meter(hass: HomeAssistant, entry_id: str) -> MeterCoordinator:
     return entry.runtime_data
 
 
-def _failed(meter: MeterCoordinator, reason: HomeAssistantError) -> HomeAssistantError:
-    kind = (
-        ServiceValidationError if isinstance(reason, ServiceValidationError) else HomeAssistantError
-    )
-    return kind(
+def failed(
+    meter: MeterCoordinator, key: str, reason: MeterError | HomeAssistantError
+) -> HomeAssistantError:
+    """That something was not done at a meter, and why; what may not be asked for is the caller's fault."""
+    own = isinstance(reason, ServiceValidationError | NotPermitted)
+    return (ServiceValidationError if own else HomeAssistantError)(
         translation_domain=DOMAIN,
-        translation_key="read_failed",
-        translation_placeholders={"meter": meter.config_entry.title, "reason": str(reason)},
+        translation_key=key,
+        translation_placeholders={
+            "meter": meter.config_entry.title,
+            "reason": async_sentence(meter.hass, reason),
+        },
     )
 
 
@@ -169,7 +175,7 @@ def _telegram(meter: MeterCoordinator, *, unredacted: bool) -> JsonObjectType:
     text, unparsed = state.raw.decode("latin-1"), list(state.unparsed)
     if not unredacted:
         secrets = secrets_of(known.register for known in state.registers.values())
-        if meter.address:
+        if len(meter.address) >= SHORTEST_SECRET:
             secrets |= {meter.address}
         text = redact(text, secrets)
         unparsed = [redact(line, secrets) for line in unparsed]

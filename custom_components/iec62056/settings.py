@@ -4,7 +4,7 @@ Only what was said is kept; the rest is found by calling the meter, again where 
 Never here: ports, steps of the dialogue.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, CONF_PASSWORD, UnitOfTime
@@ -30,6 +30,7 @@ from .protocol.ladder import Hints
 from .protocol.model import SIGN_ON_SPEED, LineProfile, Mode
 from .protocol.p2 import Login
 from .protocol.queue import BUS_IDLE
+from .protocol.reasons import Secret
 from .protocol.security import Mechanism
 
 CONF_SHARED: Final = "shared"
@@ -114,6 +115,8 @@ SECRETS: Final = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, C
 _NUMBERS: Final = (CONF_CLIENT, CONF_SERVER, CONF_PHYSICAL)
 _BINARY: Final = (CONF_SECURITY, CONF_UNENCRYPTED, *_NUMBERS, CONF_HDLC_AT_ONCE)
 ALL_BINARY: Final = (*_BINARY, *SECRETS[1:])
+# Who asks, and how that is proven: what one meter was told of that is no other's business.
+WHO_ASKS: Final = (*SECRETS, CONF_LOGIN, CONF_SECURITY, CONF_UNENCRYPTED, CONF_CLIENT)
 _ADVANCED: Final = (
     CONF_MODE,
     CONF_SPEED,
@@ -148,7 +151,14 @@ def number(least: int, most: int, unit: str | None = None, *, step: int = 1) -> 
 
 
 # What a person may enter; a maker's secret cannot be.
-LOGINS: Final = (Login.PLAIN, Login.RESULT, Login.CRC32, Login.ROLLING_SUM)
+LOGINS: Final = (
+    Login.PLAIN,
+    Login.RESULT,
+    Login.CRC32,
+    Login.ROLLING_SUM,
+    Login.SUPPLIER_LOCK,
+    Login.CUSTOMER_LOCK,
+)
 PASSWORD: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
 )
@@ -241,7 +251,7 @@ def kept_binary(form: Mapping[str, Any]) -> dict[str, Any]:
         if name in said:
             said[name] = _number(said[name])
     if not 1 <= said.get(CONF_CLIENT, 1) <= MOST_CLIENT:
-        raise BadSecret(why="its client address is not from 1 to 127")
+        raise BadSecret(why=Secret.CLIENT)
     return said
 
 
@@ -341,6 +351,11 @@ def idle_of(profile: LineProfile) -> float:
 def with_secrets(data: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
     """An entry's data with the secrets of a form; where a field is left empty, what there is stays."""
     return {**data, **{name: form[name] for name in SECRETS if form.get(name)}}
+
+
+def without(kept: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Data or options of an entry, less some of them."""
+    return {name: value for name, value in kept.items() if name not in names}
 
 
 def without_secrets(form: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Never here: what the data mean.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -89,7 +89,10 @@ class MeterStore:
             atomic_writes=True,
             minor_version=MINOR_VERSION,
         )
+        self._hass = hass
         self._pending: Callable[[], Stored] | None = None
+        self._due = 0.0  # by the loop's clock
+        self._ended = False
 
     async def async_load(self) -> Stored | None:
         """What was saved; None where there is nothing that can be used."""
@@ -147,10 +150,11 @@ class MeterStore:
 
     @callback
     def async_save_later(self, content: Callable[[], Stored], delay: float) -> None:
-        """Write what `content` gives after `delay` seconds. Calls meanwhile do not put it off."""
-        if self._pending is not None:
+        """Write what `content` gives after `delay` seconds. Calls meanwhile may hasten it, never put it off."""
+        due = self._hass.loop.time() + delay
+        if self._ended or (self._pending is not None and due >= self._due):
             return
-        self._pending = content
+        self._pending, self._due = content, due
 
         def data() -> dict[str, Any]:
             self._pending = None
@@ -160,30 +164,46 @@ class MeterStore:
 
     async def async_save(self, content: Stored) -> None:
         """Write now, whatever was going to be written."""
+        if self._ended:
+            return
         self._pending = None
         await self._store.async_save(content.as_dict())
 
     async def async_flush(self) -> None:
-        """Write now what is waiting to be written."""
-        if (content := self._pending) is not None:
-            await self.async_save(content())
+        """Write now what is waiting to be written, for the last time: the entry is unloaded."""
+        content, self._pending, self._ended = self._pending, None, True
+        if content is not None:
+            await self._store.async_save(content().as_dict())
 
     async def async_remove(self) -> None:
         """Delete the file."""
         await self._store.async_remove()
 
 
+class First(NamedTuple):
+    """What was read of a meter before its entry was set up; `known` as in `Stored`, None where nobody asked."""
+
+    states: tuple[MeterState, ...] = ()
+    known: Known | None = None
+
+
 # The dialogue has read the meter before its entry exists: readings wait here for the entry's set-up.
-_FIRST: HassKey[dict[tuple[str, str], tuple[MeterState, ...]]] = HassKey(f"{DOMAIN}_first_readings")
+_FIRST: HassKey[dict[tuple[str, str], First]] = HassKey(f"{DOMAIN}_first_readings")
 
 
 @callback
-def async_hand_over(hass: HomeAssistant, device: str, address: str, *states: MeterState) -> None:
+def async_hand_over(
+    hass: HomeAssistant,
+    device: str,
+    address: str,
+    *states: MeterState,
+    known: Known | None = None,
+) -> None:
     """Leave the dialogue's readings for the entry with that port and address."""
-    hass.data.setdefault(_FIRST, {})[device, address] = states
+    hass.data.setdefault(_FIRST, {})[device, address] = First(states, known)
 
 
 @callback
-def async_take_over(hass: HomeAssistant, device: str, address: str) -> tuple[MeterState, ...]:
-    """The readings left for that port and address, once."""
-    return hass.data.get(_FIRST, {}).pop((device, address), ())
+def async_take_over(hass: HomeAssistant, device: str, address: str) -> First:
+    """What was left for that port and address, once."""
+    return hass.data.get(_FIRST, {}).pop((device, address), First())

@@ -3,6 +3,7 @@
 Never here: anything that names a meter or a port.
 """
 
+import asyncio
 from typing import Any
 
 from homeassistant.components import system_health
@@ -27,7 +28,10 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
         DOMAIN, include_ignore=False, include_disabled=False
     )
     meters = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-    ports = {await lines.async_key(hass, entry.data[CONF_DEVICE]) for entry in entries}
+    # Together: the page waits only a few seconds, and each bridge that is off takes its time.
+    ports = set(
+        await asyncio.gather(*(lines.async_key(hass, entry.data[CONF_DEVICE]) for entry in entries))
+    )
     info: dict[str, Any] = {
         "meters": len(entries),
         "meters_connected": sum(meter.connected for meter in meters),

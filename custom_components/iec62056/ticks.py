@@ -1,7 +1,7 @@
 """Whether a register's sensor is switched on, as Home Assistant's registry of entities has it.
 
-Here: what a dialogue shows as ticked, and what its ticks change. What a person has switched on or off anywhere counts
-until a dialogue is told otherwise.
+Here: a register's sensor by its key; what a dialogue shows as ticked, and what its ticks change. What a person has
+switched on or off anywhere counts until a dialogue is told otherwise.
 Never here: forms, entities, which registers are useful.
 """
 
@@ -18,13 +18,19 @@ from .const import DOMAIN
 
 
 @callback
+def entity_id_of(hass: HomeAssistant, meter: str, key: str) -> str | None:
+    """The sensor of a register, None where there is none. `meter` is its unique id."""
+    return er.async_get(hass).async_get_entity_id(SENSOR, DOMAIN, f"{meter}_{key}")
+
+
+@callback
 def async_ticked(
     hass: HomeAssistant, meter: str, choice: Choice, options: Mapping[str, Any]
 ) -> bool:
     """Whether a sensor is on; of one that is not there yet, whether it would be. `meter` is its unique id."""
     registry = er.async_get(hass)
     unique_id = f"{meter}_{choice.key}"
-    entity_id = registry.async_get_entity_id(SENSOR, DOMAIN, unique_id)
+    entity_id = entity_id_of(hass, meter, choice.key)
     known = (
         registry.deleted_entities.get((SENSOR, DOMAIN, unique_id))
         if entity_id is None
@@ -39,7 +45,7 @@ def async_ticked(
 def async_tick(hass: HomeAssistant, meter: str, key: str, *, on: bool) -> None:
     """Switch a sensor on or off, if it is there and is not so already."""
     registry = er.async_get(hass)
-    entity_id = registry.async_get_entity_id(SENSOR, DOMAIN, f"{meter}_{key}")
+    entity_id = entity_id_of(hass, meter, key)
     known = None if entity_id is None else registry.async_get(entity_id)
     if known is not None and (known.disabled_by is None) != on:
         disabled_by = None if on else er.RegistryEntryDisabler.INTEGRATION

@@ -10,7 +10,7 @@ Where that says no, nothing is sent. There is no third way.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,33 +19,58 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
-from homeassistant.components.sensor import SensorStateClass
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryDisabler
-from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, UnitOfEnergy
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from .beliefs import Beliefs, Exchange, Taken
+from .beliefs import NO_WRONG_CHECK, Beliefs, Exchange, Taken
 from .budget import Budget
-from .catalogue import clean_text, context_of, describe_all, kept_unit
+from .catalogue import TOTALS, Description, clean_text, context_of, kept_unit
+from .catalogue_units import convert, unit_of
 from .const import CONF_NUMBER_CODE, DOMAIN
-from .doubts import LONGEST, async_ask
-from .protocol.ascii.checks import WRONG_ALIKE, without_check
+from .custom import describe_as_said, said_of
+from .derived import steps_of_sums
+from .doubts import async_ask
+from .lookup import Lookup
+from .protocol.ascii.checks import without_check
 from .protocol.errors import CheckWrong, MeterError
 from .protocol.model import LineProfile, Reading
-from .settings import CONF_AMPERES
+from .settings import (
+    CONF_AMPERES,
+    CONF_AUTOMATIONS,
+    CONF_CLOCK,
+    CONF_EXECUTE,
+    CONF_EXTRA,
+    CONF_QUICK,
+    CONF_QUICK_REQUEST,
+    CONF_QUICK_SECONDS,
+    CONF_REGISTERS,
+    CONF_WRITE,
+    WHO_ASKS,
+    without,
+)
 from .state import MeterState
 from .steps import PERIOD, Step, async_correct
 from .store import Stored, async_hand_over
+from .ticks import entity_id_of
 
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
 
 HOUR: Final = timedelta(hours=1)
-_TOTALS: Final = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
+# What may be changed at one meter, and what is read of it besides: nobody has said that of another.
+_PERMITS: Final = frozenset((CONF_WRITE, CONF_EXECUTE, CONF_CLOCK, CONF_AUTOMATIONS))
+_ITS_OWN: Final = _PERMITS | {
+    CONF_EXTRA,
+    CONF_QUICK,
+    CONF_QUICK_REQUEST,
+    CONF_QUICK_SECONDS,
+    CONF_REGISTERS,
+}
 
 
 class Trust:
@@ -53,22 +78,29 @@ class Trust:
 
     def __init__(self, coordinator: MeterCoordinator) -> None:
         """Nothing is known yet."""
-        self.beliefs = Beliefs()
+        said = said_of(coordinator.config_entry.options)
+        self.beliefs = Beliefs().as_said(said, None, {})
         self.budget = Budget()
         self.steps: tuple[Step, ...] = ()
         self.counts = Counter[str]()
         self._coordinator = coordinator
         self._hass = coordinator.hass
-        self._wrong_checks: tuple[bytes, int] = (b"", 0)
         self._judged: tuple[object, Taken] | None = None
         self._cancel_correction: CALLBACK_TYPE | None = None
+        self._correcting = False
         coordinator.config_entry.async_on_unload(self._stop_correcting)
 
     @callback
     def restore(self, stored: Stored) -> None:
-        """Take what was stored."""
-        self.budget, self.steps = stored.budget, stored.steps
-        self.beliefs = stored.beliefs or Beliefs.of(stored.state, stored.units)
+        """Take what was stored; of what a person has made something else since, only what is published."""
+        self.budget = stored.budget
+        beliefs = stored.beliefs or Beliefs.of(stored.state, stored.units)
+        said = said_of(self._coordinator.config_entry.options)
+        others, units = beliefs.differing(said), self._coordinator.units
+        for key in others & units.keys():
+            del units[key]
+        self.steps = tuple(step for step in stored.steps if step.key not in others)
+        self.beliefs = beliefs.as_said(said, stored.state, units)
 
     @callback
     def async_start(self) -> None:
@@ -95,13 +127,12 @@ class Trust:
         """Judge a reading; the state with what may be published of it, None where nothing ever was."""
         taken, before = self._judge(reading, profile), self.beliefs
         self._judged = None
-        self.beliefs = taken.beliefs
+        self.beliefs = replace(taken.beliefs, wrong_checks=NO_WRONG_CHECK)
         self.counts["held"] += taken.held
         self.counts["retries"] += reading.health.retries
-        self._wrong_checks = (b"", 0)
         self._ask(taken.state)
         state = taken.state
-        if state is not None and taken.anew:
+        if state is not None and self._coordinator.data is not None:
             self._add_steps(*self._steps(before, state, taken.anew))
         if state is not None and state is self._coordinator.data:
             # The line and its health are known anew, the values keep their age.
@@ -122,12 +153,9 @@ class Trust:
     @callback
     def count_failure(self, err: MeterError) -> None:
         """Note a reading that failed; three alike whose check was wrong raise a question."""
-        if not isinstance(err, CheckWrong):
-            return
-        shape, times = self._wrong_checks
-        alike = bool(err.shape) and shape == err.shape
-        self._wrong_checks = (err.shape, times + 1 if alike else int(bool(err.shape)))
-        self._ask()
+        if isinstance(err, CheckWrong):
+            self.beliefs = self.beliefs.check_failed(err.shape)
+            self._ask()
 
     # The battery
 
@@ -174,7 +202,7 @@ class Trust:
         coordinator = self._coordinator
         before = self.beliefs
         self.beliefs, state = before.believe(key, coordinator.data, coordinator.units)
-        self._add_steps(*self._steps(before, coordinator.data, {key: Decimal(0)}))
+        self._add_steps(*self._steps(before, state, {key: Decimal(0)}))
         self._publish(state)
 
     @callback
@@ -193,18 +221,21 @@ class Trust:
     def async_do_without_check(self) -> None:
         """This meter computes its check in a way of its own."""
         coordinator = self._coordinator
-        self._wrong_checks = (b"", 0)
+        self.beliefs = replace(self.beliefs, wrong_checks=NO_WRONG_CHECK)
         coordinator.profile = without_check(coordinator.profile)
         self._publish(replace(coordinator.data, profile=coordinator.profile))
 
     async def async_go_on(self) -> bool:
-        """Let the other meter have this entry, its device and its entities. False where it has an entry already."""
+        """Let the other meter have this entry, its device and its entities. False where it has an entry already.
+
+        A password stays, to be tried once; what may be changed was said of the meter that is gone.
+        """
         coordinator, entry = self._coordinator, self._coordinator.config_entry
         found = self._other()
         if found is None:
             return False
         other, state = found
-        steps = self._steps(self.beliefs, coordinator.data, self._offsets(other))
+        steps = self._steps(self.beliefs, state, self._offsets(other), other.base)
         self.beliefs, coordinator.data = other.beliefs, state
         self.steps = (*self.steps, *steps)
         self._ask()
@@ -214,13 +245,19 @@ class Trust:
         coordinator.unique_id = new
         await coordinator.async_save_now()
         self._hass.config_entries.async_update_entry(
-            entry, unique_id=state.identity.unique_id, data=self._entry_data(state)
+            entry,
+            unique_id=state.identity.unique_id,
+            data=self._entry_data(state),
+            options=without(entry.options, _PERMITS),
         )
         self._hass.config_entries.async_schedule_reload(entry.entry_id)
         return True
 
     async def async_add_other(self) -> bool:
-        """Give the other meter an entry of its own; this one rests. False where it has one already."""
+        """Give the other meter an entry of its own; this one rests. False where it has one already.
+
+        It is read at the same times in the same way, but gets neither password nor keys, and nothing may be changed.
+        """
         entry = self._coordinator.config_entry
         found = self._other()
         if found is None:
@@ -229,7 +266,7 @@ class Trust:
         self.async_forget_other()
         manager = self._hass.config_entries
         await manager.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
-        data = self._entry_data(state)
+        data = without(self._entry_data(state), WHO_ASKS)
         async_hand_over(self._hass, data[CONF_DEVICE], data[CONF_ADDRESS], state)
         await manager.async_add(
             ConfigEntry(
@@ -237,10 +274,10 @@ class Trust:
                 discovery_keys=MappingProxyType({}),
                 domain=DOMAIN,
                 minor_version=entry.minor_version,
-                options=dict(entry.options),
+                options=without(entry.options, _ITS_OWN),
                 source=SOURCE_USER,
                 subentries_data=None,
-                title=clean_text(state.identity.name, LONGEST),
+                title=clean_text(state.identity.name),
                 unique_id=state.identity.unique_id,
                 version=entry.version,
             )
@@ -268,21 +305,46 @@ class Trust:
         return offsets
 
     def _steps(
-        self, before: Beliefs, state: MeterState, offsets: Mapping[str, Decimal]
+        self,
+        before: Beliefs,
+        state: MeterState,
+        offsets: Mapping[str, Decimal],
+        base: Mapping[str, Decimal] = MappingProxyType({}),
     ) -> list[Step]:
-        """The steps of those totals of which the recorder makes sums; `before` is what was believed until now."""
-        context = context_of(state.reading)
-        units, now = self._coordinator.units, dt_util.utcnow()
-        steps = []
+        """The steps of those totals of which the recorder makes sums, from what is published to that state.
+
+        `before` is what was believed until now, `base` the other meter's first numbers.
+        """
+        published = self._coordinator.data
+        if not offsets and state.registers.keys() <= published.registers.keys():
+            return []
+        now, steps = dt_util.utcnow(), []
+        for description, unit in self._totals(published, before):
+            if (key := description.key) in offsets:
+                good = before.records[key].good
+                last = None if good is None else good.number
+                steps.append(Step(key, now, offsets[key], unit, last))
+        stepped = _energies((step.key, step.offset, step.unit) for step in steps)
+        firsts = _energies(
+            (description.key, base[description.key], unit)
+            for description, unit in self._totals(state, before)
+            if description.key in base
+        )
+        sums = steps_of_sums(Lookup.of(published), Lookup.of(state), stepped, firsts)
+        return [
+            *steps,
+            *(Step(one.kind, now, one.offset, UnitOfEnergy.WATT_HOUR, one.last) for one in sums),
+        ]
+
+    def _totals(
+        self, state: MeterState, beliefs: Beliefs
+    ) -> Iterator[tuple[Description, str | None]]:
+        """The totals of a state, and the units of their sensors."""
+        context, units = context_of(state.reading), self._coordinator.units
         for known in state.registers.values():
-            for description in describe_all(known.register, context):
-                key = description.key
-                if key in offsets and description.state_class in _TOTALS:
-                    good = before.records[key].good
-                    last = None if good is None else good.number
-                    unit = kept_unit(description, units.get(key)).unit
-                    steps.append(Step(key, now, offsets[key], unit, last))
-        return steps
+            for description in describe_as_said(known.register, context, beliefs.said):
+                if description.state_class in TOTALS:
+                    yield description, kept_unit(description, units.get(description.key)).unit
 
     def _rename(self, old: str, new: str) -> None:
         """Let device and entities be known by the other meter's number."""
@@ -305,19 +367,27 @@ class Trust:
 
     @callback
     def _add_steps(self, *steps: Step) -> None:
-        self.steps = (*self.steps, *steps)
-        self._correct_later()
+        if steps:
+            self.steps = (*self.steps, *steps)
+            self._correct_later()
 
     @callback
-    def _correct_later(self) -> None:
-        """Correct the earliest step as soon as the recorder has summed it up."""
+    def _correct_later(self, least: timedelta = timedelta(0)) -> None:
+        """Correct the earliest step as soon as the recorder has summed it up, after that time at the earliest."""
         self._stop_correcting()
-        if not self.steps or RECORDER not in self._hass.config.components:
+        if self._correcting or not self.steps or RECORDER not in self._hass.config.components:
             return
         ready = min(step.ready for step in self.steps)
         self._cancel_correction = async_track_point_in_utc_time(
-            self._hass, self._correct, max(ready, dt_util.utcnow())
+            self._hass, self._begin_correcting, max(ready, dt_util.utcnow() + least)
         )
+
+    @callback
+    def _begin_correcting(self, now: datetime) -> None:
+        self._cancel_correction = None
+        # Of two at once, both would find the same amount missing.
+        self._correcting = True
+        self._coordinator.in_background(self._correct(now), "correction")
 
     @callback
     def _stop_correcting(self) -> None:
@@ -326,20 +396,17 @@ class Trust:
             self._cancel_correction = None
 
     async def _correct(self, now: datetime) -> None:
-        self._cancel_correction = None
-        for step in self.steps:
-            if step.ready > now:
-                continue
-            entity_id = er.async_get(self._hass).async_get_entity_id(
-                "sensor", DOMAIN, f"{self._coordinator.unique_id}_{step.key}"
-            )
-            if entity_id is None or await async_correct(self._hass, entity_id, step, now):
-                self.steps = tuple(one for one in self.steps if one is not step)
-        self._coordinator.async_save()
-        if self.steps:
-            self._cancel_correction = async_track_point_in_utc_time(
-                self._hass, self._correct, now + PERIOD
-            )
+        try:
+            for step in self.steps:
+                if step.ready > now:
+                    continue
+                entity_id = entity_id_of(self._hass, self._coordinator.unique_id, step.key)
+                if entity_id is None or await async_correct(self._hass, entity_id, step, now):
+                    self.steps = tuple(one for one in self.steps if one is not step)
+                    self._coordinator.async_save()
+        finally:
+            self._correcting = False
+        self._correct_later(PERIOD)
 
     @callback
     def _publish(self, state: MeterState) -> None:
@@ -349,6 +416,11 @@ class Trust:
     @callback
     def _ask(self, state: MeterState | None = None) -> None:
         entry = self._coordinator.config_entry
-        check = self._wrong_checks[1] >= WRONG_ALIKE
         known = state or self._coordinator.data
-        async_ask(self._hass, entry.entry_id, entry.title, self.beliefs, known, check=check)
+        async_ask(self._hass, entry.entry_id, entry.title, self.beliefs, known)
+
+
+def _energies(numbers: Iterable[tuple[str, Decimal, str | None]]) -> dict[str, Decimal]:
+    """Those of the numbers that are energies, in Wh."""
+    found = {key: convert(number, unit_of(unit or ""), "Wh") for key, number, unit in numbers}
+    return {key: energy for key, energy in found.items() if energy is not None}

@@ -54,7 +54,7 @@ def programming(**more: Any) -> Programming:
 def meter(serial: str = SERIAL, mode: Programming | None = None, **manners: Any) -> Meter:
     return Meter(
         Registers(serial),
-        Manners(flag="LGZ", model="P1", **manners),
+        Manners(**({"flag": "LGZ", "model": "P1"} | manners)),
         programming=programming() if mode is None else mode,
     )
 

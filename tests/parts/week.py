@@ -14,6 +14,7 @@ from homeassistant.components.recorder.statistics import (
     statistics_during_period,
 )
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.recorder import get_instance
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
@@ -71,7 +72,7 @@ class Memory:
     """In place of the line: the meter's profile as text, and what goes wrong on the way."""
 
     profile: LoadProfile
-    errors: list[MeterError] = field(default_factory=list)
+    errors: list[MeterError | HomeAssistantError] = field(default_factory=list)
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     hook: Callable[[], None] | None = None
     gate: asyncio.Event | None = None

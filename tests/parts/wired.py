@@ -75,6 +75,8 @@ class WiredLine(TimedLine):
     @override
     async def set_speed(self, speed: int, at: float) -> None:
         await self.sleep_until(at)
+        if speed == self.speed:
+            return
         self._wire.client_switches(speed, self._now, self._now)
         self.speed = speed
 
