@@ -1,11 +1,12 @@
 """What many meters cost one Home Assistant: a real one, with recorder and frontend, looked at from outside.
 
-Real minutes. Each meter is read every minute behind a raw TCP bridge of its own at 9600 Bd; after the start all of them
-are due in the same second, and stay so: nothing is kinder to the machine than that. The bridges are in another process.
-CPU and memory are the kernel's figures of Home Assistant's process, less those of one without meters in the same run.
-Late is the time from when a reading is due, a minute after the last one, until its request is on the line.
+Real time. Each meter is read every minute behind a raw TCP bridge of its own at 9600 Bd; after the start all of them are
+due in the same second, and stay so: nothing is harder on the machine than that. The bridges are in another process. What
+is measured is whole rounds, in which each meter is read once. CPU and memory are the kernel's figures of Home Assistant's
+process, less those of one without meters in the same run. Late is the time from when a reading is due, a minute after the
+last one, until its request is on the line.
 
-    python -m benchmarks.house [--meters N...] [--minutes M]
+    python -m benchmarks.house [--meters N...] [--rounds M]
 """
 
 import argparse
@@ -40,7 +41,8 @@ REACTION = 0.2
 RUN = 0.02  # seconds of characters that a bridge delivers at once
 READY = "ready: "
 READY_WITHIN = 300.0
-SETTLED = 2  # readings of each meter before anything is measured
+ROUND_WITHIN = 180.0
+SETTLED = 2  # rounds before anything is measured
 EVEN = bytes(even(octet & 0x7F) for octet in range(256))
 
 
@@ -169,15 +171,16 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One Home Assistant with so many meters; `share` is of one core, `late` in seconds, sorted."""
+    """One Home Assistant with so many meters; `seconds` of which one core was busy `share`, `late` in seconds, sorted."""
 
+    seconds: float
     share: float
     memory: int
     late: list[float]
 
 
-async def measure(folder: Path, count: int, minutes: float) -> Measured:
-    """Start everything, let each meter be read, then look at some minutes."""
+async def measure(folder: Path, count: int, rounds: int) -> Measured:
+    """Start everything, let each meter be read, then look at some rounds."""
     report = folder / "report.json"
     configuration = folder / "config"
     async with AsyncExitStack() as stack:
@@ -199,30 +202,32 @@ async def measure(folder: Path, count: int, minutes: float) -> Measured:
             running("Home Assistant", [*command, "--skip-pip"], folder / "homeassistant.log")
         )
         if count:
-            await home.until(partial(_settled, report), READY_WITHIN)
+            await home.until(partial(_read, report, SETTLED), READY_WITHIN)
         else:
             # As long as the others need.
             await asyncio.sleep(SETTLED * INTERVAL)
         before = Used.by(home.pid)
-        await asyncio.sleep(minutes * INTERVAL)
+        if count:
+            await home.until(partial(_read, report, SETTLED + rounds), rounds * ROUND_WITHIN)
+        else:
+            await asyncio.sleep(rounds * INTERVAL)
         after = Used.by(home.pid)
-        await asyncio.sleep(3)
+        measured = slice(SETTLED - 1, SETTLED - 1 + rounds)
         late = [
             start - end - INTERVAL
             for starts, ends in _seen(report)
-            for start, end in zip(starts[1:], ends, strict=False)
-            if before.at <= start < after.at
+            for start, end in zip(starts[1:][measured], ends[measured], strict=True)
         ]
-    share = (after.cpu - before.cpu) / (after.at - before.at)
-    return Measured(share, after.memory, sorted(late))
+    seconds = after.at - before.at
+    return Measured(seconds, (after.cpu - before.cpu) / seconds, after.memory, sorted(late))
 
 
 async def _ready(program: Program) -> bool:
     return any(line.startswith(READY) for line in program.words())
 
 
-async def _settled(report: Path) -> bool:
-    return all(len(ends) >= SETTLED for _, ends in _seen(report))
+async def _read(report: Path, rounds: int) -> bool:
+    return all(len(ends) >= rounds for _, ends in _seen(report))
 
 
 def _seen(report: Path) -> list[tuple[list[float], list[float]]]:
@@ -235,10 +240,10 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.1f}"
 
 
-async def table(sizes: list[int], minutes: float) -> bool:
+async def table(sizes: list[int], rounds: int) -> bool:
     """Measure every size; whether the goal was reached."""
     with tempfile.TemporaryDirectory() as folder:
-        none = await measure(_empty(folder, 0), 0, minutes)
+        none = await measure(_empty(folder, 0), 0, rounds)
         print(f"Without meters: {none.share:.2%} of a core, {none.memory / 2**20:.0f} MiB\n")
         print(
             "| meters | readings | share of a core | CPU of a reading | memory for each meter"
@@ -247,13 +252,13 @@ async def table(sizes: list[int], minutes: float) -> bool:
         print("|---|---|---|---|---|---|---|---|", flush=True)
         reached = True
         for count in sizes:
-            found = await measure(_empty(folder, count), count, minutes)
+            found = await measure(_empty(folder, count), count, rounds)
             share = found.share - none.share
             columns = (
                 str(count),
                 str(len(found.late)),
                 f"{share:.2%}",
-                f"{share * minutes * INTERVAL / len(found.late) * 1000:.0f} ms",
+                f"{share * found.seconds / len(found.late) * 1000:.0f} ms",
                 f"{(found.memory - none.memory) / count / 2**10:.0f} KiB",
                 f"{median(found.late):.2f} s",
                 f"{found.late[-1]:.2f} s",
@@ -276,16 +281,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--meters", type=int, nargs="+", default=[1, 10, 100, 300])
-    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--serve", nargs=2, metavar=("N", "REPORT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         asyncio.run(serve(int(options.serve[0]), Path(options.serve[1])))
         return 0
     goal = f"goal: {GOAL_METERS} meters below {GOAL:.0%} of a core"
-    print(f"{options.minutes:g} minutes each; {goal}; load {load()}\n")
+    print(f"{options.rounds} rounds each; {goal}; load {load()}\n")
     try:
-        return 0 if asyncio.run(table(options.meters, options.minutes)) else 1
+        return 0 if asyncio.run(table(options.meters, options.rounds)) else 1
     except Ended as err:
         print(err, file=sys.stderr)
         return 1

@@ -6,7 +6,6 @@ Never here: processes, files, or anything about meters.
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import Any, Self
 
 import aiohttp
@@ -25,9 +24,7 @@ class Home:
         """Speak to the Home Assistant at this address, such as http://127.0.0.1:8123."""
         self.address = address
         self._session = session
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._numbers = count(1)
-        self._headers: dict[str, str] = {}
+        self._token: str | None = None
 
     @classmethod
     @asynccontextmanager
@@ -66,18 +63,10 @@ class Home:
             "code": made["auth_code"],
         }
         async with self._session.post(f"{self.address}/auth/token", data=form) as answer:
-            token = (await self._checked(answer))["access_token"]
-        self._headers = {"Authorization": f"Bearer {token}"}
+            self._token = (await self._checked(answer))["access_token"]
         await self.post("onboarding/analytics", {})
         place = {"client_id": f"{self.address}/", "redirect_uri": f"{self.address}/"}
         await self.post("onboarding/integration", place)
-        self._socket = await self._session.ws_connect(
-            f"{self.address}/api/websocket", max_msg_size=0
-        )
-        await self._socket.receive_json()
-        await self._socket.send_json({"type": "auth", "access_token": token})
-        if (answered := await self._socket.receive_json())["type"] != "auth_ok":
-            raise HomeError(f"login: {answered}")
 
     async def get(self, path: str) -> Any:
         """What Home Assistant answers to a GET below /api."""
@@ -92,15 +81,22 @@ class Home:
             return await self._checked(answer)
 
     async def command(self, kind: str, **fields: Any) -> Any:
-        """The result of one WebSocket command."""
-        if self._socket is None:
-            raise HomeError(f"{kind}: not logged in")
-        number = next(self._numbers)
-        await self._socket.send_json({"id": number, "type": kind, **fields})
-        answer = await self._socket.receive_json()
-        if answer.get("id") != number or not answer.get("success"):
+        """The result of one WebSocket command, on a connection of its own: one that nobody reads is ended by Home Assistant."""
+        url = f"{self.address}/api/websocket"
+        async with self._session.ws_connect(url, max_msg_size=0) as socket:
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": self._token or ""})
+            if (answered := await socket.receive_json())["type"] != "auth_ok":
+                raise HomeError(f"login: {answered}")
+            await socket.send_json({"id": 1, "type": kind, **fields})
+            answer = await socket.receive_json()
+        if not answer.get("success"):
             raise HomeError(f"{kind}: {answer.get('error', answer)}")
         return answer["result"]
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
 
     @staticmethod
     async def _checked(answer: aiohttp.ClientResponse) -> Any:

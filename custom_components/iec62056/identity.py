@@ -102,9 +102,10 @@ class Identity:
         """Look for the meter's identity in its identification message and its registers."""
         flag = _flag(identification)
         registers = tuple(registers)
-        number, code = _number(flag, registers)
+        coded = tuple(_coded(registers))
+        number, code = _number(flag, registers, coded)
         firmware = next(
-            (plain(text) for code_, text in _coded(registers) if code_ == FIRMWARE_CODE), None
+            (plain(one.values[0].text) for code_, one in coded if code_ == FIRMWARE_CODE), None
         )
         return cls(flag, model_of(identification, number), number, code, firmware or None)
 
@@ -138,12 +139,15 @@ def model_of(identification: Identification | None, number: str | None) -> str |
     return model.strip(string.whitespace + "_-") or None
 
 
-def _coded(registers: Iterable[Register]) -> Iterable[tuple[tuple[int, int, int], str]]:
-    """C, D, E and text of the meter's own current registers, not those of devices behind it."""
+type Coded = tuple[tuple[int, int, int], Register]
+
+
+def _coded(registers: Iterable[Register]) -> Iterable[Coded]:
+    """The meter's own current registers with their C, D, E, not those of devices behind it."""
     for register in registers:
         code = register.obis
         if code is not None and register.values and code.current and _own(code):
-            yield (code.c, code.d, code.e), register.values[0].text
+            yield (code.c, code.d, code.e), register
 
 
 def _own(code: Obis) -> bool:
@@ -151,7 +155,9 @@ def _own(code: Obis) -> bool:
     return code.b == 0 if code.a == Medium.ABSTRACT else code.b <= 1
 
 
-def _number(flag: str | None, registers: tuple[Register, ...]) -> tuple[str | None, str | None]:
+def _number(
+    flag: str | None, registers: Iterable[Register], coded: Iterable[Coded]
+) -> tuple[str | None, str | None]:
     """The number and the key of the register it was found in."""
     if flag in OWN_NUMBER_ADDRESS:
         candidates = [
@@ -159,10 +165,7 @@ def _number(flag: str | None, registers: tuple[Register, ...]) -> tuple[str | No
         ]
     else:
         candidates = [
-            register
-            for wanted in NUMBER_CODES
-            for register in registers
-            if any(code == wanted for code, _ in _coded((register,)))
+            register for wanted in NUMBER_CODES for code, register in coded if code == wanted
         ]
     for register in candidates:
         number = plain(register.values[0].text) if register.values else ""
