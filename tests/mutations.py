@@ -241,7 +241,7 @@ async def _called(wire: bytes, profile: LineProfile) -> list[Reading]:
 
 async def _heard(wire: bytes, profile: LineProfile) -> list[Reading]:
     # The next telegram's beginning ends one without an end.
-    slash = b"/" if max(wire) < 128 else with_parity(b"/")
+    slash = b"/" if max(wire, default=0) < 128 else with_parity(b"/")
     line = Wire(wire + slash, unasked=True)
     meter = Meter(line, replace(profile, mode=Mode.D, listen_speed=9600))
     found: list[Reading] = []

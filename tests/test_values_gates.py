@@ -13,6 +13,7 @@ from .mutations import (
     Fate,
     Harm,
     Result,
+    arrive,
     fate,
     known,
     run,
@@ -71,6 +72,11 @@ def test_an_undamaged_telegram_passes_all_gates(kind: CheckKind, content: int) -
     meter = known(kind, CONTENTS[content])
     assert fate(meter, with_parity(meter.good)) == (Fate.RIGHT, None)
     assert fate(meter, meter.good) == (Fate.RIGHT, None)
+
+
+@pytest.mark.parametrize("kind", CheckKind)
+def test_a_telegram_of_which_nothing_is_left_is_none(kind: CheckKind) -> None:
+    assert arrive(b"", kind) == []
 
 
 def test_the_harm_is_the_same_for_the_same_seed() -> None:
