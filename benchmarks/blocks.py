@@ -17,15 +17,15 @@ import types
 from typing import Any, override
 
 from custom_components.iec62056.protocol.ascii.messages import check_character, crc16
-from custom_components.iec62056.protocol.ascii.receive import Receiver
+from custom_components.iec62056.protocol.ascii.receiver import Receiver
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms.axdr import decode
 from custom_components.iec62056.protocol.dlms.cosem import object_list
 from custom_components.iec62056.protocol.dlms.frame import Deframer
 from custom_components.iec62056.protocol.errors import DlmsError, MeterError
-from custom_components.iec62056.protocol.line import AT_ONCE, Line
-from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Reading
-from custom_components.iec62056.protocol.trace import Tally, Trace
+from custom_components.iec62056.protocol.transport.line import AT_ONCE, Line
+from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
 
 GOAL = 5.0
 LONG = 200_000
@@ -39,7 +39,7 @@ class Fed(Line):
         self.name, self.can_switch, self.speed = "fed", False, 9600
         self.grace = self.margin = 0.0
         self.binary = binary
-        self.tally, self.trace = Tally(), Trace()
+        self.tally, self.trace = LineStats(), Trace()
         self._content, self._size, self._at, self._now = content, size, 0, 0.0
 
     @property
@@ -145,7 +145,7 @@ def _read(content: bytes, mode: Mode) -> Callable[[], float]:
             yield waits
 
     async def read() -> None:
-        await turn_by_turn(Meter(Fed(content), profile).read_all())
+        await turn_by_turn(MeterClient(Fed(content), profile).read_all())
 
     def measure() -> float:
         nonlocal longest

@@ -31,8 +31,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.coordinator import MeterCoordinator
-from custom_components.iec62056.protocol.meter import Meter
-from custom_components.iec62056.trust import Trust
+from custom_components.iec62056.protocol.client import MeterClient
+from custom_components.iec62056.validation.validator import ReadingValidator
 from simulator import Household
 
 from .blocks import Fed, framed
@@ -49,7 +49,7 @@ import homeassistant.bootstrap, homeassistant.components.recorder.statistics, ho
 import homeassistant.components.binary_sensor, homeassistant.components.button, homeassistant.components.usb
 import homeassistant.components.logbook, homeassistant.helpers.selector
 start = time.process_time()
-import custom_components.iec62056.config_flow, custom_components.iec62056.sensor
+import custom_components.iec62056.flows.config, custom_components.iec62056.sensor
 import custom_components.iec62056.binary_sensor, custom_components.iec62056.button
 print(time.process_time() - start, start)
 """
@@ -138,8 +138,8 @@ class Parts:
 
 
 PARTS = (
-    ("bytes → registers: the client", Meter, "read_all"),
-    ("what is believed", Trust, "_judge"),
+    ("bytes → registers: the client", MeterClient, "read_all"),
+    ("what is believed", ReadingValidator, "_judge"),
     ("what follows from it, what is kept", MeterCoordinator, "async_ingest"),
     ("sensors", MeterCoordinator, "async_update_listeners"),
     ("Home Assistant writes states", Entity, "_async_write_ha_state"),
@@ -162,7 +162,7 @@ async def house(clock: Clock) -> AsyncGenerator[HomeAssistant]:
             hass.data.pop(DATA_CUSTOM_COMPONENTS)
             clock.go_on()
             with (
-                patch("custom_components.iec62056.lines.open_line", clock.open_line),
+                patch("custom_components.iec62056.meter.connection.open_line", clock.open_line),
                 patch.object(dt_util, "utcnow", clock.utcnow),
             ):
                 yield hass

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import sys
 import time
 
-from custom_components.iec62056.protocol.binary import BinaryMeter
 from custom_components.iec62056.protocol.dlms.client import Client
 from custom_components.iec62056.protocol.dlms.cosem import ASSOCIATION, CURRENT_ASSOCIATION
 from custom_components.iec62056.protocol.dlms.descriptors import Item, LogicalName, Member
 from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
-from custom_components.iec62056.protocol.line import open_line
+from custom_components.iec62056.protocol.mode_e import ModeEMeter
 from custom_components.iec62056.protocol.model import LineProfile, Mode
+from custom_components.iec62056.protocol.transport.line import open_line
 
 from .parts.simulated import simulated
 
@@ -111,7 +111,7 @@ async def measure(response: float) -> dict[str, Measured]:
         line.trace.add = count  # type: ignore[method-assign]
         try:
             profile = LineProfile(mode=Mode.E, hdlc_at_once=True)
-            session = BinaryMeter(line, profile, Keyring())._session  # noqa: SLF001
+            session = ModeEMeter(line, profile, Keyring())._session  # noqa: SLF001
             start = time.perf_counter()
             client = await session.enter(PUBLIC)
             opened = Measured(time.perf_counter() - start, sum(octets), client.link.turns)

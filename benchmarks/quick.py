@@ -16,10 +16,10 @@ import sys
 import tempfile
 import time
 
-from custom_components.iec62056.protocol.line import open_line
-from custom_components.iec62056.protocol.meter import Meter
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.rate import rounds_per_second
-from custom_components.iec62056.protocol.trace import Direction
+from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.trace import Direction
 
 from .parts.simulated import simulated
 
@@ -54,7 +54,7 @@ async def rounds(case: Case, folder: Path, count: int) -> tuple[float, float, fl
     """Rounds a second that were reached, those that are possible, and the share of the processor's time."""
     line = await open_line(str(folder / PORT))
     try:
-        async with Meter(line).conversation() as talk:
+        async with MeterClient(line).conversation() as talk:
             await talk.read(CODES)
             start, busy, before = line.now(), time.process_time(), len(line.trace.runs)
             for _ in range(count):

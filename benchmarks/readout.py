@@ -19,10 +19,10 @@ from unittest.mock import patch
 
 from serialx.platforms import serial_posix
 
-from custom_components.iec62056.protocol.line import open_line
-from custom_components.iec62056.protocol.meter import Meter
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.model import LineProfile, Mode, Reading, Verdict
-from custom_components.iec62056.protocol.trace import Direction
+from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.trace import Direction
 
 from .parts.simulated import simulated
 
@@ -113,7 +113,7 @@ async def read(case: Case, folder: Path) -> tuple[Reading, float, float]:
             else LineProfile()
         )
         busy, start = time.process_time(), line.now()
-        reading = await Meter(line, profile).read_all()
+        reading = await MeterClient(line, profile).read_all()
         end = line.now()
         if case.mode is Mode.D:
             # The meter speaks when it likes.

@@ -15,8 +15,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 # Imported before Home Assistant looks for custom components, or the test plugin's own folder wins.
 from custom_components.iec62056.const import CONF_NUMBER_CODE, DOMAIN
 
-from .bench import NUMBER, PORT, START, Bench
-from .parts.flow_texts import all_checked
+from .common.bench import NUMBER, PORT, START, Bench
+from .common.flow_texts import all_checked
 
 # The same cases in every run; `scripts/test --long` draws others, from a seed it prints.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -48,16 +48,16 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
     bench = Bench()
     with (
         all_checked(),
-        patch("custom_components.iec62056.lines.open_line", bench.open_line),
-        patch("custom_components.iec62056.lines._address", bench.address),
-        patch("custom_components.iec62056.access.Meter", bench.meter),
-        patch("custom_components.iec62056.push.Meter", bench.meter),
-        patch("custom_components.iec62056.read_flow.Meter", bench.meter),
-        patch("custom_components.iec62056.placement.Meter", bench.meter),
-        patch("custom_components.iec62056.moved.Meter", bench.meter),
-        patch("custom_components.iec62056.coordinator.climb", bench.climb),
-        patch("custom_components.iec62056.read_flow.climb", bench.climb),
-        patch("custom_components.iec62056.read_flow.limit", lambda _line, _hints: 100.0),
+        patch("custom_components.iec62056.meter.connection.open_line", bench.open_line),
+        patch("custom_components.iec62056.meter.connection._address", bench.address),
+        patch("custom_components.iec62056.meter.reader.MeterClient", bench.meter),
+        patch("custom_components.iec62056.meter.push_listener.MeterClient", bench.meter),
+        patch("custom_components.iec62056.flows.reading.MeterClient", bench.meter),
+        patch("custom_components.iec62056.meter.alignment_run.MeterClient", bench.meter),
+        patch("custom_components.iec62056.meter.moved.MeterClient", bench.meter),
+        patch("custom_components.iec62056.coordinator.discover", bench.climb),
+        patch("custom_components.iec62056.flows.reading.discover", bench.climb),
+        patch("custom_components.iec62056.flows.reading.limit", lambda _line, _hints: 100.0),
     ):
         yield bench
 

@@ -18,6 +18,8 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.coordinator import failure
+from custom_components.iec62056.meter.schedule import interval_of, runs_on_battery
+from custom_components.iec62056.protocol.discovery import DiscoveryHints
 from custom_components.iec62056.protocol.errors import (
     CheckWrong,
     MeterRefused,
@@ -25,18 +27,10 @@ from custom_components.iec62056.protocol.errors import (
     PortBusy,
     WrongParity,
 )
-from custom_components.iec62056.protocol.ladder import Hints
-from custom_components.iec62056.protocol.model import (
-    CheckKind,
-    LineProfile,
-    Medium,
-    Mode,
-    Reading,
-)
-from custom_components.iec62056.schedule import interval_of, runs_on_battery
-from custom_components.iec62056.state import MeterState
+from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Reading
+from custom_components.iec62056.state.meter_state import MeterState
 
-from .bench import (
+from .common.bench import (
     GOOD_HEALTH,
     HOUSEHOLD,
     NUMBER,
@@ -348,7 +342,7 @@ async def test_push_line_that_breaks_is_opened_again_with_a_pause(
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("custom_components.iec62056.push.asyncio.sleep", pause)
+    monkeypatch.setattr("custom_components.iec62056.meter.push_listener.asyncio.sleep", pause)
     for _ in range(9):
         bench.pushes.put_nowait(NoAnswer())
         await bench.until(bench.pushes.empty)
@@ -411,7 +405,7 @@ async def test_meter_is_looked_for_after_repeated_failures(
     looked_for = [await refresh(loaded, bench, NoAnswer()) for _ in range(14)]
     assert [number for number, looked in enumerate(looked_for) if looked] == [3, 6, 12]
     # The way that led to the meter is the first that is tried.
-    assert replace(bench.climbs[0], keyring=None) == Hints(
+    assert replace(bench.climbs[0], keyring=None) == DiscoveryHints(
         profile=before, fixed=frozenset({"address"})
     )
     assert not await refresh(loaded, bench, reading(at=later(20)))
@@ -478,7 +472,7 @@ async def test_pushing_meter_is_listened_to_at_other_speeds_after_repeated_failu
     hass_storage[file_of(entry)] = stored(
         MeterState.of(reading(), replace(PUSH, listen_speed=9600))
     )
-    monkeypatch.setattr("custom_components.iec62056.recovery.FIRST_PAUSE", 0)
+    monkeypatch.setattr("custom_components.iec62056.meter.backoff.FIRST_PAUSE", 0)
     for _ in range(4):
         bench.pushes.put_nowait(NoAnswer())
     await hass.config_entries.async_setup(entry.entry_id)
@@ -493,7 +487,7 @@ async def test_telegram_that_cannot_be_taken_does_not_end_the_listening(
     bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("custom_components.iec62056.recovery.FIRST_PAUSE", 0)
+    monkeypatch.setattr("custom_components.iec62056.meter.backoff.FIRST_PAUSE", 0)
     coordinator = pushing.runtime_data
     with patch.object(coordinator.trust, "take", side_effect=KeyError("1-0:1.8.0")):
         bench.pushes.put_nowait(reading(at=later(1)))

@@ -23,9 +23,9 @@ from custom_components.iec62056.protocol.errors import (
     WrongParity,
 )
 from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode, Reading
-from custom_components.iec62056.state import MeterState
+from custom_components.iec62056.state.meter_state import MeterState
 
-from .bench import IDENTIFICATION, NUMBER, START, Bench, later, reading
+from .common.bench import IDENTIFICATION, NUMBER, START, Bench, later, reading
 from .test_init import file_of, stored
 
 

@@ -17,13 +17,13 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     do_adhoc_statistics,
 )
 
-from custom_components.iec62056.catalogue import describe_all, native
-from custom_components.iec62056.catalogue_rules import Context
-from custom_components.iec62056.catalogue_units import Dimension, unit_of
 from custom_components.iec62056.protocol.model import Medium, Obis, Register, Value
+from custom_components.iec62056.registers.descriptions import describe_all, native
+from custom_components.iec62056.registers.matching import Context
+from custom_components.iec62056.registers.units import Dimension, unit_of
 
-from .bench import START
-from .test_catalogue import ZONE, _codes
+from .common.bench import START
+from .registers.test_descriptions import ZONE, _codes
 
 # As meters write them.
 UNITS = (

@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from custom_components.iec62056.protocol.client import MeterClient
+from custom_components.iec62056.protocol.discovery import NO_HINTS, discover, limit
 from custom_components.iec62056.protocol.errors import LineError, MeterError
-from custom_components.iec62056.protocol.ladder import NO_HINTS, climb, limit
-from custom_components.iec62056.protocol.line import INPUT_LIMIT, open_line
-from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import LineProfile, Mode
+from custom_components.iec62056.protocol.transport.line import INPUT_LIMIT, open_line
 from simulator import Manners, Meter as SimulatedMeter, Transport, serve
 
-from .parts.clock import hurried
+from .common.clock import hurried
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -150,7 +150,7 @@ async def test_a_reading_ends_with_a_reason(serving: Serving, memory: Callable[[
         with hurried(PACE):
             started = line.now()
             with pytest.raises(MeterError):
-                await Meter(line).read_all()
+                await MeterClient(line).read_all()
             took = line.now() - started
             await line.close()
     assert took < LONGEST
@@ -165,7 +165,7 @@ async def test_a_search_ends_in_its_time(serving: Serving) -> None:
         with hurried(PACE):
             started, longest = line.now(), limit(line, NO_HINTS)
             with pytest.raises(MeterError) as told:
-                await climb(line, NO_HINTS)
+                await discover(line, NO_HINTS)
             took = line.now() - started
             await line.close()
     # The clock runs so fast that each turn of the loop is a second.
@@ -178,7 +178,7 @@ async def test_a_push_meter_that_is_none(serving: Serving) -> None:
     async with bridge(serving) as url:
         line = await open_line(url, speed=9600)
         with hurried(PACE), pytest.raises(MeterError):
-            await Meter(line, LineProfile(mode=Mode.D)).read_all()
+            await MeterClient(line, LineProfile(mode=Mode.D)).read_all()
         await line.close()
 
 
@@ -196,7 +196,7 @@ async def test_frames_without_end(memory: Callable[[], int]) -> None:
         with hurried(PACE):
             started = line.now()
             with pytest.raises(MeterError):
-                await Meter(line, LineProfile(mode=Mode.E, hdlc_at_once=True)).read_all()
+                await MeterClient(line, LineProfile(mode=Mode.E, hdlc_at_once=True)).read_all()
             took = line.now() - started
         await line.close()
     assert took < 600.0
@@ -231,7 +231,7 @@ async def _read_once(url: str) -> None:
     line = await open_line(url, speed=9600)
     try:
         with pytest.raises(LineError):
-            await Meter(line).read_all()
+            await MeterClient(line).read_all()
     finally:
         await line.close()
 
@@ -252,12 +252,12 @@ async def test_the_meter_is_read_once_the_bridge_works_again(serving: Serving) -
         line = await open_line(url, speed=9600)
         with hurried(PACE):
             with pytest.raises(MeterError):
-                await Meter(line).read_all()
+                await MeterClient(line).read_all()
             await line.close()
         now = _through(served.url)
         line = await open_line(url)
         with hurried(40.0):
-            reading = await Meter(line).read_all()
+            reading = await MeterClient(line).read_all()
             await line.close()
     assert [one.values[0].text for one in reading.registers] == ["000123.4"]
 

@@ -17,10 +17,10 @@ from custom_components.iec62056 import async_remove_config_entry_device
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import LineProfile, Medium
-from custom_components.iec62056.state import MeterState
-from custom_components.iec62056.store import Stored
+from custom_components.iec62056.state.meter_state import MeterState
+from custom_components.iec62056.storage import Stored
 
-from .bench import HOUSEHOLD, IDENTIFICATION, NUMBER, START, Bench, later, reading, state
+from .common.bench import HOUSEHOLD, IDENTIFICATION, NUMBER, START, Bench, later, reading, state
 
 PROFILE = LineProfile(medium=Medium.ELECTRICITY)
 

@@ -15,11 +15,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.model import LineProfile, Medium
-from custom_components.iec62056.state import MeterState
+from custom_components.iec62056.state.meter_state import MeterState
 from simulator import Household, Kind, Manners, Meter, Mode, Served, serve
 
-from .bench import reading, state
-from .parts.clock import hurried
+from .common.bench import reading, state
+from .common.clock import hurried
 from .test_init import file_of, stored
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -29,11 +29,11 @@ TRANSPORTS = ["pty", "tcp", "rfc2217"]
 # A raw bridge stays at 300 Bd: a household then takes half a minute.
 FASTER = {"pty": 4.0, "tcp": 10.0, "rfc2217": 4.0}
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 READER = """
 import asyncio, sys
-from custom_components.iec62056.protocol.line import open_line
-from custom_components.iec62056.protocol.meter import Meter
+from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.client import Meter
 
 async def main():
     await Meter(await open_line(sys.argv[1])).read_all()

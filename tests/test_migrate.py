@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     do_adhoc_statistics,
 )
 
-from .bench import NUMBER, START, Bench, entity_id, later, reading
+from .common.bench import NUMBER, START, Bench, entity_id, later, reading
 
 pytestmark = pytest.mark.alone
 

@@ -17,9 +17,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.iec62056.const import DOMAIN
 from simulator import serve
 
-from .parts.causes import PARAMETERS, Cause, stock_meter
-from .parts.clock import hurried
-from .parts.held import open_files
+from .common.causes import PARAMETERS, Cause, stock_meter
+from .common.clock import hurried
+from .common.held import open_files
 
 TRANSLATIONS = Path(__file__).parents[1] / "custom_components" / DOMAIN / "translations"
 SENTENCES: dict[str, str] = json.loads((TRANSLATIONS / "en.json").read_text("utf-8"))["config"][

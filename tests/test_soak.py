@@ -33,8 +33,8 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.model import Reading
 
-from .bench import NUMBER, START, Bench, entity_id, reading
-from .test_exchange import changes, sum_up
+from .common.bench import NUMBER, START, Bench, entity_id, reading
+from .validation.test_meter_replacement import changes, sum_up
 
 SEED = 6205621
 SHORT, WHOLE = 300, 20_000

@@ -12,11 +12,11 @@ from pytest_homeassistant_custom_component.common import (
     get_system_health_info,
 )
 
-from custom_components.iec62056 import lines
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.meter import connection
 from custom_components.iec62056.protocol.errors import NoAnswer
 
-from .bench import OTHER_PORT, PORT, START, Bench
+from .common.bench import OTHER_PORT, PORT, START, Bench
 
 
 async def info(hass: HomeAssistant) -> dict[str, Any]:
@@ -70,5 +70,5 @@ async def test_bridges_that_are_off_are_waited_for_together(hass: HomeAssistant)
             await all_asked.wait()
         return host or ""
 
-    with patch.object(lines, "_address", address):
+    with patch.object(connection, "_address", address):
         assert await info(hass) == {"meters": 3, "meters_connected": 0, "lines": 3}

@@ -6,10 +6,10 @@ from string import Formatter
 
 import pytest
 
-from custom_components.iec62056 import derived_sensor, link_sensor
-from custom_components.iec62056.catalogue import translation_keys
+from custom_components.iec62056.registers.descriptions import translation_keys
+from custom_components.iec62056.sensors import derived, link
 
-COMPONENT = Path(__file__).parent.parent / "custom_components" / "iec62056"
+COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
 # Sensors that are no register.
 OTHERS = dict.fromkeys(
@@ -21,7 +21,7 @@ OTHERS = dict.fromkeys(
         "load_profile_progress",
         *(
             description.translation_key or ""
-            for description in (*derived_sensor.DESCRIPTIONS.values(), *link_sensor.DESCRIPTIONS)
+            for description in (*derived.DESCRIPTIONS.values(), *link.DESCRIPTIONS)
         ),
     ),
     frozenset[str](),

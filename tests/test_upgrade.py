@@ -16,11 +16,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 import custom_components.iec62056 as component
-from custom_components.iec62056 import store
-from custom_components.iec62056.config_flow import MeterConfigFlow
+from custom_components.iec62056 import storage
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.flows.config import MeterConfigFlow
 
-from .bench import NUMBER, Bench, state
+from .common.bench import NUMBER, Bench, state
 
 WRITTEN = json.loads(Path(__file__).with_name("upgrade").joinpath("0.1.0.json").read_text("utf-8"))
 TOTAL, PEAK = "1-0:1.8.0", "1-0:1.6.0"
@@ -132,7 +132,7 @@ async def test_a_file_of_another_minor_version(
     now: int,
 ) -> None:
     hass_storage[f"{DOMAIN}.{old.entry_id}"]["minor_version"] = written
-    with patch.object(store, "MINOR_VERSION", now):
+    with patch.object(storage, "MINOR_VERSION", now):
         await hass.config_entries.async_setup(old.entry_id)
         await hass.async_block_till_done()
         assert_as_before(hass, old, bench)

@@ -9,14 +9,14 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from . import doubts, notices
-from .access_services import async_setup_access_services
+from . import issues, line_issues
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterConfigEntry, MeterCoordinator
-from .imports import ImportStore
-from .profile_services import async_setup_profile_services
-from .services import async_setup_services
-from .store import MeterStore
+from .services.load_profile import async_setup_profile_services
+from .services.readings import async_setup_services
+from .services.registers import async_setup_access_services
+from .statistics.import_job import ImportStore
+from .storage import MeterStore
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -47,14 +47,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bo
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         # Nobody could answer them; those that are still open are asked again at the next start.
-        doubts.async_forget(hass, entry.entry_id)
+        issues.async_forget(hass, entry.entry_id)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> None:
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
-    notices.async_forget(hass, entry.entry_id)
+    line_issues.async_forget(hass, entry.entry_id)
     await ImportStore(hass, entry.entry_id).async_remove()
 
 

@@ -15,17 +15,17 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import signs
 from .coordinator import MeterConfigEntry, MeterCoordinator
-from .derived_sensor import ATTR_FROM
+from .derived import status_flags
+from .derived.status_flags import StatusFlag
 from .entity import LinkEntity, MeterEntity
-from .signs import Sign
+from .sensors.derived import ATTR_FROM
 
 PARALLEL_UPDATES = 0
 
 
 def _description(
-    sign: Sign, device_class: BinarySensorDeviceClass, *, enabled: bool = True
+    sign: StatusFlag, device_class: BinarySensorDeviceClass, *, enabled: bool = True
 ) -> BinarySensorEntityDescription:
     return BinarySensorEntityDescription(
         key=sign,
@@ -37,15 +37,15 @@ def _description(
 
 
 DESCRIPTIONS: Final = {
-    Sign(description.key): description
+    StatusFlag(description.key): description
     for description in (
-        _description(Sign.FAULT, BinarySensorDeviceClass.PROBLEM),
-        _description(Sign.PHASE_FAILURE, BinarySensorDeviceClass.PROBLEM, enabled=False),
-        _description(Sign.MAIN_COVER, BinarySensorDeviceClass.TAMPER),
-        _description(Sign.TERMINAL_COVER, BinarySensorDeviceClass.TAMPER),
-        _description(Sign.MAGNET, BinarySensorDeviceClass.TAMPER),
-        _description(Sign.ALARM, BinarySensorDeviceClass.PROBLEM),
-        _description(Sign.CLOCK_INVALID, BinarySensorDeviceClass.PROBLEM, enabled=False),
+        _description(StatusFlag.FAULT, BinarySensorDeviceClass.PROBLEM),
+        _description(StatusFlag.PHASE_FAILURE, BinarySensorDeviceClass.PROBLEM, enabled=False),
+        _description(StatusFlag.MAIN_COVER, BinarySensorDeviceClass.TAMPER),
+        _description(StatusFlag.TERMINAL_COVER, BinarySensorDeviceClass.TAMPER),
+        _description(StatusFlag.MAGNET, BinarySensorDeviceClass.TAMPER),
+        _description(StatusFlag.ALARM, BinarySensorDeviceClass.PROBLEM),
+        _description(StatusFlag.CLOCK_INVALID, BinarySensorDeviceClass.PROBLEM, enabled=False),
     )
 }
 
@@ -57,11 +57,11 @@ async def async_setup_entry(
 ) -> None:
     """Add the connection and the signs known so far, and later those that appear."""
     coordinator = entry.runtime_data
-    known: set[Sign] = set()
+    known: set[StatusFlag] = set()
 
     @callback
     def add_new() -> None:
-        new = [sign for sign in signs.offered(coordinator.view.lookup) if sign not in known]
+        new = [sign for sign in status_flags.offered(coordinator.view.lookup) if sign not in known]
         known.update(new)
         async_add_entities(SignSensor(coordinator, DESCRIPTIONS[sign]) for sign in new)
 
@@ -97,19 +97,19 @@ class SignSensor(MeterEntity, BinarySensorEntity):
         """Describe the sensor."""
         super().__init__(coordinator, description.key)
         self.entity_description = description
-        self._sign = Sign(description.key)
+        self._sign = StatusFlag(description.key)
 
     @property
     @override
     def is_on(self) -> bool | None:
         view = self.coordinator.view
-        found = signs.sources(self._sign, view.lookup)
+        found = status_flags.sources(self._sign, view.lookup)
         if not any(self.coordinator.alive(one.received) for one in found):
             return None
-        return signs.is_set(self._sign, view.lookup, view.memory, view.zone)
+        return status_flags.is_set(self._sign, view.lookup, view.memory, view.zone)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, list[str]]:
         lookup = self.coordinator.view.lookup
-        return {ATTR_FROM: [found.key for found in signs.sources(self._sign, lookup)]}
+        return {ATTR_FROM: [found.key for found in status_flags.sources(self._sign, lookup)]}

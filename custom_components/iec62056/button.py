@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import MeterConfigEntry, MeterCoordinator
 from .entity import LinkEntity
-from .schedule import runs_on_battery
+from .meter.schedule import runs_on_battery
 
 PARALLEL_UPDATES = 0
 

@@ -18,32 +18,41 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import lines, moved, notices, ports, recovery
-from .access import Access, needs_login
-from .alignment import Alignment
-from .backfill import Backfill
-from .catalogue import Context, Description, clean_text, context_of
+from . import line_issues
 from .const import CONF_ADAPTER, DOMAIN, LOGGER
-from .custom import describe_as_said, said_of
-from .derived import View, remember
-from .derived_memory import Memory
-from .lookup import Lookup
-from .placement import of_failure, of_health
+from .derived.history import DerivedHistory
+from .derived.values import DerivedValues, remember
+from .entry_data import (
+    ALIGNED_OFF,
+    CONF_EXTRA,
+    hints_of,
+    idle_of,
+    line_profile_of,
+    profile_overrides,
+    speed_of,
+)
+from .meter import backoff, connection, moved, ports
+from .meter.alignment_run import of_failure, of_health
+from .meter.fast_polling import FastPoller
+from .meter.probe_alignment import ProbeAlignment
+from .meter.push_listener import PushListener
+from .meter.reader import MeterReader, needs_login
+from .meter.schedule import INTERVAL_FACTOR, Schedule, Timer, is_push, runs_on_battery
+from .protocol.discovery import discover
 from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady, PortMissing
-from .protocol.events import Event
-from .protocol.ladder import climb
-from .protocol.line import Line
 from .protocol.model import Reading, Register
-from .protocol.profile import Profile
-from .protocol.profiles import read_events, read_profile
-from .protocol.trace import Trace
-from .push import Push
-from .quick import Quick
-from .schedule import INTERVAL_FACTOR, Schedule, Timer, is_push, runs_on_battery
-from .settings import ALIGNED_OFF, CONF_EXTRA, given, hints_of, idle_of, profile_of, speed_of
-from .state import MeterState
-from .store import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
-from .trust import Trust
+from .protocol.profiles.events import Event
+from .protocol.profiles.load_profile import Profile
+from .protocol.profiles.requests import read_events, read_profile
+from .protocol.transport.line import Line
+from .protocol.transport.trace import Trace
+from .registers.descriptions import Context, Description, clean_text, context_of
+from .registers.index import RegisterIndex
+from .registers.overrides import describe_with_overrides, overrides_of
+from .state.meter_state import MeterState
+from .statistics.importer import ProfileImporter
+from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
+from .validation.validator import ReadingValidator
 
 type MeterConfigEntry = ConfigEntry[MeterCoordinator]
 
@@ -88,26 +97,26 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.address: str = entry.data.get(CONF_ADDRESS, "")
         # What names the meter in the registries: its own number, else only this entry.
         self.unique_id: str = entry.unique_id or entry.entry_id
-        self.profile = profile_of(entry.data)
+        self.profile = line_profile_of(entry.data)
         self.store = MeterStore(hass, entry.entry_id)
         self.trace: Trace | None = None
         self.last_good: Session | None = None
         self.last_bad: Session | None = None
         self.failures = 0
         self.checks_failed = 0
-        self.in_a_row = self._unheard = 0
+        self.consecutive_failures = self._silent_failures = 0
         self._kind: str | None = None
-        self.access = Access(self)
-        self.push = Push(self)
-        self.quick = Quick(self)
-        self.alignment = Alignment(self)
+        self.access = MeterReader(self)
+        self.push = PushListener(self)
+        self.quick = FastPoller(self)
+        self.alignment = ProbeAlignment(self)
         self.units: dict[str, str] = {}
-        self.memory = Memory()
+        self.memory = DerivedHistory()
         # Set with the first data.
-        self.view: View
+        self.view: DerivedValues
         self.schedule: Schedule
-        self.trust = Trust(self)
-        self.backfill = Backfill(self)
+        self.trust = ReadingValidator(self)
+        self.backfill = ProfileImporter(self)
         self._context: tuple[MeterState, Context] | None = None
         self._polls = False
         self._tried: datetime | None = None
@@ -137,7 +146,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         for first in states:
             state = self.trust.take(first.reading, first.profile)
             if state is None:
-                self.profile = replace(first.profile, **given(self.config_entry.data))
+                self.profile = replace(first.profile, **profile_overrides(self.config_entry.data))
             else:
                 self._take(state)
                 self._save(soon=True)
@@ -246,7 +255,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         if self._context is None or self._context[0] is not self.data:
             self._context = (self.data, context_of(self.data.reading))
         register = self.data.registers[key].register
-        return describe_as_said(register, self._context[1], said_of(self.config_entry.options))
+        return describe_with_overrides(
+            register, self._context[1], overrides_of(self.config_entry.options)
+        )
 
     async def async_read_now(self) -> None:
         """Read the meter because someone asks for it; one that sends by itself is only asked what it has sent.
@@ -309,7 +320,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         listened = is_push(self.profile)
         state: MeterState | None = None
         for reading in await self.in_background(self._read(), "reading"):
-            state = self.async_ingest(reading)
+            state = self.async_process_reading(reading)
         if state is None:
             raise failure(NumberUnsteady())
         if is_push(self.profile) and not listened:
@@ -366,7 +377,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     async def hold(self) -> AsyncIterator[Line]:
         """The open line, when it is this meter's turn."""
         idle = idle_of(self.profile)
-        async with lines.hold(
+        async with connection.hold(
             self.hass, self.device, self.speed, user=self.config_entry.entry_id, idle=idle
         ) as line:
             self.trace = line.trace
@@ -416,7 +427,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         taken = 0.0 if opened is None else self.hass.loop.time() - opened
         least = min(taken * INTERVAL_FACTOR, self.interval.total_seconds())
-        return recovery.pause(self.in_a_row, least)
+        return backoff.pause(self.consecutive_failures, least)
 
     @property
     def lost(self) -> bool:
@@ -424,7 +435,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
         Never with a battery meter: the search would wake it again and again.
         """
-        times, rest = divmod(self._unheard, LOST_AFTER)
+        times, rest = divmod(self._silent_failures, LOST_AFTER)
         return times.bit_count() == 1 and not rest and not runs_on_battery(self.profile)
 
     async def _find(self, line: Line) -> Reading:
@@ -432,14 +443,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         data = self.config_entry.data
         hints = hints_of(data, self.profile, shared=await self._shares_its_line())
         hints = replace(hints, keyring=await self.access.async_keyring())
-        profile, reading = await climb(line, hints)
+        profile, reading = await discover(line, hints)
         self.profile = profile
         return reading
 
     async def _shares_its_line(self) -> bool:
-        key = await lines.async_key(self.hass, self.device)
+        key = await connection.async_key(self.hass, self.device)
         for entry in self.hass.config_entries.async_entries(DOMAIN):
-            if entry is not self.config_entry and key == await lines.async_key(
+            if entry is not self.config_entry and key == await connection.async_key(
                 self.hass, entry.data[CONF_DEVICE]
             ):
                 return True
@@ -457,20 +468,20 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.last_bad = self._session() or self.last_bad
         self.trust.count_failure(err)
         self.checks_failed += isinstance(err, CheckWrong)
-        self.in_a_row += 1
+        self.consecutive_failures += 1
         if not isinstance(err, LineError):
-            self._unheard += 1
+            self._silent_failures += 1
         self.alignment.async_show(of_failure(err))
         if self.data is not None:
             since = self.schedule.next(self.data.received)
-            notices.async_tell(self.hass, self.config_entry, err, since, dt_util.utcnow())
+            line_issues.async_tell(self.hass, self.config_entry, err, since, dt_util.utcnow())
             if isinstance(err, CheckWrong):
                 # Of a meter on its battery, three in a row take days.
                 self._save()
         return failure(err)
 
     @callback
-    def async_ingest(self, reading: Reading) -> MeterState | None:
+    def async_process_reading(self, reading: Reading) -> MeterState | None:
         """Join what is believed of a good reading to what is known; None where nothing was ever believed.
 
         Raises UpdateFailed where another meter answers.
@@ -481,13 +492,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._take(state)
         self._save()
         self.last_good = self._session() or self.last_good
-        notices.async_forget(self.hass, self.config_entry.entry_id)
+        line_issues.async_forget(self.hass, self.config_entry.entry_id)
         if self.trust.exchanged:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
         return state
 
     @callback
-    def async_ingest_some(self, registers: Sequence[Register]) -> None:
+    def async_process_registers(self, registers: Sequence[Register]) -> None:
         """Join what is believed of some registers; of the reading as a whole they say nothing.
 
         They must be known to be this meter's: most say nothing of whose they are.
@@ -504,7 +515,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return
         # When the meter was last read, and what it said then, is another matter: the next reading is due after that.
         self.data = replace(state, received=before.received, health=before.health)
-        self.view = View(Lookup.of(self.data), self.memory, self.view.zone)
+        self.view = DerivedValues(RegisterIndex.of(self.data), self.memory, self.view.zone)
         self._save()
         self.async_update_listeners()
 
@@ -515,12 +526,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     def _take(self, state: MeterState) -> None:
         """Make this the current state, and wake up when its values become too old."""
         self.data = state
-        self.in_a_row = self._unheard = 0
-        self.profile = replace(state.profile, **given(self.config_entry.data))
-        lookup, zone = Lookup.of(state), dt_util.get_default_time_zone()
+        self.consecutive_failures = self._silent_failures = 0
+        self.profile = replace(state.profile, **profile_overrides(self.config_entry.data))
+        lookup, zone = RegisterIndex.of(state), dt_util.get_default_time_zone()
         self.schedule = Schedule.of(self.config_entry.options, state, zone)
         self.memory = remember(self.memory, lookup, zone, self.life)
-        self.view = View(lookup, self.memory, zone)
+        self.view = DerivedValues(lookup, self.memory, zone)
         self.backfill.note(state)
         self.alignment.async_show(of_health(state.health))
         self._expiry_timer.set(self.schedule.expiry(state.received, self.life))

@@ -13,10 +13,10 @@ from homeassistant.core import HomeAssistant
 
 from .const import CONF_NUMBER_CODE
 from .coordinator import MeterConfigEntry, Session
+from .entry_data import CONF_EXTRA, CONF_QUICK
 from .protocol.errors import MeterError
-from .protocol.trace import Direction, Run
-from .redact import SHORTEST_SECRET, mask, mask_frames, redact, secrets_of
-from .settings import CONF_EXTRA, CONF_QUICK
+from .protocol.transport.trace import Direction, Run
+from .state.redaction import SHORTEST_SECRET, mask, mask_frames, redact, secrets_of
 
 # Placeholders that name a person's things: a host, another entry.
 NAMES: Final = ("port", "holder")

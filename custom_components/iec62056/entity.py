@@ -8,9 +8,9 @@ from typing import override
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .catalogue import clean_text
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
+from .registers.descriptions import clean_text
 
 # Longer texts of a meter are noise, not names.
 

@@ -10,14 +10,8 @@ from homeassistant.components.logbook.const import LOGBOOK_ENTRY_MESSAGE, LOGBOO
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.translation import async_get_cached_translations
 
-from .access_services import (
-    ATTR_ACTION,
-    ATTR_CODE,
-    ATTR_METER,
-    ATTR_RESULT,
-    EVENT_CHANGED,
-)
 from .const import DOMAIN
+from .services.registers import ATTR_ACTION, ATTR_CODE, ATTR_METER, ATTR_RESULT, EVENT_CHANGED
 
 
 @callback

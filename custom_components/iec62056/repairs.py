@@ -15,12 +15,12 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SerialPortSelector
 import voluptuous as vol
 
-from . import ports
 from .const import DOMAIN
 from .coordinator import MeterConfigEntry
-from .doubts import CHECK, EXCHANGED
-from .notices import PORT_GONE
-from .trust import Trust
+from .issues import CHECK, EXCHANGED
+from .line_issues import PORT_GONE
+from .meter import ports
+from .validation.validator import ReadingValidator
 
 type Data = dict[str, str | int | float | None]
 
@@ -48,7 +48,7 @@ class _Question(RepairsFlow):
         )
 
     @property
-    def _trust(self) -> Trust:
+    def _trust(self) -> ReadingValidator:
         if self._entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("not_set_up", {"meter": self._entry.title})
         return self._entry.runtime_data.trust
@@ -61,12 +61,12 @@ class HeldQuestion(_Question):
 
     async def async_step_believe(self, user_input: Any = None) -> RepairsFlowResult:
         """The new one."""
-        self._trust.async_believe(self._key)
+        self._trust.async_accept_held(self._key)
         return self.async_create_entry(data={})
 
     async def async_step_keep(self, user_input: Any = None) -> RepairsFlowResult:
         """The published one."""
-        self._trust.async_keep(self._key)
+        self._trust.async_keep_published(self._key)
         return self.async_create_entry(data={})
 
 
@@ -77,19 +77,19 @@ class ExchangeQuestion(_Question):
 
     async def async_step_go_on(self, user_input: Any = None) -> RepairsFlowResult:
         """It has taken the other's place: its sensors go on with the same history."""
-        if not await self._trust.async_go_on():
+        if not await self._trust.async_replace_meter():
             return self.async_abort(reason="known_already")
         return self.async_create_entry(data={})
 
     async def async_step_add(self, user_input: Any = None) -> RepairsFlowResult:
         """It is a meter of its own; the old one's history ends."""
-        if not await self._trust.async_add_other():
+        if not await self._trust.async_add_as_new_meter():
             return self.async_abort(reason="known_already")
         return self.async_create_entry(data={})
 
     async def async_step_wrong_probe(self, user_input: Any = None) -> RepairsFlowResult:
         """The probe sits on the wrong meter."""
-        self._trust.async_forget_other()
+        self._trust.async_dismiss_replacement()
         return self.async_create_entry(data={})
 
 

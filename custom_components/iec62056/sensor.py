@@ -13,15 +13,15 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from . import derived_sensor, link_sensor, trust_sensor
-from .catalogue import Description, kept_unit, native, taken_at
-from .catalogue_data import Kind
-from .choices import wanted
 from .coordinator import MeterConfigEntry, MeterCoordinator
 from .entity import LinkEntity, MeterEntity
-from .placement import Signal
+from .meter.alignment_run import Signal
 from .protocol.model import Register
-from .ticks import async_revive
+from .registers.descriptions import Description, kept_unit, native, taken_at
+from .registers.registry import restore_sensor
+from .registers.selection import wanted
+from .registers.tables import Kind
+from .sensors import derived, link, validation
 
 PARALLEL_UPDATES = 0
 
@@ -89,9 +89,9 @@ async def async_setup_entry(
     entry.async_on_unload(coordinator.backfill.async_listen(add_progress))
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
-    derived_sensor.async_setup(entry, async_add_entities)
-    link_sensor.async_setup(entry, async_add_entities)
-    trust_sensor.async_setup(entry, async_add_entities)
+    derived.async_setup(entry, async_add_entities)
+    link.async_setup(entry, async_add_entities)
+    validation.async_setup(entry, async_add_entities)
 
 
 class LastReadingSensor(LinkEntity, SensorEntity):
@@ -140,7 +140,7 @@ class SignalSensor(LinkEntity, SensorEntity):
         placement = self.coordinator.alignment.placement
         if placement is None:
             return None
-        return {ATTR_CALLS: placement.calls, ATTR_GOOD_IN_A_ROW: placement.in_a_row}
+        return {ATTR_CALLS: placement.calls, ATTR_GOOD_IN_A_ROW: placement.consecutive_failures}
 
 
 class ProgressSensor(LinkEntity, SensorEntity):
@@ -193,7 +193,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
     def async_revive(self, hass: HomeAssistant) -> None:
         """Be as the dialogue was told, where the meter was there before."""
         coordinator = self.coordinator
-        async_revive(
+        restore_sensor(
             hass,
             coordinator.config_entry,
             coordinator.unique_id,

@@ -11,9 +11,9 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DEVICE
 from homeassistant.core import HomeAssistant, callback
 
-from . import lines
 from .const import DOMAIN
 from .coordinator import MeterConfigEntry
+from .meter import connection
 
 
 @callback
@@ -30,7 +30,9 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     meters = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
     # Together: the page waits only a few seconds, and each bridge that is off takes its time.
     ports = set(
-        await asyncio.gather(*(lines.async_key(hass, entry.data[CONF_DEVICE]) for entry in entries))
+        await asyncio.gather(
+            *(connection.async_key(hass, entry.data[CONF_DEVICE]) for entry in entries)
+        )
     )
     info: dict[str, Any] = {
         "meters": len(entries),

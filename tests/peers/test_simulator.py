@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
-from custom_components.iec62056.protocol.line import open_line
-from custom_components.iec62056.protocol.meter import Meter
+from custom_components.iec62056.protocol.dlms.security import Mechanism
 from custom_components.iec62056.protocol.model import LineProfile, Mode
-from custom_components.iec62056.protocol.security import Mechanism
+from custom_components.iec62056.protocol.transport.line import open_line
 from simulator import Manners, Transport, serve
 from simulator.dlms import Policy, Thing
 from simulator.dlms.things import name
@@ -56,7 +56,7 @@ async def test_both_read_the_same(mechanism: int, block: int) -> None:
         try:
             ring = Keyring((login,)) if login is PUBLIC else keyring(login)
             profile = LineProfile(mode=Mode.E, hdlc_at_once=True)
-            reader = Meter(line, profile, keyring=ring)
+            reader = MeterClient(line, profile, keyring=ring)
             reading = await reader.read_all()
         finally:
             await line.close()

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import override
 
 from custom_components.iec62056.protocol.errors import BridgeRefusedSettings
-from custom_components.iec62056.protocol.line import with_even_parity
-from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
+from custom_components.iec62056.protocol.transport.line import with_even_parity
+from custom_components.iec62056.protocol.transport.trace import Direction, LineStats, Trace
 
 from .timed import BEGUN, TimedLine
 
@@ -73,7 +73,7 @@ class ScriptedLine(TimedLine):
     echoes: bool = False
     on_await: Callable[[], None] = lambda: None
     name: str = "/dev/scripted"
-    tally: Tally = field(default_factory=Tally)
+    tally: LineStats = field(default_factory=LineStats)
     trace: Trace = field(default_factory=Trace)
     sent: list[Sent] = field(default_factory=list)
     speeds: list[tuple[float, int]] = field(default_factory=list)

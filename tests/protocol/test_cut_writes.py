@@ -4,11 +4,11 @@ from functools import cache
 
 import pytest
 
-from custom_components.iec62056.protocol.access import Certainty, Permits, Written
+from custom_components.iec62056.protocol.ascii.passwords import Password
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.errors import LineError
-from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import LineProfile
-from custom_components.iec62056.protocol.p2 import Password
+from custom_components.iec62056.protocol.register_session import Permits, WriteOutcome, Written
 from simulator import Cell, Guard, Meter as SimulatedMeter, Programming
 from tests.protocol.wired import WiredLine
 from tests.simulator.bench import Stock
@@ -26,7 +26,7 @@ def _line() -> WiredLine:
 
 async def _write(line: WiredLine, value: str = NEW) -> Written:
     # A speed that has worked before: silence is not taken for a speed that does not work.
-    meter = Meter(
+    meter = MeterClient(
         line,
         LineProfile(speed=9600),
         password=Password("00000000"),
@@ -50,7 +50,7 @@ def _steps(every: int) -> list[int]:
 
 async def _uncut() -> tuple[float, float, float]:
     line = _line()
-    assert (await _write(line)).certainty is Certainty.CONFIRMED
+    assert (await _write(line)).certainty is WriteOutcome.CONFIRMED
     return _moments(line)
 
 
@@ -74,25 +74,27 @@ async def test_cut_for_good() -> None:
         told[step] = certainty = written.certainty
         changed = _changed(line)
         match certainty:
-            case Certainty.NOT_SENT:
+            case WriteOutcome.NOT_SENT:
                 assert not changed, step
                 assert cut < begun + CHARACTER
-            case Certainty.UNKNOWN:
+            case WriteOutcome.UNKNOWN:
                 assert begun <= cut <= answered + CHARACTER, step
-            case Certainty.UNCONFIRMED:
+            case WriteOutcome.UNCONFIRMED:
                 assert changed, step
                 assert answered <= cut <= shown + CHARACTER, step
-            case Certainty.CONFIRMED:
+            case WriteOutcome.CONFIRMED:
                 assert changed, step
-            case Certainty.REFUSED:
+            case WriteOutcome.REFUSED:
                 pytest.fail("nobody refused it")
     # Each answer is given where it is the true one: no caution in place of knowledge.
-    assert {step for step, one in told.items() if one is Certainty.NOT_SENT} >= set(range(-20, -1))
+    assert {step for step, one in told.items() if one is WriteOutcome.NOT_SENT} >= set(
+        range(-20, -1)
+    )
     assert set(told.values()) == {
-        Certainty.NOT_SENT,
-        Certainty.UNKNOWN,
-        Certainty.UNCONFIRMED,
-        Certainty.CONFIRMED,
+        WriteOutcome.NOT_SENT,
+        WriteOutcome.UNKNOWN,
+        WriteOutcome.UNCONFIRMED,
+        WriteOutcome.CONFIRMED,
     }
 
 
@@ -106,12 +108,12 @@ async def test_disturbed_for_a_while(value: str) -> None:
         line.whole_at = line.cut_at + DISTURBED
         written = await _write(line, value)
         changed = _changed(line)
-        assert written.certainty in (Certainty.CONFIRMED, Certainty.UNCONFIRMED), step
+        assert written.certainty in (WriteOutcome.CONFIRMED, WriteOutcome.UNCONFIRMED), step
         assert written.after is not None
         shows = written.after.values[0].text == NEW
         if value == NEW:
             assert shows is changed
-            assert (written.certainty is Certainty.CONFIRMED) is changed
-        elif written.certainty is Certainty.CONFIRMED:
+            assert (written.certainty is WriteOutcome.CONFIRMED) is changed
+        elif written.certainty is WriteOutcome.CONFIRMED:
             # It had this value before: only an acknowledgement proves that it was set.
             assert changed, step

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.errors import SevenBits
-from custom_components.iec62056.protocol.line import open_line
-from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import LineProfile, Mode, Reading
+from custom_components.iec62056.protocol.transport.line import open_line
 from simulator import Echo, Link, Manners, Served, Transport, serve
 from simulator.dlms import BinaryManners, BinaryMeter, Device, household
 
@@ -37,7 +37,7 @@ def meter() -> BinaryMeter:
 async def read(served: Served) -> Reading:
     line = await open_line(served.url)
     try:
-        return await Meter(line, LineProfile(mode=Mode.E)).read_all()
+        return await MeterClient(line, LineProfile(mode=Mode.E)).read_all()
     finally:
         await line.close()
 

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from custom_components.iec62056.protocol.discovery import discover
 from custom_components.iec62056.protocol.errors import MeterError
-from custom_components.iec62056.protocol.ladder import climb
-from custom_components.iec62056.protocol.line import open_line
+from custom_components.iec62056.protocol.transport.line import open_line
 
-from ..parts.causes import CAUSES, PARAMETERS, Cause
-from ..parts.clock import hurried
-from ..parts.held import open_files
+from ..common.causes import CAUSES, PARAMETERS, Cause
+from ..common.clock import hurried
+from ..common.held import open_files
 
 
 async def read(url: str) -> None:
     line = await open_line(url)
     try:
-        await climb(line)
+        await discover(line)
     finally:
         await line.close()
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import override
 
-from custom_components.iec62056.protocol.line import Line
+from custom_components.iec62056.protocol.transport.line import Line
 
 START = datetime(2031, 5, 17, 6, 0, tzinfo=UTC)
 BEGUN = 1000.0

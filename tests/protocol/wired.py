@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import override
 
 from custom_components.iec62056.protocol.errors import ConnectionLost
-from custom_components.iec62056.protocol.line import with_even_parity
-from custom_components.iec62056.protocol.trace import Direction, Tally, Trace
+from custom_components.iec62056.protocol.transport.line import with_even_parity
+from custom_components.iec62056.protocol.transport.trace import Direction, LineStats, Trace
 from simulator import Log, Meter
 from simulator.wire import Wire
 
@@ -31,7 +31,7 @@ class WiredLine(TimedLine):
     binary: bool = False
     name: str = "/dev/wired"
     log: Log = field(default_factory=Log)
-    tally: Tally = field(default_factory=Tally)
+    tally: LineStats = field(default_factory=LineStats)
     trace: Trace = field(default_factory=Trace)
     sent: list[tuple[float, bytes]] = field(default_factory=list)
     cut_at: float = float("inf")

@@ -12,15 +12,15 @@
 Here: what a user of the client may import. Nothing below this package knows Home Assistant.
 """
 
-from .access import Answer, Certainty, Conversation, Level, Offer, Permits, Written
+from .ascii.passwords import Password, PasswordMethod
+from .client import MeterClient
+from .discovery import DiscoveryHints, discover, limit
 from .dlms.login import Keyring
 from .errors import LineError, MeterError
-from .ladder import Hints, climb, limit
-from .line import Line, open_line
-from .meter import Meter
 from .model import (
     CheckKind,
     DataSet,
+    DiscoveryStep,
     Health,
     Identification,
     LineProfile,
@@ -32,47 +32,47 @@ from .model import (
     ProgressCallback,
     Reading,
     Register,
-    Rung,
     Stage,
     Value,
     Verdict,
 )
-from .p2 import Login, Password
+from .register_session import Answer, Level, Offer, Permits, RegisterSession, WriteOutcome, Written
+from .transport.line import Line, open_line
 
 __all__ = [
     "Answer",
-    "Certainty",
     "CheckKind",
-    "Conversation",
     "DataSet",
+    "DiscoveryHints",
+    "DiscoveryStep",
     "Health",
-    "Hints",
     "Identification",
     "Keyring",
     "Level",
     "Line",
     "LineError",
     "LineProfile",
-    "Login",
     "Medium",
-    "Meter",
+    "MeterClient",
     "MeterError",
     "Mode",
     "Obis",
     "Offer",
     "ParitySeen",
     "Password",
+    "PasswordMethod",
     "Permits",
     "Progress",
     "ProgressCallback",
     "Reading",
     "Register",
-    "Rung",
+    "RegisterSession",
     "Stage",
     "Value",
     "Verdict",
+    "WriteOutcome",
     "Written",
-    "climb",
+    "discover",
     "limit",
     "open_line",
 ]

@@ -15,15 +15,15 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from . import asking
-from .access import Answer
-from .download import downloaded
+from .cli import registers
+from .cli.diagnostics_file import downloaded
+from .cli.key_file import read_keyring
+from .cli.telegram_file import MAX_FILE, explain
+from .client import MeterClient
+from .discovery import DiscoveryHints, discover, silent_limit
 from .errors import MeterError, TelegramError
-from .keyfile import read_keyring
-from .ladder import Hints, climb, silent_limit
-from .line import open_line
-from .meter import Meter
 from .model import (
+    DiscoveryStep,
     Identification,
     LineProfile,
     Mode,
@@ -31,11 +31,11 @@ from .model import (
     ProgressCallback,
     Reading,
     Register,
-    Rung,
     Verdict,
 )
 from .obis import register_timestamp
-from .telegram import MAX_FILE, explain
+from .register_session import Answer
+from .transport.line import open_line
 from .values import MeterTime
 
 _VERDICTS = {
@@ -46,14 +46,14 @@ _VERDICTS = {
 
 
 _RUNGS = {
-    Rung.KNOWN_WAY: "Calling the meter as before",
-    Rung.SIGN_ON: "Calling the meter at 300 Bd",
-    Rung.LISTEN: "Listening for a meter that sends by itself",
-    Rung.WAKE_UP: "Waking a meter that sleeps",
-    Rung.FAST_WAKE_UP: "Waking it the fast way",
-    Rung.OTHER_REQUEST: "Calling it as some makes want",
-    Rung.REMEMBERED_SPEED: "Calling it at other speeds",
-    Rung.PINS: "Feeding the probe in other ways",
+    DiscoveryStep.KNOWN_WAY: "Calling the meter as before",
+    DiscoveryStep.SIGN_ON: "Calling the meter at 300 Bd",
+    DiscoveryStep.LISTEN: "Listening for a meter that sends by itself",
+    DiscoveryStep.WAKE_UP: "Waking a meter that sleeps",
+    DiscoveryStep.FAST_WAKE_UP: "Waking it the fast way",
+    DiscoveryStep.OTHER_REQUEST: "Calling it as some makes want",
+    DiscoveryStep.REMEMBERED_SPEED: "Calling it at other speeds",
+    DiscoveryStep.PINS: "Feeding the probe in other ways",
 }
 
 
@@ -80,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show_answers(answers: Sequence[Answer], options: argparse.Namespace) -> int:
     """Print single registers; 0 only where one was read."""
     if options.json:
-        _print(json.dumps(asking.as_json(answers), indent=2, ensure_ascii=False))
+        _print(json.dumps(registers.as_json(answers), indent=2, ensure_ascii=False))
     else:
-        _print("\n".join(asking.as_table(answers)))
+        _print("\n".join(registers.as_table(answers)))
     return 0 if any(answer.register for answer in answers) else 1
 
 
@@ -114,7 +114,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--server-octets", type=int, choices=[1, 2, 4], default=0, help="length of its address"
     )
     mode_e.add_argument("--hdlc", action="store_true", help="frames at once, without a sign-on")
-    asking.add_options(parser)
+    registers.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--trace", type=Path, metavar="FILE", help="write every byte and its time to FILE"
@@ -158,11 +158,11 @@ def _profile(options: argparse.Namespace) -> LineProfile:
 async def _ask(options: argparse.Namespace) -> tuple[Answer, ...]:
     """Single registers of the meter behind a port."""
     keyring = None if options.key_file is None else read_keyring(options.key_file)
-    password = asking.password(options)
+    password = registers.password(options)
     line = await open_line(options.url)
     try:
-        meter = Meter(line, _profile(options), keyring=keyring, password=password)
-        answers = await asking.ask(meter, options)
+        meter = MeterClient(line, _profile(options), keyring=keyring, password=password)
+        answers = await registers.ask(meter, options)
         if meter.refusal is not None:
             print(meter.refusal, file=sys.stderr)
         return answers
@@ -179,13 +179,13 @@ async def _read(options: argparse.Namespace) -> Reading:
     try:
         profile = _profile(options)
         if options.mode != "auto":
-            meter = Meter(line, profile, keyring=keyring)
+            meter = MeterClient(line, profile, keyring=keyring)
             reading = await meter.read_all()
             if meter.refusal is not None:
                 print(meter.refusal, file=sys.stderr)
             return reading
-        hints = Hints(profile, keyring=keyring)
-        _, reading = await climb(line, hints, _teller(silent_limit(line, hints)))
+        hints = DiscoveryHints(profile, keyring=keyring)
+        _, reading = await discover(line, hints, _teller(silent_limit(line, hints)))
         return reading
     finally:
         await line.close()
@@ -197,13 +197,13 @@ def _teller(duration: float) -> ProgressCallback | None:
     """Who tells a waiting person which way is tried; None where nobody watches."""
     if not sys.stderr.isatty():
         return None
-    told: set[Rung] = set()
+    told: set[DiscoveryStep] = set()
 
     def tell(progress: Progress) -> None:
         rung = progress.rung
         if rung is None or rung in told:
             return
-        if told == {Rung.SIGN_ON}:
+        if told == {DiscoveryStep.SIGN_ON}:
             print(f"No answer yet; to try all ways takes {duration:.0f} s.", file=sys.stderr)
         told.add(rung)
         print(f"{_RUNGS[rung]} …", file=sys.stderr)

@@ -186,7 +186,7 @@ class Identification:
         return "2" in self.extensions
 
 
-class Rung(StrEnum):
+class DiscoveryStep(StrEnum):
     """One way to reach a meter of which nothing is known; the keys of the texts that tell of it."""
 
     KNOWN_WAY = "known_way"
@@ -310,7 +310,7 @@ class Progress:
     characters: int = 0
     registers: int = 0
     speed: int = SIGN_ON_SPEED
-    rung: Rung | None = None
+    rung: DiscoveryStep | None = None
 
 
 type ProgressCallback = Callable[[Progress], None]

@@ -5,9 +5,9 @@ import pytest
 from custom_components.iec62056.protocol.ascii import clock
 from custom_components.iec62056.protocol.ascii.answers import register
 from custom_components.iec62056.protocol.ascii.commands import wish
-from custom_components.iec62056.protocol.dialects import STANDARD, Dialect, dialect
+from custom_components.iec62056.protocol.ascii.dialects import STANDARD, Dialect, dialect
+from custom_components.iec62056.protocol.ascii.passwords import PasswordMethod
 from custom_components.iec62056.protocol.model import Identification, Medium, Value
-from custom_components.iec62056.protocol.p2 import Login
 
 LISTS = Dialect(lists=True)
 NEVA = Dialect(lists=True, hexadecimal=True)
@@ -90,7 +90,7 @@ def test_dialects_by_make_and_model() -> None:
     assert _named("SIE", "TD3511").table == "F001"
     assert _named("SIE", "2WR5") == STANDARD == _named("XYZ", "")
     assert _named("EMR", "CE3076.10") == _named("EKT", "CE301v12")
-    assert _named("Els", "EK270").login is Login.CUSTOMER_LOCK
+    assert _named("Els", "EK270").login is PasswordMethod.CUSTOMER_LOCK
     # Electricity meters of the same maker.
     assert _named("ELS", "AS1440") == STANDARD
 

@@ -5,9 +5,9 @@ import pytest
 
 from custom_components.iec62056.protocol.ascii import commands
 from custom_components.iec62056.protocol.ascii.commands import Wish
+from custom_components.iec62056.protocol.ascii.passwords import PasswordMethod
 from custom_components.iec62056.protocol.errors import BadField
 from custom_components.iec62056.protocol.model import CheckKind
-from custom_components.iec62056.protocol.p2 import Login
 
 XOR = CheckKind.XOR
 
@@ -87,13 +87,13 @@ def test_several_in_rows_as_in_the_manual_of_satec() -> None:
 @pytest.mark.parametrize(
     ("login", "encoded"),
     [
-        (Login.PLAIN, b"\x01P1\x02(4711)\x03"),
-        (Login.RESULT, b"\x01P2\x02(4711)\x03"),
-        (Login.SUPPLIER_LOCK, b"\x01W1\x023:171.0(4711)\x03"),
-        (Login.CUSTOMER_LOCK, b"\x01W1\x024:171.0(4711)\x03"),
+        (PasswordMethod.PLAIN, b"\x01P1\x02(4711)\x03"),
+        (PasswordMethod.RESULT, b"\x01P2\x02(4711)\x03"),
+        (PasswordMethod.SUPPLIER_LOCK, b"\x01W1\x023:171.0(4711)\x03"),
+        (PasswordMethod.CUSTOMER_LOCK, b"\x01W1\x024:171.0(4711)\x03"),
     ],
 )
-def test_proof(login: Login, encoded: bytes) -> None:
+def test_proof(login: PasswordMethod, encoded: bytes) -> None:
     assert commands.proving(login, "4711", check=XOR)[:-1] == encoded
 
 

@@ -2,12 +2,7 @@
 
 import pytest
 
-from custom_components.iec62056.protocol.access import Level
-from custom_components.iec62056.protocol.ascii.refusals import (
-    error_text,
-    login_refusal,
-    refusal,
-)
+from custom_components.iec62056.protocol.ascii.refusals import error_text, login_refusal, refusal
 from custom_components.iec62056.protocol.errors import (
     AccessDenied,
     CommandUnknown,
@@ -21,6 +16,7 @@ from custom_components.iec62056.protocol.errors import (
     UnknownRegister,
     ValueRefused,
 )
+from custom_components.iec62056.protocol.register_session import Level
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,20 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring, Login
-from custom_components.iec62056.protocol.meter import Meter
-from custom_components.iec62056.protocol.model import LineProfile, Mode
-from custom_components.iec62056.protocol.security import (
+from custom_components.iec62056.protocol.client import MeterClient
+from custom_components.iec62056.protocol.dlms.login import PUBLIC, DlmsLogin, Keyring
+from custom_components.iec62056.protocol.dlms.security import (
     Credentials,
     InvocationCounter,
     Keys,
     Mechanism,
 )
+from custom_components.iec62056.protocol.model import LineProfile, Mode
 from simulator import Manners
 from simulator.dlms import BinaryManners, BinaryMeter, Device, Login as Door, Policy, household
 from simulator.dlms.device import KEY, PASSWORD
 
-from ...parts.wired import WiredLine
+from ...common.wired import WiredLine
 
 LINES = (
     b"F.F(00000000)\r\n0.0.0(10012345)\r\nC.1.0(10012345)\r\n0.2.0(SIM 1.0)\r\n"
@@ -33,7 +33,7 @@ KEYS = Keys(bytes(range(16)), bytes(range(0xD0, 0xE0)))
 E = LineProfile(mode=Mode.E)
 NOW = datetime(2031, 5, 17, 8, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 
-LOW = Login(1, Credentials(Mechanism.LOW, PASSWORD_TEXT))
+LOW = DlmsLogin(1, Credentials(Mechanism.LOW, PASSWORD_TEXT))
 DOORS = {16: Door(), 1: Door(PASSWORD, 1, PASSWORD_TEXT)}
 
 
@@ -44,7 +44,7 @@ class Lines:
         return LINES
 
 
-def high(mechanism: Mechanism, client: int = 2, *, general: bool = False) -> Login:
+def high(mechanism: Mechanism, client: int = 2, *, general: bool = False) -> DlmsLogin:
     """A login by challenge and answer; GMAC in a ciphered association."""
     ciphered = mechanism is Mechanism.GMAC
     title = TITLE if mechanism in (Mechanism.GMAC, Mechanism.SHA256) else None
@@ -55,7 +55,7 @@ def high(mechanism: Mechanism, client: int = 2, *, general: bool = False) -> Log
         title,
         ciphered,
     )
-    return Login(client, credentials, general)
+    return DlmsLogin(client, credentials, general)
 
 
 def door(mechanism: Mechanism) -> Door:
@@ -100,7 +100,7 @@ class Disk:
         self.writes.append(end)
 
 
-def keyring(*logins: Login, disk: Disk | None = None) -> Keyring:
+def keyring(*logins: DlmsLogin, disk: Disk | None = None) -> Keyring:
     """A keyring as a start of Home Assistant makes it: the counter as it was stored."""
     disk = disk or Disk()
     return Keyring((PUBLIC, *logins), InvocationCounter(disk.end), disk.store)
@@ -111,9 +111,9 @@ def client(
     ring: Keyring | None = None,
     profile: LineProfile = E,
     **line: Any,
-) -> tuple[WiredLine, Meter]:
+) -> tuple[WiredLine, MeterClient]:
     wired = WiredLine(simulated, **line)
-    return wired, Meter(wired, profile, keyring=ring)
+    return wired, MeterClient(wired, profile, keyring=ring)
 
 
 __all__ = ["Policy"]

@@ -11,6 +11,12 @@ import pytest
 from custom_components.iec62056.protocol.dlms import acse
 from custom_components.iec62056.protocol.dlms.acse import Conformance
 from custom_components.iec62056.protocol.dlms.association import Association
+from custom_components.iec62056.protocol.dlms.security import (
+    Credentials,
+    InvocationCounter,
+    Keys,
+    Mechanism,
+)
 from custom_components.iec62056.protocol.errors import (
     AssociationRefused,
     AuthenticationRefused,
@@ -20,12 +26,6 @@ from custom_components.iec62056.protocol.errors import (
     DlmsUnsent,
     SecurityBroken,
     ServiceRefused,
-)
-from custom_components.iec62056.protocol.security import (
-    Credentials,
-    InvocationCounter,
-    Keys,
-    Mechanism,
 )
 
 EK, AK = b"a key of the app", b"another key of i"

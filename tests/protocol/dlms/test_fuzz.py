@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from custom_components.iec62056.protocol.dlms import acse, apdu, exchange
+from custom_components.iec62056.protocol.dlms import acse, apdu, service_exchange
 from custom_components.iec62056.protocol.dlms.axdr import decode, encode
 from custom_components.iec62056.protocol.dlms.clock import date_time
 from custom_components.iec62056.protocol.dlms.cosem import ScalerUnit, columns, object_list, rows
@@ -94,8 +94,8 @@ def through_the_link(stream: bytes) -> list[bytes]:
 def understand(octets: bytes) -> None:
     """Everything that may be asked of an answer."""
     for asking in (
-        exchange.get([Item(MEMBER)], 0xC1),
-        exchange.act(MEMBER, None, 0xC1, limit=100, blocks=True),
+        service_exchange.get([Item(MEMBER)], 0xC1),
+        service_exchange.act(MEMBER, None, 0xC1, limit=100, blocks=True),
     ):
         try:
             asking.answer(octets)

@@ -11,10 +11,10 @@ from custom_components.iec62056.protocol.dlms.client import Client
 from custom_components.iec62056.protocol.dlms.frame import Address
 from custom_components.iec62056.protocol.dlms.link import Link
 from custom_components.iec62056.protocol.errors import HdlcLost
-from custom_components.iec62056.protocol.trace import Tally, Trace
+from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
 from simulator import Echo
 
-from ...parts.wired import WiredLine
+from ...common.wired import WiredLine
 from ..timed import BEGUN, TimedLine
 from .meters import LOW, keyring, meter
 from .wire import Station
@@ -50,7 +50,7 @@ class StationLine(TimedLine):
         self.grace = 0.05
         self.margin = 0.0
         self.binary = True
-        self.tally = Tally()
+        self.tally = LineStats()
         self.trace = Trace()
         self.writes = 0
         self._now = self._sent_at = self._free = BEGUN

@@ -9,7 +9,6 @@ import pytest
 
 from custom_components.iec62056.protocol.dlms.apdu import AccessResult, Result
 from custom_components.iec62056.protocol.dlms.clock import date_time, encode_date_time
-from custom_components.iec62056.protocol.dlms.conversation import Binary
 from custom_components.iec62056.protocol.dlms.cosem import CosemObject
 from custom_components.iec62056.protocol.dlms.data import Data, Tag, array, octet_string, structure
 from custom_components.iec62056.protocol.dlms.descriptors import (
@@ -18,9 +17,10 @@ from custom_components.iec62056.protocol.dlms.descriptors import (
     Member,
     capture_object,
 )
+from custom_components.iec62056.protocol.dlms.dlms_session import DlmsSession
 from custom_components.iec62056.protocol.errors import UnknownRegister
-from custom_components.iec62056.protocol.events import Meaning
-from custom_components.iec62056.protocol.profiles import read_events, read_profile
+from custom_components.iec62056.protocol.profiles.events import Meaning
+from custom_components.iec62056.protocol.profiles.requests import read_events, read_profile
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = datetime(2026, 7, 5, 8, tzinfo=UTC)
@@ -42,7 +42,7 @@ def scaler(power: int, unit: int) -> Data:
     return structure(Data(Tag.INTEGER, power), Data(Tag.ENUM, unit))
 
 
-class Meter(Binary):
+class Meter(DlmsSession):
     """A conversation that is answered from a table."""
 
     def __init__(self, *names: LogicalName) -> None:

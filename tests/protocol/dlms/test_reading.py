@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from custom_components.iec62056.protocol.client import MeterClient
+from custom_components.iec62056.protocol.discovery import DiscoveryHints, discover
 from custom_components.iec62056.protocol.errors import (
     AssociationRefused,
     AuthenticationRefused,
@@ -15,8 +17,6 @@ from custom_components.iec62056.protocol.errors import (
     NoData,
     SevenBits,
 )
-from custom_components.iec62056.protocol.ladder import Hints, climb
-from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.model import (
     LineProfile,
     Medium,
@@ -114,9 +114,9 @@ async def test_objects_are_asked_for_once() -> None:
     "junk", [{}, {"mark": 3}, {"mark": {}, "lists": {"x": [[1]]}}, {"lists": None}]
 )
 def test_what_was_stored_by_somebody_else(junk: dict[str, object]) -> None:
-    from custom_components.iec62056.protocol.dlms.known import Known
+    from custom_components.iec62056.protocol.dlms.object_cache import ObjectCache
 
-    assert Known.from_dict(junk) == Known()
+    assert ObjectCache.from_dict(junk) == ObjectCache()
 
 
 async def test_another_meter_in_its_place_is_asked_anew() -> None:
@@ -166,7 +166,7 @@ async def test_a_lower_speed_in_the_repetition() -> None:
     ]
     line = ScriptedLine(script)
     with pytest.raises(HdlcSilent):
-        await Meter(line, E).read_all()
+        await MeterClient(line, E).read_all()
     assert [speed for _, speed in line.speeds][:2] == [9600, 4800]
 
 
@@ -260,9 +260,9 @@ async def test_a_session_that_was_left_open_is_ended() -> None:
     line, reader = client(simulated, profile=replace(E, speed=9600))
     await reader.read_all()
     # As a process that ends: nothing is said to the meter.
-    from custom_components.iec62056.protocol.binary import BinaryMeter
+    from custom_components.iec62056.protocol.mode_e import ModeEMeter
 
-    killed = BinaryMeter(line, reader.profile, keyring())
+    killed = ModeEMeter(line, reader.profile, keyring())
     await killed._session.enter(killed._session.keyring.logins[0])
     line.binary = False
     before = line.elapsed
@@ -341,7 +341,7 @@ async def test_a_meter_that_closes_the_link() -> None:
 async def test_a_silent_line_is_left_in_time() -> None:
     line = ScriptedLine([])
     with pytest.raises(NoAnswer):
-        await Meter(line, E).read_all()
+        await MeterClient(line, E).read_all()
     assert line.elapsed < 20
 
 
@@ -448,7 +448,7 @@ async def test_a_meter_that_answers_to_another_address() -> None:
 async def test_a_meter_that_sends_its_data_unasked() -> None:
     line = ScriptedLine([Reply(b"/?!\r\n", b"/ABC-X\r\n\x021.8.0(1*kWh)\r\n!\r\n\x03\x40")])
     with pytest.raises(BinaryRefused):
-        await Meter(line, E).read_all()
+        await MeterClient(line, E).read_all()
 
 
 async def test_a_readout_behind_the_option_select() -> None:
@@ -458,7 +458,7 @@ async def test_a_readout_behind_the_option_select() -> None:
         Reply(b"\x06252\r\n", b"\x021.8.0(000123.4*kWh)\r\n!\r\n\x03\x10", speed=9600),
     ]
     with pytest.raises(BinaryRefused, match="NORAX30"):
-        await Meter(ScriptedLine(script), E).read_all()
+        await MeterClient(ScriptedLine(script), E).read_all()
 
 
 async def test_a_bus_is_given_its_time() -> None:
@@ -491,24 +491,24 @@ async def test_a_denied_attribute_as_an_exception(lists: bool) -> None:
 
 async def test_the_ladder_finds_it() -> None:
     line, _ = client(meter())
-    profile, reading = await climb(line)
+    profile, reading = await discover(line)
     assert (profile.mode, reading.health.mode) == (Mode.E, Mode.E)
     line, _ = client(meter())
     ring = keyring(LOW)
-    profile, reading = await climb(line, Hints(keyring=ring))
+    profile, reading = await discover(line, DiscoveryHints(keyring=ring))
     assert reading.first("0-0:96.50.1") is not None
     assert set(ring.known.lists) == {"16/0", "1/1"}
 
 
 async def test_the_ladder_calls_nobody_who_wants_frames_at_once() -> None:
-    hints = Hints(LineProfile(hdlc_at_once=True))
+    hints = DiscoveryHints(LineProfile(hdlc_at_once=True))
     line, _ = client(meter(at_once=True))
-    profile, reading = await climb(line, hints)
+    profile, reading = await discover(line, hints)
     assert reading.identification is None
     assert profile.hdlc_at_once
     silent = ScriptedLine([])
     with pytest.raises(HdlcSilent):
-        await climb(silent, hints)
+        await discover(silent, hints)
     assert not any(message.startswith(b"/") for message in silent.messages)
     assert silent.elapsed < 15
 

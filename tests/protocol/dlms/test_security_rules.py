@@ -5,8 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from custom_components.iec62056.protocol.binary import BinaryMeter as Reader
-from custom_components.iec62056.protocol.dlms.login import Keyring, Login
+from custom_components.iec62056.protocol.client import MeterClient
+from custom_components.iec62056.protocol.dlms.login import DlmsLogin, Keyring
+from custom_components.iec62056.protocol.dlms.security import (
+    Credentials,
+    InvocationCounter,
+    Keys,
+    Mechanism,
+)
 from custom_components.iec62056.protocol.errors import (
     AssociationRefused,
     AuthenticationRefused,
@@ -15,17 +21,11 @@ from custom_components.iec62056.protocol.errors import (
     MeterError,
     SecurityBroken,
 )
-from custom_components.iec62056.protocol.meter import Meter
-from custom_components.iec62056.protocol.security import (
-    Credentials,
-    InvocationCounter,
-    Keys,
-    Mechanism,
-)
+from custom_components.iec62056.protocol.mode_e import ModeEMeter as Reader
 from simulator.dlms import Device, Login as Door, Policy
 from simulator.dlms.values import u32
 
-from ...parts.wired import WiredLine
+from ...common.wired import WiredLine
 from .meters import (
     DOORS,
     KEYS,
@@ -51,7 +51,7 @@ def secured(mechanism: Mechanism = Mechanism.GMAC, **policy: object) -> Device:
     return device(logins=doors, policy=Policy(**policy))  # type: ignore[arg-type]
 
 
-async def login(dev: Device, way: Login, ring: Keyring | None = None) -> WiredLine:
+async def login(dev: Device, way: DlmsLogin, ring: Keyring | None = None) -> WiredLine:
     """Log in and out again, by that way alone."""
     line = WiredLine(meter(dev))
     session = Reader(line, E, ring or keyring(way))._session
@@ -140,7 +140,7 @@ async def test_a_wrong_secret_is_tried_once(mechanism: Mechanism, secret: bytes)
 
 
 async def test_wrong_keys_are_tried_once() -> None:
-    wrong = Login(
+    wrong = DlmsLogin(
         2, Credentials(Mechanism.GMAC, b"", Keys(bytes(16), KEYS.authentication), TITLE, True)
     )
     ring = keyring(wrong)
@@ -241,7 +241,7 @@ async def test_killed_between_saving_and_sending(moment: str) -> None:
         ring = Keyring((high(Mechanism.GMAC),), InvocationCounter(disk.end), store, learned=True)
         line = WiredLine(meter(dev))
         try:
-            await Meter(line, E, keyring=ring).read_all()
+            await MeterClient(line, E, keyring=ring).read_all()
         except Killed:
             assert counters(line) == []
         used += counters(line)
@@ -260,7 +260,7 @@ async def test_killed_between_sending_and_saving(writes: int) -> None:
         ring.learned = True
         line = WiredLine(meter(dev), writes=writes if dies else None)
         try:
-            await Meter(line, E, keyring=ring).read_all()
+            await MeterClient(line, E, keyring=ring).read_all()
         except MeterError:
             assert dies
         used += counters(line)
@@ -278,7 +278,7 @@ async def test_nothing_goes_out_where_the_disk_is_full() -> None:
     ring = Keyring((high(Mechanism.GMAC),), InvocationCounter(5), store, learned=True)
     line = WiredLine(meter(secured()))
     with pytest.raises(Full):
-        await Meter(line, E, keyring=ring).read_all()
+        await MeterClient(line, E, keyring=ring).read_all()
     assert counters(line) == []
     # Signed off all the same.
     assert not line.binary
@@ -287,7 +287,7 @@ async def test_nothing_goes_out_where_the_disk_is_full() -> None:
 async def test_a_counter_at_its_end() -> None:
     ring = Keyring((high(Mechanism.GMAC),), InvocationCounter((1 << 32) - 1), learned=True)
     with pytest.raises(CounterExhausted):
-        await Meter(WiredLine(meter(secured())), E, keyring=ring).read_all()
+        await MeterClient(WiredLine(meter(secured())), E, keyring=ring).read_all()
 
 
 async def test_a_cancelled_reading_hangs_up() -> None:

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 import re
 
 from .. import obis
-from ..dialects import Dialect
 from ..model import Medium, Obis, Register, Value
 from .commands import Wish
 from .datasets import parse
+from .dialects import Dialect
 
 _OBJECT = re.compile(r"(?:[0-9]+-)?([0-9]+:[0-9A-Z_]+)\.[0-9A-Z]").fullmatch
 

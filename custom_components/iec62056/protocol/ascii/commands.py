@@ -10,9 +10,9 @@ import re
 
 from ..errors import BadField
 from ..model import CheckKind, Value
-from ..p2 import LOCKS, Login, command_of
 from ..reasons import Field
 from . import messages
+from .passwords import LOCKS, PasswordMethod, command_of
 
 # A command, an address of 16 characters and a value of 128 between brackets.
 _MAX_CODE = 160
@@ -69,7 +69,7 @@ def reading_together(wishes: Sequence[Wish], command: str, *, check: CheckKind) 
     return messages.SOH + covered + bytes([messages.check_character(covered, check)])
 
 
-def proving(login: Login, text: str, *, check: CheckKind) -> bytes:
+def proving(login: PasswordMethod, text: str, *, check: CheckKind) -> bytes:
     """The command that carries a proof, or opens a lock."""
     return messages.command(command_of(login), LOCKS.get(login, ""), (Value(text),), check=check)
 

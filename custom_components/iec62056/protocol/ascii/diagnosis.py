@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import re
 
 from ..errors import BusSilent, MeterError, NoAnswer, OnlyEcho, SeveralMeters, WrongParity
-from ..line import Line
 from ..model import Identification, LineProfile
-from ..trace import Tally
+from ..transport.line import Line
+from ..transport.trace import LineStats
 
 _MAX_ANSWER = 256
 _MAX_NAMES = 96
@@ -24,13 +24,13 @@ _NAME = re.compile(rb"/[A-Za-z]{2}")
 class Heard:
     """What the tries of one sign-on brought."""
 
-    start: Tally
-    asked: Tally = field(default_factory=Tally)
+    start: LineStats
+    asked: LineStats = field(default_factory=LineStats)
     answers: list[bytearray] = field(default_factory=list)
     identifications: list[Identification] = field(default_factory=list)
-    identification_from: Tally = field(default_factory=Tally)
+    identification_from: LineStats = field(default_factory=LineStats)
 
-    def begin(self, before: Tally) -> None:
+    def begin(self, before: LineStats) -> None:
         """A request was sent; `before` are the counters of then."""
         self.asked = before
         self.answers.append(bytearray())
@@ -46,7 +46,7 @@ class Heard:
         return sum(not answer for answer in self.answers)
 
 
-def percent_wrong(heard: Tally) -> int:
+def percent_wrong(heard: LineStats) -> int:
     """The share of damaged characters, at least 1 where there is one."""
     if not heard.wrong:
         return 0

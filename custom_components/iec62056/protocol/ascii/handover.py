@@ -10,7 +10,7 @@ from typing import override
 from ..errors import BinaryRefused
 from ..model import MODE_C_SPEEDS, Identification
 from . import messages
-from .signon import ANSWER, REACTION, SignOn, Terms
+from .sign_on import ANSWER, REACTION, SessionContext, SignOn
 
 # V and Y of the option select: the HDLC protocol procedure, binary mode (Std 6.4.5.2).
 _HDLC = "2"
@@ -25,7 +25,7 @@ class Handover(SignOn):
     """The beginning of a session of mode E. Afterwards the line is `binary` and at the meter's speed."""
 
     @override
-    def __init__(self, terms: Terms, *, farewell: bytes = b"") -> None:
+    def __init__(self, terms: SessionContext, *, farewell: bytes = b"") -> None:
         """`farewell` ends a session of mode E that an earlier client left open."""
         super().__init__(terms)
         self._farewell = farewell

@@ -8,7 +8,6 @@ Never here: the conversation, what is done about it.
 from enum import Enum, auto
 import re
 
-from ..access import Level
 from ..errors import (
     AccessDenied,
     CommandUnknown,
@@ -23,6 +22,7 @@ from ..errors import (
     UnknownRegister,
     ValueRefused,
 )
+from ..register_session import Level
 from . import messages
 
 _LONGEST = 64

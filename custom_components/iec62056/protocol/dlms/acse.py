@@ -9,8 +9,8 @@ from enum import IntFlag
 
 from ..errors import AssociationRefused, AuthenticationRefused, DlmsMalformed, DlmsUnsent
 from ..reasons import Association, Authentication, Reason
-from ..security import Mechanism
 from .axdr import Reader, encode_string
+from .security import Mechanism
 
 AARE = 0x61
 _AARQ = 0x60

@@ -8,13 +8,13 @@ from enum import Enum
 
 from ..errors import DlmsMalformed, DlmsUnsent, SecurityBroken
 from ..reasons import Security
-from ..security import CHALLENGE, Ciphering, Credentials, Handshake, InvocationCounter
 from . import acse, apdu
 from .acse import WANTED, Conformance, Granted
 from .axdr import Reader, encode_string
 from .data import Data, octet_string
 from .descriptors import LogicalName, Member
-from .exchange import act, invoke_octet
+from .security import CHALLENGE, Ciphering, Credentials, Handshake, InvocationCounter
+from .service_exchange import act, invoke_octet
 
 # Method reply_to_HLS_authentication of the current association (Blue Book 4.4.4).
 REPLY_TO_HLS = Member(15, LogicalName(0, 0, 40, 0, 0), 1)

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from itertools import batched
 
 from ..errors import DlmsMalformed, DlmsUnsent, ServiceRefused
-from ..security import CHALLENGE
 from .acse import Conformance
 from .apdu import AccessResult, Result
 from .association import Association
 from .data import Data
 from .descriptors import Item, Member
-from .exchange import Exchange, act, get, invoke_octet, set_value
 from .link import Link
-from .login import Keyring, Login
+from .login import DlmsLogin, Keyring
+from .security import CHALLENGE
+from .service_exchange import Exchange, act, get, invoke_octet, set_value
 
 type Challenge = Callable[[int], bytes]
 
@@ -34,7 +34,9 @@ _LONG = 2048
 class Client:
     """An association on an open link."""
 
-    def __init__(self, link: Link, login: Login, keyring: Keyring, challenge: Challenge) -> None:
+    def __init__(
+        self, link: Link, login: DlmsLogin, keyring: Keyring, challenge: Challenge
+    ) -> None:
         """`challenge` gives so many fresh random octets. Nothing is sent yet."""
         self._link = link
         self._login = login

@@ -7,9 +7,9 @@ Never here: frames (`hdlc`), what a message means.
 from contextlib import suppress
 
 from ..errors import HdlcLost, HdlcSilent, LineError, MeterError, SevenBits
-from ..line import Line
 from ..model import ParitySeen, Progress, ProgressCallback, Stage
 from ..reasons import Lost
+from ..transport.line import Line
 from .frame import MAX_INFORMATION, Address, Frame, Kind
 from .hdlc import Connected, Connection, Disconnected, Event, NotReady, Received, State
 from .negotiation import MAX_WINDOW, Parameters

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..access import Level
 from ..errors import MeterError
 from ..model import Identification, LineProfile
-from ..security import Credentials, InvocationCounter, Mechanism
+from ..register_session import Level
 from .frame import Address
-from .known import Known
+from .object_cache import ObjectCache
+from .security import Credentials, InvocationCounter, Mechanism
 
 # Every meter has the public client, which needs no password (Green Book 4.3).
 PUBLIC_CLIENT = 16
@@ -25,7 +25,7 @@ COUNTERS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class DlmsLogin:
     """One association a meter offers: the client address (SAP) it is for, and how to prove oneself.
 
     `general` protects services as general-glo-ciphering, for meters that want it.
@@ -50,7 +50,7 @@ class Login:
         return f"{self.client}/{self.credentials.mechanism.value}{ciphered}"
 
 
-PUBLIC = Login()
+PUBLIC = DlmsLogin()
 
 
 async def _unstored(end: int) -> None:
@@ -67,14 +67,14 @@ class Keyring:
     is `meant`, they are for none that announces itself in another way.
     """
 
-    logins: tuple[Login, ...] = (PUBLIC,)
+    logins: tuple[DlmsLogin, ...] = (PUBLIC,)
     counter: InvocationCounter = field(default_factory=InvocationCounter)
     store: Callable[[int], Awaitable[None]] = _unstored
-    known: Known = field(default_factory=Known)
+    known: ObjectCache = field(default_factory=ObjectCache)
     learned: bool = False
-    refused: dict[Login, MeterError] = field(default_factory=dict)
-    tried: set[Login] = field(default_factory=set)
-    proven: set[Login] = field(default_factory=set)
+    refused: dict[DlmsLogin, MeterError] = field(default_factory=dict)
+    tried: set[DlmsLogin] = field(default_factory=set)
+    proven: set[DlmsLogin] = field(default_factory=set)
     meant: Identification | None = None
 
     @property
@@ -82,7 +82,7 @@ class Keyring:
         """Whether any login needs a password or a key."""
         return any(login.level is not Level.OPEN for login in self.logins)
 
-    def unanswered(self, login: Login) -> bool:
+    def unanswered(self, login: DlmsLogin) -> bool:
         """Whether it was tried, and what became of that is not known."""
         return login in self.tried and login not in self.proven and login not in self.refused
 
@@ -96,7 +96,7 @@ class Keyring:
 
 def default_keyring(profile: LineProfile) -> Keyring:
     """The keyring of who has no password: the public client, or the client address the profile names."""
-    return Keyring((PUBLIC if profile.client is None else Login(profile.client),))
+    return Keyring((PUBLIC if profile.client is None else DlmsLogin(profile.client),))
 
 
 def server_address(profile: LineProfile) -> Address:

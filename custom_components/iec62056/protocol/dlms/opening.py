@@ -4,8 +4,8 @@ Here: speed and eight bits.
 Never here: the sign-on that leads there otherwise (`ascii.handover`), frames.
 """
 
-from ..line import Line
 from ..model import LineProfile
+from ..transport.line import Line
 
 # The local port's default (0.0.20.0.0.255, attributes 2 to 4; SPODES and Mercury meters).
 _SPEED = 9600

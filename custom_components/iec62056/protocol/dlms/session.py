@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from secrets import token_bytes
 
-from ..access import Level
 from ..errors import (
     AssociationRefused,
     AuthenticationRefused,
@@ -28,16 +27,17 @@ from ..errors import (
     SecurityBroken,
     ServiceRefused,
 )
-from ..line import Line
 from ..model import Identification, LineProfile, ProgressCallback, Register
+from ..register_session import Level
+from ..transport.line import Line
 from .apdu import AccessResult, Result
 from .client import Challenge, Client
 from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, CosemObject, ScalerUnit, object_list
 from .data import Data
 from .descriptors import Item, LogicalName, Member
-from .known import Objects, place
 from .link import Link
-from .login import PUBLIC, Keyring, Login, server_address
+from .login import PUBLIC, DlmsLogin, Keyring, server_address
+from .object_cache import Objects, place
 from .objects import attributes, code, registers, scaler_attribute, text
 
 type Opener = Callable[[], Awaitable[Identification | None]]
@@ -103,7 +103,7 @@ class Session:
 
     # Links and associations.
 
-    async def enter(self, login: Login) -> Client:
+    async def enter(self, login: DlmsLogin) -> Client:
         """Associate by that login, after the session before has ended.
 
         Raises what the opener, the link and the association raise; a login that was refused is not sent again.
@@ -122,7 +122,7 @@ class Session:
             self.keyring.counter.learn(err.counter - 1)
             return await self._associate(login)
 
-    async def _associate(self, login: Login) -> Client:
+    async def _associate(self, login: DlmsLogin) -> Client:
         await self.leave()
         self.identification = await self._opener() or self.identification
         self._link = Link(self._line, login.client, self._server, self._progress)
@@ -169,7 +169,7 @@ class Session:
             await link.abandon()
             self._line.binary = False
 
-    async def _learn_counter(self, login: Login) -> None:
+    async def _learn_counter(self, login: DlmsLogin) -> None:
         """Ask for the meter's own invocation counter as the public client: another client may have moved it on."""
         try:
             client = await self._associate(PUBLIC)
@@ -192,7 +192,7 @@ class Session:
 
     # Objects and registers.
 
-    async def objects(self, client: Client, login: Login) -> Objects:
+    async def objects(self, client: Client, login: DlmsLogin) -> Objects:
         """The object list of this association, from what is known or from the meter; empty where it gives none."""
         lists = self.keyring.known.lists
         if login.name not in lists:
@@ -251,7 +251,7 @@ class Session:
         """
         found: dict[str, list[Register]] = {}
         try:
-            tried: set[Login] = set()
+            tried: set[DlmsLogin] = set()
             covered: set[str] = set()
             while (login := self._next(tried, covered)) is not None:
                 tried.add(login)
@@ -267,7 +267,7 @@ class Session:
             raise self.refusal or NoData(meter=name)
         return tuple([register for some in found.values() for register in some])
 
-    def _next(self, tried: set[Login], covered: set[str]) -> Login | None:
+    def _next(self, tried: set[DlmsLogin], covered: set[str]) -> DlmsLogin | None:
         """The login to use next; None where no other adds anything to what is `covered`.
 
         All are used, the most privileged first, until every list is known; then as few as will do.
@@ -282,12 +282,12 @@ class Session:
             return None
         return best
 
-    def _readable(self, login: Login) -> set[str]:
+    def _readable(self, login: DlmsLogin) -> set[str]:
         """The places of the registers that this login may read, by its object list."""
         listed = self.keyring.known.lists.get(login.name, ())
         return {place(item) for item in listed if attributes(item)}
 
-    async def _read_by(self, login: Login, found: dict[str, list[Register]]) -> bool:
+    async def _read_by(self, login: DlmsLogin, found: dict[str, list[Register]]) -> bool:
         """Read what this login adds, and whether it was taken; a link that breaks is opened once more."""
         for again in (False, True):
             try:
@@ -308,7 +308,7 @@ class Session:
         return False
 
     async def _read_at(
-        self, client: Client, login: Login, found: dict[str, list[Register]]
+        self, client: Client, login: DlmsLogin, found: dict[str, list[Register]]
     ) -> None:
         known = self.keyring.known
         cached = login.name in known.lists

@@ -1,0 +1,215 @@
+"""What must be remembered of earlier readings, so that something can be derived from the latest one. Pure.
+
+Here: frozen values, how they go on with a reading, and how they become plain data and back.
+Never here: which registers they come from (derived.py, signs.py), clocks, entities. Energies in Wh, powers in kW.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple, Self
+
+# How many starting points of a mean are kept.
+MOST_POINTS = 64
+# What a mean may be wrong by, because of the register's last digit: one part in five.
+WORST_RESOLUTION = 5
+# When the first character arrives differs by about a second from reading to reading.
+SHORTEST_MEAN = timedelta(seconds=30)
+_MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+class Point(NamedTuple):
+    """A total at a time (UTC): the number and the step of its last digit, in Wh."""
+
+    at: datetime
+    number: Decimal
+    step: Decimal
+
+
+class Mean(NamedTuple):
+    """A mean power in W since `since`."""
+
+    power: Decimal
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PowerWindow:
+    """One total over the last while, oldest first; the last point is the latest."""
+
+    points: tuple[Point, ...] = ()
+
+    def go_on(self, point: Point, window: timedelta) -> Self:
+        """The course with a new point, without what is older than `window`."""
+        if not self.points:
+            return replace(self, points=(point,))
+        latest = self.points[-1]
+        if point.at == latest.at:
+            return self
+        if point.number < latest.number or point.at < latest.at:
+            # Another meter, a roll-over, or our clock was set back: there is no difference across it.
+            return replace(self, points=(point,))
+        earlier = self.points[:-1]
+        if not earlier or latest.at - earlier[-1].at >= window / MOST_POINTS:
+            earlier = self.points
+        kept = [one for one in earlier if point.at - one.at <= window]
+        return replace(self, points=(*kept[-MOST_POINTS:], point))
+
+    def mean(self) -> Mean | None:
+        """The mean power over the shortest time in which the last digit matters no more; None where there is none."""
+        if not self.points:
+            return None
+        latest = self.points[-1]
+        for start in reversed(self.points[:-1]):
+            span = latest.at - start.at
+            rise = latest.number - start.number
+            if span < SHORTEST_MEAN or rise < WORST_RESOLUTION * max(latest.step, start.step):
+                continue
+            return Mean(rise * _MICROSECONDS_PER_HOUR / Decimal(span // _MICROSECOND), start.at)
+        return None
+
+
+class Peak(NamedTuple):
+    """The largest demand of a month in kW, and the meter's time of it (UTC)."""
+
+    power: Decimal
+    at: datetime
+
+
+class Count(NamedTuple):
+    """The last number of a counter, and when it was seen to have risen (UTC)."""
+
+    number: Decimal
+    rose: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedHistory:
+    """All that is remembered of one meter, whose number is `meter`.
+
+    `courses` by the name of what is derived, `peaks` by the first day of their month, `tariffs` the last numbers of
+    the tariff registers by key, `tariff` the one that rose last, `counts` by the keys of their registers.
+    """
+
+    meter: str | None = None
+    courses: Mapping[str, PowerWindow] = field(default_factory=dict)
+    peaks: Mapping[date, Peak] = field(default_factory=dict)
+    tariffs: Mapping[str, Decimal] = field(default_factory=dict)
+    tariff: int | None = None
+    counts: Mapping[str, Count] = field(default_factory=dict)
+
+    def of_meter(self, number: str | None) -> Self:
+        """Begin anew where another meter was put in its place; only the month's maximum stays."""
+        return self if number == self.meter else type(self)(number, peaks=self.peaks)
+
+    def with_point(self, name: str, point: Point, window: timedelta) -> Self:
+        """Go on with a total."""
+        course = self.courses.get(name, PowerWindow()).go_on(point, window)
+        return replace(self, courses={**self.courses, name: course})
+
+    def with_peak(self, month: date, peak: Peak) -> Self:
+        """Go on with the maximum of a month; only a larger one counts, and only the last two months do.
+
+        A meter that was reset in the middle of a month shows a smaller one afterwards.
+        """
+        known = self.peaks.get(month)
+        if known is not None and known.power >= peak.power:
+            return self
+        peaks = {**self.peaks, month: peak}
+        return replace(self, peaks={one: peaks[one] for one in sorted(peaks)[-2:]})
+
+    def with_tariffs(self, numbers: Mapping[str, tuple[int, Decimal]]) -> Self:
+        """Go on with the tariff registers: by key, which tariff one belongs to, and its number."""
+        rose = {
+            tariff
+            for key, (tariff, number) in numbers.items()
+            if key in self.tariffs and number > self.tariffs[key]
+        }
+        # Of two that have risen since the last reading, the one that was not active before came later.
+        later = rose - {self.tariff}
+        tariff = self.tariff
+        if len(later) == 1 and (len(rose) == 1 or self.tariff in rose):
+            (tariff,) = later
+        return replace(
+            self, tariffs={key: number for key, (_, number) in numbers.items()}, tariff=tariff
+        )
+
+    def with_count(self, key: str, number: Decimal, at: datetime) -> Self:
+        """Go on with a counter that was read at that time."""
+        known = self.counts.get(key)
+        if known is None:
+            count = Count(number)
+        elif number != known.number and number:
+            # One that is smaller has begun again, and has counted since.
+            count = Count(number, at)
+        else:
+            count = Count(number, known.rose)
+        return replace(self, counts={**self.counts, key: count})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, fit for JSON."""
+        return {
+            "meter": self.meter,
+            "courses": {
+                name: [
+                    [at.isoformat(), str(number), str(step)] for at, number, step in course.points
+                ]
+                for name, course in self.courses.items()
+            },
+            "peaks": {
+                month.isoformat(): [str(power), at.isoformat()]
+                for month, (power, at) in self.peaks.items()
+            },
+            "tariffs": {key: str(number) for key, number in self.tariffs.items()},
+            "tariff": self.tariff,
+            "counts": {
+                key: [str(number), rose and rose.isoformat()]
+                for key, (number, rose) in self.counts.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The memory that `as_dict` wrote. Raises AttributeError, KeyError, TypeError or ValueError on anything else."""
+        meter, tariff = data["meter"], data["tariff"]
+        return cls(
+            meter=None if meter is None else str(meter),
+            courses={
+                str(name): PowerWindow(
+                    tuple(
+                        Point(_time(at), _number(number), _number(step))
+                        for at, number, step in points[-MOST_POINTS - 1 :]
+                    )
+                )
+                for name, points in data["courses"].items()
+            },
+            peaks={
+                date.fromisoformat(month): Peak(_number(power), _time(at))
+                for month, (power, at) in data["peaks"].items()
+            },
+            tariffs={str(key): _number(number) for key, number in data["tariffs"].items()},
+            tariff=None if tariff is None else int(tariff),
+            counts={
+                str(key): Count(_number(number), None if rose is None else _time(rose))
+                for key, (number, rose) in data["counts"].items()
+            },
+        )
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except ArithmeticError as err:
+        raise ValueError(f"{text!r} is no number") from err
+    if not number.is_finite():
+        raise ValueError(f"{text!r} is no number")
+    return number
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return moment

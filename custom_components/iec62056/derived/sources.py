@@ -1,0 +1,142 @@
+"""Which registers something is derived from, and so whether a meter gives rise to it. Pure.
+
+Never here: values.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from ..protocol.model import Medium
+from ..registers.index import IndexedRegister, RegisterIndex
+from . import status_flags
+
+IMPORT, EXPORT, ABSOLUTE, NET = 1, 2, 15, 16
+_MAXIMUM, _INSTANTANEOUS, TOTAL = 6, 7, 8
+# Short averages, which EMH lists have in place of instantaneous values.
+_SHORT_AVERAGE = 25
+# COSEM attribute 5 of a maximum, its time: a register of its own at ZPA.
+_TIME_ATTRIBUTE = 5
+# One tariff alone is the total.
+_FEWEST_TARIFFS = 2
+
+
+class Derived(StrEnum):
+    """What can be derived. The value is part of an entity's unique id, and must never change."""
+
+    NET_POWER = "net_power"
+    TOTAL_IMPORT = "total_import"
+    TOTAL_EXPORT = "total_export"
+    MEAN_POWER_IMPORT = "mean_power_import"
+    MEAN_POWER_EXPORT = "mean_power_export"
+    MEAN_POWER_HEAT = "mean_power_heat"
+    PEAK_THIS_MONTH = "peak_this_month"
+    PEAK_THIS_MONTH_TIME = "peak_this_month_time"
+    PEAK_LAST_MONTH = "peak_last_month"
+    PEAK_LAST_MONTH_TIME = "peak_last_month_time"
+    TARIFF = "tariff"
+    CLOCK = "meter_clock"
+    CLOCK_DRIFT = "clock_drift"
+    FAULT = "fault_text"
+
+
+# The totals whose course gives a mean power: value groups A and C.
+COURSES: Mapping[Derived, tuple[Medium, int]] = {
+    Derived.MEAN_POWER_IMPORT: (Medium.ELECTRICITY, IMPORT),
+    Derived.MEAN_POWER_EXPORT: (Medium.ELECTRICITY, EXPORT),
+    Derived.MEAN_POWER_HEAT: (Medium.HEAT, 6),
+}
+# Totals added up from tariffs: value group C.
+SUMS: Mapping[Derived, int] = {Derived.TOTAL_IMPORT: IMPORT, Derived.TOTAL_EXPORT: EXPORT}
+_PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
+
+
+def sources_of(kind: Derived, lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    """The registers that something is derived from; none where this meter gives no rise to it."""
+    if kind is Derived.NET_POWER:
+        return _power_pair(lookup)
+    if kind in SUMS:
+        return _tariffs_without_total(lookup, SUMS[kind])
+    if kind in COURSES:
+        return () if _sends_power(lookup) else total_sources(kind, lookup)
+    if kind in _PEAKS:
+        return _peak_sources(lookup)
+    if kind is Derived.TARIFF:
+        return _tariff_sources(lookup)
+    if kind is Derived.FAULT:
+        return status_flags.fault_sources(lookup)
+    clock = status_flags.clock_registers(lookup)
+    # A clock that is one register is a sensor of its own already.
+    return clock if kind is Derived.CLOCK_DRIFT or len(clock) > 1 else ()
+
+
+def _power_pair(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    if lookup.get(NET, _INSTANTANEOUS) is not None:
+        return ()
+    imported = lookup.get(IMPORT, _INSTANTANEOUS)
+    exported = lookup.get(EXPORT, _INSTANTANEOUS)
+    return () if imported is None or exported is None else (imported, exported)
+
+
+def _sends_power(lookup: RegisterIndex) -> bool:
+    return any(
+        c in {IMPORT, EXPORT, ABSOLUTE, NET} and d in {_INSTANTANEOUS, _SHORT_AVERAGE}
+        for c, d in lookup.quantities()
+    )
+
+
+def _tariffs_without_total(lookup: RegisterIndex, c: int) -> tuple[IndexedRegister, ...]:
+    if lookup.get(c, TOTAL) is not None:
+        return ()
+    tariffs = tuple(lookup.tariffs(c, TOTAL).values())
+    return tariffs if len(tariffs) >= _FEWEST_TARIFFS else ()
+
+
+def total_sources(kind: Derived, lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    """The registers of the total whose course gives a mean power."""
+    medium, c = COURSES[kind]
+    total = lookup.get(c, TOTAL, medium=medium)
+    if total is None:
+        return () if medium is Medium.HEAT else _tariffs_without_total(lookup, c)
+    # 6.8 of an electricity meter is reactive.
+    return () if total.step("Wh") is None and total.number("Wh") is None else (total,)
+
+
+def maximum(lookup: RegisterIndex) -> IndexedRegister | None:
+    """The maximum demand of import in all tariffs."""
+    return lookup.get(IMPORT, _MAXIMUM)
+
+
+def time_of_maximum(lookup: RegisterIndex) -> IndexedRegister | None:
+    """Its time, where that is a register of its own."""
+    return lookup.get(IMPORT, _MAXIMUM, attribute=_TIME_ATTRIBUTE)
+
+
+def _peak_sources(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    found = maximum(lookup)
+    if found is None:
+        return ()
+    timed = found.description.time_index is not None or time_of_maximum(lookup) is not None
+    return (found,) if timed else ()
+
+
+def tariff_register(lookup: RegisterIndex) -> IndexedRegister | None:
+    """The register that names the active tariff."""
+    # C.14.1 of ZPA, 96.14.0 elsewhere.
+    for e in (0, 1):
+        if (found := lookup.get(96, 14, e)) is not None:
+            return found
+    return None
+
+
+def _tariff_sources(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    if (found := tariff_register(lookup)) is not None:
+        return (found,)
+    tariffs = lookup.tariffs(IMPORT, TOTAL)
+    if len(tariffs) < _FEWEST_TARIFFS:
+        return ()
+    return (*tariffs.values(), *lookup.tariffs(EXPORT, TOTAL).values())
+
+
+def together(sources: tuple[IndexedRegister, ...]) -> bool:
+    """Whether the values of all come from one reading."""
+    return len({found.received for found in sources}) == 1

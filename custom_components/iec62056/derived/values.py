@@ -1,0 +1,291 @@
+"""What a meter does not send, but what follows from what it sends: always marked as derived. Pure.
+
+Here: the values, and what is remembered for the next reading.
+Never here: which registers they come from (derived_sources.py), entities, names, clocks.
+Energies are in Wh, powers in W, demands in kW, as demands are billed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from ..protocol.values import MeterTime, TimeKind, timestamp
+from ..registers.index import IndexedRegister, RegisterIndex
+from . import status_flags
+from .history import DerivedHistory, Peak, Point
+from .sources import (
+    COURSES,
+    EXPORT,
+    IMPORT,
+    SUMS,
+    TOTAL,
+    Derived,
+    maximum,
+    sources_of,
+    tariff_register,
+    time_of_maximum,
+    together,
+    total_sources,
+)
+
+# Means are taken over the shortest time that gives them; this is the longest, if readings do not lie further apart.
+LONGEST_MEAN: Final = timedelta(hours=1)
+# A date and a time read one after the other around midnight may belong to two days.
+_MIDNIGHT = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A derived value; None where it cannot be said now. `sources` are the keys of the registers it follows from.
+
+    `received` is when the oldest of them came (UTC), `since` where a mean begins.
+    """
+
+    value: Decimal | datetime | str | None
+    sources: tuple[str, ...]
+    received: datetime
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """A total in Wh, the step of its last digit, and the registers it was added up from."""
+
+    number: Decimal
+    step: Decimal
+    sources: tuple[IndexedRegister, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedValues:
+    """A meter as last read, what is remembered of it, and the zone its clock is set to."""
+
+    lookup: RegisterIndex
+    memory: DerivedHistory
+    zone: tzinfo
+
+    def offered(self) -> tuple[Derived, ...]:
+        """What this meter gives rise to."""
+        return tuple(kind for kind in Derived if sources_of(kind, self.lookup))
+
+    def result(self, kind: Derived) -> Result:
+        """The value of what was offered."""
+        sources = sources_of(kind, self.lookup)
+        if not sources:
+            # A register appeared that says it better.
+            return Result(None, (), self.lookup.received)
+        keys = tuple(found.key for found in sources)
+        received = min(found.received for found in sources)
+        if kind in COURSES:
+            mean = self.memory.courses[kind].mean() if kind in self.memory.courses else None
+            if mean is None:
+                return Result(None, keys, received)
+            return Result(mean.power, keys, received, mean.since)
+        return Result(_VALUES[kind](self), keys, received)
+
+
+def remember(
+    memory: DerivedHistory, lookup: RegisterIndex, zone: tzinfo, life: timedelta
+) -> DerivedHistory:
+    """The memory after a reading; the same reading again changes nothing. `life` is how long a value counts."""
+    memory = memory.of_meter(lookup.identity.number)
+    for kind in COURSES:
+        if sources_of(kind, lookup) and (total := _total(kind, lookup)) is not None:
+            at = min(found.received for found in total.sources)
+            point = Point(at, total.number, total.step)
+            memory = memory.with_point(kind, point, max(life, LONGEST_MEAN))
+    if (peak := _peak(lookup, zone)) is not None:
+        month = _month_of(peak.at, zone)
+        # One of a meter that is reset once a year, or of a damaged time.
+        if month in _months(lookup.received, zone):
+            memory = memory.with_peak(month, peak)
+    memory = memory.with_tariffs(
+        {
+            found.key: (tariff, number)
+            for c in (IMPORT, EXPORT)
+            for tariff, found in lookup.tariffs(c, TOTAL).items()
+            if (number := found.number("Wh")) is not None
+        }
+    )
+    for found, number in status_flags.counts(lookup):
+        memory = memory.with_count(found.key, number, found.received)
+    return memory
+
+
+class SumStep(NamedTuple):
+    """A sum of tariffs that goes on from another number: `offset` as in a step of the statistics, `last` its number until then."""
+
+    kind: Derived
+    offset: Decimal
+    last: Decimal
+
+
+def steps_of_sums(
+    before: RegisterIndex,
+    now: RegisterIndex,
+    offsets: Mapping[str, Decimal],
+    firsts: Mapping[str, Decimal],
+) -> Iterator[SumStep]:
+    """The sums that step because their tariffs do, or because one of them appeared or is gone.
+
+    `offsets` are those of the tariffs, `firsts` the first numbers of new ones where those are no longer the present
+    ones; both by the keys of the registers.
+    """
+    for kind in SUMS:
+        old, new = _energies(kind, before), _energies(kind, now)
+        if not old or not new or (old.keys() == new.keys() and not old.keys() & offsets.keys()):
+            continue
+        stepped = [offsets.get(key, Decimal(0)) for key in old.keys() & new.keys()]
+        gone = [old[key] for key in old.keys() - new.keys()]
+        appeared = [-firsts.get(key, new[key]) for key in new.keys() - old.keys()]
+        yield SumStep(
+            kind, sum([*stepped, *gone, *appeared], Decimal(0)), sum(old.values(), Decimal(0))
+        )
+
+
+def _energies(kind: Derived, lookup: RegisterIndex) -> dict[str, Decimal]:
+    """The tariffs of a sum; none where one of them is no number, and so there is no sum."""
+    numbers = {found.key: found.number("Wh") for found in sources_of(kind, lookup)}
+    energies = {key: number for key, number in numbers.items() if number is not None}
+    return energies if len(energies) == len(numbers) else {}
+
+
+def _net_power(view: DerivedValues) -> Decimal | None:
+    sources = sources_of(Derived.NET_POWER, view.lookup)
+    imported, exported = (found.number("W") for found in sources)
+    if imported is None or exported is None or not together(sources):
+        return None
+    return imported - exported
+
+
+def _sum_of_tariffs(c: int) -> Callable[[DerivedValues], Decimal | None]:
+    def energy(view: DerivedValues) -> Decimal | None:
+        total = _added(tuple(view.lookup.tariffs(c, TOTAL).values()))
+        return None if total is None else total.number
+
+    return energy
+
+
+def _tariff(view: DerivedValues) -> str | None:
+    if (found := tariff_register(view.lookup)) is not None:
+        # The number alone, however it is padded: 0002, 2.
+        return str(int(found.text)) if found.text.isdecimal() else found.text or None
+    return None if view.memory.tariff is None else str(view.memory.tariff)
+
+
+def _clock(view: DerivedValues) -> datetime | None:
+    moment = clock_of(view.lookup)
+    return None if moment is None else moment.utc(view.zone)
+
+
+def _clock_drift(view: DerivedValues) -> Decimal | None:
+    """How far the meter's clock is ahead, in seconds, as far as the time the reading took does not explain it."""
+    moment = clock_of(view.lookup)
+    if moment is None or moment.time is None or (shown := moment.utc(view.zone)) is None:
+        return None
+    found = sources_of(Derived.CLOCK_DRIFT, view.lookup)
+    begin = found[0].received
+    duration = timedelta(seconds=view.lookup.state.health.duration)
+    if len(found) > 1 and _around_midnight(moment.time, duration):
+        return None
+    ahead = min(shown - begin, timedelta(0)) + max(shown - begin - duration, timedelta(0))
+    return Decimal(round(ahead.total_seconds()))
+
+
+def _around_midnight(shown: time, duration: timedelta) -> bool:
+    since = timedelta(hours=shown.hour, minutes=shown.minute, seconds=shown.second)
+    margin = duration + _MIDNIGHT
+    return since < margin or _DAY - since < margin
+
+
+def clock_of(lookup: RegisterIndex) -> MeterTime | None:
+    """The meter's clock as it sends it, from one register or from date and time; None where it shows no moment."""
+    registers = status_flags.clock_registers(lookup)
+    if len(registers) < 2:
+        return registers[0].moment() if registers else None
+    day, hour = registers[0].moment(), timestamp(registers[1].text, TimeKind.TIME)
+    if day is None or hour is None or not together(registers):
+        return None
+    return MeterTime(day.date, hour.time, day.season or hour.season)
+
+
+def _fault(view: DerivedValues) -> str | None:
+    return status_flags.fault_text(view.lookup)
+
+
+def _month_of(at: datetime, zone: tzinfo) -> date:
+    """The month of a maximum: its time is the end of its period, and midnight still belongs to the day before."""
+    return (at - timedelta(seconds=1)).astimezone(zone).date().replace(day=1)
+
+
+def _peak(lookup: RegisterIndex, zone: tzinfo) -> Peak | None:
+    found = maximum(lookup)
+    if found is None or (power := found.number("kW")) is None:
+        return None
+    at = found.taken(zone)
+    timed = time_of_maximum(lookup)
+    if at is None and timed is not None and together((found, timed)):
+        moment = timed.moment()
+        at = None if moment is None else moment.utc(zone)
+    return None if at is None else Peak(power, at)
+
+
+def _months(now: datetime, zone: tzinfo) -> tuple[date, date]:
+    """This month and the last one, by their first days."""
+    this = now.astimezone(zone).date().replace(day=1)
+    return this, (this - timedelta(days=1)).replace(day=1)
+
+
+def _peak_of(view: DerivedValues, months_ago: int) -> Peak | None:
+    return view.memory.peaks.get(_months(view.lookup.received, view.zone)[months_ago])
+
+
+def _peak_power(months_ago: int) -> Callable[[DerivedValues], Decimal | None]:
+    def power(view: DerivedValues) -> Decimal | None:
+        peak = _peak_of(view, months_ago)
+        return None if peak is None else peak.power
+
+    return power
+
+
+def _peak_time(months_ago: int) -> Callable[[DerivedValues], datetime | None]:
+    def at(view: DerivedValues) -> datetime | None:
+        peak = _peak_of(view, months_ago)
+        return None if peak is None else peak.at
+
+    return at
+
+
+def _total(kind: Derived, lookup: RegisterIndex) -> _Total | None:
+    return _added(total_sources(kind, lookup))
+
+
+def _added(sources: tuple[IndexedRegister, ...]) -> _Total | None:
+    """Registers added up; none where one is missing, or from another reading than the others."""
+    numbers = [found.number("Wh") for found in sources]
+    steps = [found.step("Wh") for found in sources]
+    if not sources or not together(sources) or None in numbers or None in steps:
+        return None
+    return _Total(
+        sum((number for number in numbers if number is not None), Decimal(0)),
+        sum((step for step in steps if step is not None), Decimal(0)),
+        sources,
+    )
+
+
+_VALUES: Mapping[Derived, Callable[[DerivedValues], Decimal | datetime | str | None]] = {
+    Derived.NET_POWER: _net_power,
+    Derived.TOTAL_IMPORT: _sum_of_tariffs(IMPORT),
+    Derived.TOTAL_EXPORT: _sum_of_tariffs(EXPORT),
+    Derived.PEAK_THIS_MONTH: _peak_power(0),
+    Derived.PEAK_THIS_MONTH_TIME: _peak_time(0),
+    Derived.PEAK_LAST_MONTH: _peak_power(1),
+    Derived.PEAK_LAST_MONTH_TIME: _peak_time(1),
+    Derived.TARIFF: _tariff,
+    Derived.CLOCK: _clock,
+    Derived.CLOCK_DRIFT: _clock_drift,
+    Derived.FAULT: _fault,
+}

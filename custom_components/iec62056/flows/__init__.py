@@ -1,0 +1,1 @@
+"""Steps of the config, options, reauth and reconfigure flows, and their fields."""

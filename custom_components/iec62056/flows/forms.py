@@ -1,0 +1,117 @@
+"""Fields that more than one dialogue asks about a meter: its registers, and when it is read.
+
+Here: the selectors, and how their content becomes what an entry keeps.
+Never here: steps, what is asked about the line (settings), when that makes a reading due (schedule).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import time, timedelta
+from typing import Any, Final
+
+from homeassistant.const import UnitOfTime
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import (
+    DurationSelector,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TimeSelector,
+)
+from homeassistant.helpers.translation import async_get_translations
+import voluptuous as vol
+
+from ..const import DOMAIN
+from ..entry_data import CONF_BOUNDARY_TIME, CONF_INTERVAL
+from ..meter.schedule import TIME_OF_DAY, interval_of, is_push, runs_on_battery
+from ..meter.wake_budget import DAY, WAKE_UPS_A_DAY
+from ..protocol.model import LineProfile
+from ..registers.selection import RegisterChoice
+from ..state.meter_state import MeterState
+
+# A reading takes the line and the meter's display for some seconds.
+SHORTEST_INTERVAL: Final = timedelta(seconds=10)
+LONGEST_INTERVAL: Final = timedelta(days=7)
+
+# A number and its unit stay on one line.
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+
+
+async def async_labels(
+    hass: HomeAssistant, choices: Iterable[RegisterChoice]
+) -> list[SelectOptionDict]:
+    """The registers as items of a list, in the language of the house."""
+    texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
+    return [SelectOptionDict(value=one.key, label=one.label(texts)) for one in choices]
+
+
+async def async_text(hass: HomeAssistant, kind: str, option: str) -> str:
+    """A text that stands within a page, in the language of the house."""
+    texts = await async_get_translations(hass, hass.config.language, "selector", [DOMAIN])
+    return texts[f"component.{DOMAIN}.selector.{kind}.options.{option}"]
+
+
+def several(options: list[SelectOptionDict]) -> SelectSelector:
+    """Boxes to tick."""
+    return SelectSelector(
+        SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
+    )
+
+
+def rhythm_fields(state: MeterState) -> dict[vol.Marker, Any]:
+    """When a meter is to be read, as it is asked when it is added: at which time of the day, or how often."""
+    if runs_on_battery(state.profile):
+        return {vol.Required(CONF_BOUNDARY_TIME, default=str(TIME_OF_DAY)): TimeSelector()}
+    return {interval_marker(interval_of(state)): DurationSelector()}
+
+
+def interval_marker(interval: timedelta) -> vol.Marker:
+    """The field for an interval, filled in."""
+    seconds = round(interval.total_seconds())
+    shown = {"hours": seconds // 3600, "minutes": seconds // 60 % 60, "seconds": seconds % 60}
+    return vol.Required(CONF_INTERVAL, default=shown)
+
+
+def rhythm_of(state: MeterState, form: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry keeps of an interval or a time of the day: what is not as it would be by itself.
+
+    Raises OutOfRange where the meter cannot bear the interval.
+    """
+    kept: dict[str, Any] = {}
+    if CONF_INTERVAL in form:
+        interval = timedelta(**form[CONF_INTERVAL])
+        shortest, longest = intervals(state.profile)
+        if not shortest <= interval <= longest:
+            raise OutOfRange
+        if interval != interval_of(state):
+            kept[CONF_INTERVAL] = round(interval.total_seconds())
+    if CONF_BOUNDARY_TIME in form and time.fromisoformat(form[CONF_BOUNDARY_TIME]) != TIME_OF_DAY:
+        kept[CONF_BOUNDARY_TIME] = form[CONF_BOUNDARY_TIME]
+    return kept
+
+
+class OutOfRange(ValueError):
+    """An interval that wears out the meter's battery or the line, or outlives the values."""
+
+
+def intervals(profile: LineProfile) -> tuple[timedelta, timedelta]:
+    """The shortest and the longest interval a meter can have."""
+    if is_push(profile):
+        return timedelta(seconds=1), DAY
+    shortest = DAY / WAKE_UPS_A_DAY if runs_on_battery(profile) else SHORTEST_INTERVAL
+    return shortest, LONGEST_INTERVAL
+
+
+def shown(length: timedelta) -> str:
+    """A time as short as a person says it; the unit signs are the same in every language."""
+    seconds = max(1, round(length.total_seconds()))
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 120:
+        number, sign = seconds, UnitOfTime.SECONDS
+    elif minutes < 120:
+        number, sign = minutes, UnitOfTime.MINUTES
+    elif hours <= 48:
+        number, sign = hours, UnitOfTime.HOURS
+    else:
+        number, sign = round(hours / 24), UnitOfTime.DAYS
+    return f"{number}{NO_BREAK}{sign}"

@@ -1,0 +1,33 @@
+"""What a person is told of a failure, as one sentence in the language of the house.
+
+Here: for what cannot be translated where it is shown: a reason within another sentence, a page, a notice.
+Never here: when it is told. Home Assistant has the texts of a component by heart once that is set up.
+"""
+
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_cached_translations
+
+from .const import DOMAIN
+from .protocol.errors import MeterError
+from .registers.descriptions import clean_text
+
+# What a meter says in an error may stand in it.
+LONGEST_SENTENCE: Final = 512
+
+
+@callback
+def async_message(hass: HomeAssistant, err: MeterError | HomeAssistantError) -> str:
+    """What happened and what can be done about it."""
+    if isinstance(err, MeterError):
+        key, placeholders = err.key, err.placeholders
+    else:
+        key, placeholders = err.translation_key or "", err.translation_placeholders or {}
+    texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
+    text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message")
+    if text is None:
+        return clean_text(str(err), LONGEST_SENTENCE)
+    told = {name: clean_text(said) for name, said in placeholders.items()}
+    return clean_text(text.format(**told), LONGEST_SENTENCE)

@@ -1,0 +1,1 @@
+"""How one meter is reached and read, without entities and coordinator."""

@@ -1,0 +1,344 @@
+"""From an unknown line to a meter: one way after another until one leads to a reading, or to the reason why none does.
+
+Here: which ways there are, their order, what each may cost, and which of many failures to tell.
+Never here: the conversation itself (`meter`), opening ports, storing what worked.
+
+What worked is the profile that `climb` gives back: a later reading goes straight there. Whoever keeps it climbs again
+only after repeated failures, with that profile as the first rung.
+"""
+
+from collections.abc import Iterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+
+from .ascii import checks, sign_on
+from .ascii.messages import MAX_IDENTIFICATION
+from .ascii.sign_on import RetryPolicy
+from .client import ANY_METER, LISTEN_LIMIT, LISTEN_SPEEDS, LISTEN_WINDOW, MeterClient
+from .dlms.login import Keyring
+from .errors import (
+    BridgeRefusedSettings,
+    BridgeSilent,
+    BusSilent,
+    CheckWrong,
+    FixedSpeed,
+    LineBusy,
+    LineError,
+    MeterError,
+    NoAnswer,
+    NoIdentification,
+    NumberNeeded,
+    NumberUnanswered,
+    OnlyEcho,
+    WrongParity,
+)
+from .model import (
+    SIGN_ON_SPEED,
+    DiscoveryStep,
+    LineProfile,
+    Mode,
+    ParitySeen,
+    ProgressCallback,
+    Reading,
+)
+from .transport.line import Line
+from .transport.trace import LineStats
+
+# Characters that stand for other lists: current values (UH50), the short list (AS1440).
+OTHER_REQUESTS = ("#", "2")
+# What meters stay at that remember their speed, or whose session was cut off; the most frequent first.
+REMEMBERED_SPEEDS = (9600, 2400, 4800, 19200)
+# DTR and RTS: a port is opened with both set.
+OTHER_PINS = ((True, False), (False, True), (False, False))
+OPENED_PINS = (True, True)
+
+# These leave it open whether there is a meter; the later ones tell more.
+_NOT_FOUND = (NoAnswer, BusSilent, OnlyEcho, LineBusy, NoIdentification, WrongParity)
+# Who waits for a dialogue is told that a meter is still sending.
+_PATIENCE = sign_on.NOISE_LIMIT
+_CALL = RetryPolicy(tries=1, patience=0.0)
+_TWO_CALLS = RetryPolicy(tries=2, patience=0.0)
+_CLOSER = RetryPolicy(patience=_PATIENCE)
+# How often it is worth looking closer who speaks.
+_CLOSER_LOOKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryHints:
+    """What is known of a meter before it is looked for.
+
+    `profile` was given by a person, or led to the meter before; what is named in `fixed` (its fields) is never varied.
+    `shared`: several meters are on the line, so that none is ever called without its number. `battery`: the meter lives
+    on a battery, and pushes nothing. `pins`: whether DTR and RTS may be changed. `keyring`: the logins of mode E.
+    """
+
+    profile: LineProfile = ANY_METER
+    fixed: frozenset[str] = frozenset()
+    shared: bool = False
+    battery: bool = False
+    pins: bool = True
+    keyring: Keyring | None = None
+
+
+NO_HINTS = DiscoveryHints()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One try of one rung."""
+
+    rung: DiscoveryStep
+    profile: LineProfile
+    effort: RetryPolicy = _CALL
+
+    @property
+    def listens(self) -> bool:
+        return self.profile.mode is Mode.D
+
+    @property
+    def wakes(self) -> bool:
+        return not self.profile.bus and (self.profile.wake_up or self.profile.fast_wake_up)
+
+    def silent(self, line: Line) -> float:
+        """How long it takes where nobody speaks, in seconds."""
+        profile = self.profile
+        fed = sign_on.FED_AFTER if (profile.dtr, profile.rts) != (None, None) else 0.0
+        if self.listens:
+            if profile.listen_speed is not None:
+                return fed + LISTEN_LIMIT
+            return fed + LISTEN_WINDOW * (len(LISTEN_SPEEDS) if line.can_switch else 1)
+        character = self._character(line)
+        request = (len(profile.address) + len(profile.request) + 4) * character
+        call = request + sign_on.ANSWER + line.grace
+        wake = 0.0
+        if self.wakes and profile.wake_up:
+            wake = sign_on.WAKING + character + sign_on.WAKING_PAUSE
+        elif self.wakes:
+            # The last burst begins before the end.
+            wake = sign_on.FAST_WAKING + sign_on.BURST + sign_on.BURST_PAUSE + 3 * character
+        # Between two calls an old session is ended, at two speeds; five characters each.
+        end = 2 * (5 * character + sign_on.REACTION + 2 * line.margin)
+        tries = min(self.effort.tries, 2)
+        wakes = min(tries, self.effort.wake_ups)
+        return fed + tries * call + wakes * wake + (tries - 1) * end
+
+    def noisy(self, line: Line) -> float:
+        """How much longer one call takes where somebody speaks, in seconds."""
+        acknowledged = sign_on.REACTION if self.profile.fast_wake_up else 0.0
+        return sign_on.BETWEEN + MAX_IDENTIFICATION * self._character(line) + acknowledged
+
+    def _character(self, line: Line) -> float:
+        return 10 / (self.profile.sign_on_speed if line.can_switch else line.speed)
+
+
+def silent_limit(line: Line, hints: DiscoveryHints = NO_HINTS) -> float:
+    """How long `climb` takes on this line, in seconds, where not one character comes."""
+    left = sign_on.MOST_WAKE_UPS
+    time = 0.0
+    for step in _steps(line, hints):
+        if step.wakes and not left:
+            continue
+        effort = replace(step.effort, wake_ups=left)
+        time += replace(step, effort=effort).silent(line)
+        left -= min(effort.tries, left) if step.wakes else 0
+    return time
+
+
+def limit(line: Line, hints: DiscoveryHints = NO_HINTS) -> float:
+    """The longest `climb` takes on this line until a meter is found or the reason told, in seconds.
+
+    The readout that follows is not counted: no meter tells how long it will be.
+    """
+    steps = list(_steps(line, hints))
+    calls = [step for step in steps if not step.listens]
+    if not calls:
+        return silent_limit(line, hints)
+    # A third speaker is one too many.
+    noisy = max(step.noisy(line) for step in calls)
+    closer = max(replace(step, effort=_CLOSER).silent(line) + step.noisy(line) for step in calls)
+    looks = _CLOSER_LOOKS * (_PATIENCE + closer + noisy) + noisy
+    return silent_limit(line, hints) + looks
+
+
+async def discover(
+    line: Line, hints: DiscoveryHints = NO_HINTS, progress: ProgressCallback | None = None
+) -> tuple[LineProfile, Reading]:
+    """Find the meter on an open line: the way that led to it, to be kept, and its first reading.
+
+    Raises MeterError: of all that was tried, the reason that tells most; or what a meter that was found did wrong.
+    """
+    if hints.shared and not hints.profile.address:
+        raise NumberNeeded
+    return await _Ladder(line, hints, progress).climb()
+
+
+def _steps(line: Line, hints: DiscoveryHints) -> Iterator[_Step]:
+    """The tries, in order, as long as nothing is heard."""
+    base, fixed = _base(hints), hints.fixed
+    if base.hdlc_at_once:
+        # Such a meter hears no sign-on, however it is called.
+        yield _Step(DiscoveryStep.SIGN_ON, replace(base, mode=Mode.E))
+        return
+    if hints.profile != base:
+        yield _Step(DiscoveryStep.KNOWN_WAY, hints.profile)
+    if base.mode is Mode.D:
+        yield _Step(DiscoveryStep.LISTEN, base)
+        return
+    # A meter on its battery sleeps: a second call would be in vain.
+    asleep = hints.battery and not (base.wake_up or base.fast_wake_up)
+    yield _Step(DiscoveryStep.SIGN_ON, base, _CALL if asleep else _TWO_CALLS)
+    if not base.bus and "wake_up" not in fixed:
+        yield _Step(DiscoveryStep.WAKE_UP, replace(base, wake_up=True))
+        if "fast_wake_up" not in fixed:
+            yield _Step(DiscoveryStep.FAST_WAKE_UP, replace(base, fast_wake_up=True))
+    if "request" not in fixed:
+        for request in OTHER_REQUESTS:
+            yield _Step(DiscoveryStep.OTHER_REQUEST, replace(base, request=request))
+    if line.can_switch:
+        if "sign_on_speed" not in fixed:
+            for speed in dict.fromkeys((base.speed or REMEMBERED_SPEEDS[0], *REMEMBERED_SPEEDS)):
+                yield _Step(DiscoveryStep.REMEMBERED_SPEED, replace(base, sign_on_speed=speed))
+        if hints.pins and not fixed & {"dtr", "rts"}:
+            for dtr, rts in OTHER_PINS:
+                yield _Step(DiscoveryStep.PINS, replace(base, dtr=dtr, rts=rts))
+    if base.mode is None and not hints.battery and not base.bus:
+        yield _Step(DiscoveryStep.LISTEN, _listening(base))
+
+
+def _base(hints: DiscoveryHints) -> LineProfile:
+    """The profile without the way it was reached by, apart from what a person has fixed."""
+    way = ("mode", "request", "sign_on_speed", "wake_up", "fast_wake_up", "listen_speed")
+    kept = hints.fixed
+    unknown = {name: getattr(ANY_METER, name) for name in (*way, "dtr", "rts") if name not in kept}
+    return replace(hints.profile, **unknown)
+
+
+def _listening(base: LineProfile) -> LineProfile:
+    return replace(base, mode=Mode.D, wake_up=False, fast_wake_up=False)
+
+
+class _Ladder:
+    """One climb: what was heard and what failed so far."""
+
+    def __init__(
+        self, line: Line, hints: DiscoveryHints, progress: ProgressCallback | None
+    ) -> None:
+        self._line = line
+        self._hints = hints
+        self._base = _base(hints)
+        self._progress = progress
+        self._failures: list[MeterError] = []
+        self._wake_ups = sign_on.MOST_WAKE_UPS
+        self._closer_looks = _CLOSER_LOOKS
+        self._listened = False
+
+    async def climb(self) -> tuple[LineProfile, Reading]:
+        """Step by step; whoever is heard is looked at more closely."""
+        for step in _steps(self._line, self._hints):
+            if (step.rung is DiscoveryStep.LISTEN and self._listened) or (
+                step.wakes and not self._wake_ups
+            ):
+                continue
+            before = self._line.tally.copy()
+            found = await self._try(step)
+            heard = self._line.tally.since(before)
+            if found is None and heard.characters and not step.listens:
+                if not self._closer_looks:
+                    break
+                self._closer_looks -= 1
+                found = await self._look_closer(step, heard)
+                if found is None and isinstance(self._failures[-1], WrongParity | LineBusy):
+                    break
+            if found is not None:
+                return found
+        raise self._reason()
+
+    async def _look_closer(
+        self, step: _Step, heard: LineStats
+    ) -> tuple[LineProfile, Reading] | None:
+        """Somebody speaks: a meter of another speed, or one whose characters are damaged on their way."""
+        damaged = heard.parity is ParitySeen.EVEN and self._line.can_switch
+        if not damaged and not self._listened and self._base.mode is None:
+            found = await self._try(_Step(DiscoveryStep.LISTEN, _listening(self._base)))
+            if found is not None:
+                return found
+        return await self._try(replace(step, effort=_CLOSER))
+
+    async def _try(self, step: _Step) -> tuple[LineProfile, Reading] | None:
+        """What one step leads to; None where it leaves open whether there is a meter."""
+        effort = replace(step.effort, wake_ups=self._wake_ups)
+        watcher = self._watcher(step.rung)
+        meter = MeterClient(self._line, step.profile, watcher, effort, self._hints.keyring)
+        try:
+            if step.listens:
+                return await self._listen(meter, step)
+            reading = await self._read(meter, step)
+        except _NOT_FOUND as err:
+            self._failures.append(err)
+        except BridgeRefusedSettings:
+            if step.rung not in (DiscoveryStep.REMEMBERED_SPEED, DiscoveryStep.PINS):
+                raise
+        else:
+            return await self._unasked(step, reading) or (meter.profile, reading)
+        finally:
+            self._wake_ups -= meter.wake_ups
+        if step.rung is DiscoveryStep.PINS:
+            # A bridge without such pins has nothing to put back.
+            with suppress(BridgeRefusedSettings):
+                await self._line.set_pins(*OPENED_PINS)
+        return None
+
+    async def _read(self, meter: MeterClient, step: _Step) -> Reading:
+        """One reading; a check that is wrong is looked at again: some meters compute it in a way of their own."""
+        alike: list[CheckWrong] = []
+        while True:
+            try:
+                return await meter.read_all()
+            except CheckWrong as err:
+                alike.append(err)
+                asleep = step.wakes and meter.wake_ups >= self._wake_ups
+                if not err.shape or err.shape != alike[0].shape or asleep:
+                    raise
+                if len(alike) == checks.WRONG_ALIKE:
+                    err.without = checks.without_check(meter.profile)
+                    raise
+            except MeterError as err:
+                if not alike or isinstance(err, LineError):
+                    raise
+                # What the meter did when it answered tells more.
+                raise alike[0] from err
+
+    async def _listen(self, meter: MeterClient, step: _Step) -> tuple[LineProfile, Reading]:
+        self._listened |= step.profile.listen_speed is None
+        async with aclosing(meter.listen()) as telegrams:
+            reading = await anext(telegrams)
+        return meter.profile, reading
+
+    async def _unasked(self, step: _Step, reading: Reading) -> tuple[LineProfile, Reading] | None:
+        """What came without an option select may have come unasked: then it comes again.
+
+        At 300 Bd no meter sends unasked; a line that cannot change its speed may be set to any.
+        """
+        if reading.health.mode is not Mode.A or self._base.mode is not None or self._listened:
+            return None
+        if self._line.can_switch and step.profile.sign_on_speed == SIGN_ON_SPEED:
+            return None
+        return await self._try(_Step(DiscoveryStep.LISTEN, _listening(self._base)))
+
+    def _watcher(self, rung: DiscoveryStep) -> ProgressCallback | None:
+        watch = self._progress
+        return None if watch is None else lambda progress: watch(replace(progress, rung=rung))
+
+    def _reason(self) -> MeterError:
+        """Of all failures the one that tells most, the latest of its kind."""
+        line, profile = self._line, self._hints.profile
+        told = max(reversed(self._failures), key=lambda failure: _NOT_FOUND.index(type(failure)))
+        silent = isinstance(told, NoAnswer | OnlyEcho)
+        if silent and not line.can_switch and line.speed != SIGN_ON_SPEED:
+            return FixedSpeed(port=line.name, speed=str(line.speed))
+        # The number of a meter that was read before is right.
+        if isinstance(told, NoAnswer) and profile.address and profile.medium is None:
+            return NumberUnanswered()
+        if isinstance(told, NoAnswer) and not line.can_switch:
+            return BridgeSilent(port=line.name)
+        return told

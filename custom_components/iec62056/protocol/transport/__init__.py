@@ -1,0 +1,1 @@
+"""The half-duplex line over serialx: the only input and output of the client."""

@@ -1,0 +1,165 @@
+"""The current registers of one meter by what they measure, however the meter writes their codes. Pure.
+
+Here: finding a register by its value groups, and its value and resolution in a unit that is asked for.
+Never here: what is concluded from several registers, entities, clocks.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Self
+
+from ..protocol.model import Medium, Obis, Value
+from ..protocol.obis import register_timestamp
+from ..protocol.values import MeterTime
+from ..state.identity import Identity
+from ..state.meter_state import MeterState, RegisterState
+from .descriptions import Context, Description, Kind, context_of, describe_all, native, taken_at
+from .matching import quantity, stored, tariff
+from .units import convert, unit_of
+
+type Place = tuple[int, int, int, int, int | None]
+
+# Further channels are pulse inputs, or devices behind the meter.
+_LAST_OWN_CHANNEL = 1
+# Value group C of what belongs to the meter whatever it measures.
+_GENERAL = frozenset({0, 96, 97})
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRegister:
+    """One current register, and what the catalogue says of its value."""
+
+    known: RegisterState
+    description: Description
+
+    @property
+    def key(self) -> str:
+        """The key of the register."""
+        return self.known.register.key
+
+    @property
+    def received(self) -> datetime:
+        """When its last good value came (UTC)."""
+        return self.known.received
+
+    @property
+    def text(self) -> str:
+        """Its first value as sent, without blanks around it; empty where it has none."""
+        return self.bracket(0)
+
+    def bracket(self, index: int) -> str:
+        """The text of one of its values as sent, without blanks around it; empty where it has none."""
+        sent = self.known.register.values
+        return sent[index].text.strip() if index < len(sent) else ""
+
+    def number(self, unit: str) -> Decimal | None:
+        """Its value in a published unit, exact; None where it is no number or measures something else."""
+        return self._number(self.known, unit)
+
+    def step(self, unit: str) -> Decimal | None:
+        """The smallest change its last digit can show, in a published unit."""
+        register, index = self.known.register, self.description.index
+        if index >= len(register.values) or (sent := register.values[index].number) is None:
+            return None
+        last_digit = Decimal((0, (1,), int(sent.as_tuple().exponent)))
+        values = list(register.values)
+        values[index] = Value(format(last_digit, "f"), values[index].unit)
+        smallest = replace(register, values=tuple(values))
+        return self._number(replace(self.known, register=smallest), unit)
+
+    def moment(self, index: int = 0) -> MeterTime | None:
+        """The moment of the meter's clock that one of its values is."""
+        register = self.known.register
+        return register_timestamp(register.obis, index, self.bracket(index))
+
+    def taken(self, zone: tzinfo) -> datetime | None:
+        """When the meter says it took the value (UTC); `zone` is that of its clock."""
+        return taken_at(self.known.register, self.description, zone)
+
+    def _number(self, known: RegisterState, unit: str) -> Decimal | None:
+        description = self.description
+        if description.kind is not Kind.NUMBER or description.unit is None:
+            return None
+        # A number is the same in every zone.
+        value = native(known.register, description, UTC)
+        if not isinstance(value, Decimal):
+            return None
+        return convert(value, unit_of(description.unit), unit)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterIndex:
+    """All current registers of the meter itself, and when it was last read (UTC)."""
+
+    state: MeterState
+    _context: Context
+    _places: Mapping[Place, RegisterState] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: MeterState) -> Self:
+        """Sort the registers of a state."""
+        context = context_of(state.reading)
+        places: dict[Place, RegisterState] = {}
+        for known in state.registers.values():
+            code = known.register.obis
+            if code is not None and _own(code) and not stored(code, context):
+                # The first one sent is the current one where two spellings mean the same.
+                places.setdefault(_place(code), known)
+        return cls(state, context, places)
+
+    @property
+    def identity(self) -> Identity:
+        """Who the meter is."""
+        return self.state.identity
+
+    @property
+    def received(self) -> datetime:
+        """When the last good reading came (UTC)."""
+        return self.state.received
+
+    def get(
+        self,
+        c: int,
+        d: int,
+        e: int = 0,
+        *,
+        medium: Medium = Medium.ELECTRICITY,
+        attribute: int | None = None,
+    ) -> IndexedRegister | None:
+        """The current register of these value groups; E is the tariff where the quantity has tariffs."""
+        known = self._places.get((_group(medium, c), c, d, e, attribute))
+        return None if known is None else self._found(known)
+
+    def tariffs(self, c: int, d: int) -> dict[int, IndexedRegister]:
+        """The registers of the single tariffs of a quantity, in their order."""
+        found = {
+            place[3]: self._found(known)
+            for place, known in self._places.items()
+            if place[:3] == (Medium.ELECTRICITY, c, d) and place[3] and place[4] is None
+        }
+        return dict(sorted(found.items()))
+
+    def quantities(self) -> Iterator[tuple[int, int]]:
+        """Value groups C (without its phase) and D of all current registers of electricity."""
+        for known in self._places.values():
+            code = known.register.obis
+            if code is not None and code.a == Medium.ELECTRICITY:
+                yield quantity(code)[0], code.d
+
+    def _found(self, known: RegisterState) -> IndexedRegister:
+        return IndexedRegister(known, describe_all(known.register, self._context)[0])
+
+
+def _own(code: Obis) -> bool:
+    return code.b <= (0 if code.a == Medium.ABSTRACT else _LAST_OWN_CHANNEL)
+
+
+def _place(code: Obis) -> Place:
+    return _group(code.a, code.c), code.c, code.d, tariff(code), code.attribute
+
+
+def _group(a: int, c: int) -> int:
+    """Value group A of a code; that of general and abstract objects is written in several ways (1-0:96.5.5, 1-1:F.F)."""
+    return Medium.ABSTRACT if c in _GENERAL else int(a)

@@ -1,0 +1,180 @@
+"""What a person says of a register that the catalogue does not know: its name, unit and classes. Pure.
+
+Here: how that changes a description, what Home Assistant accepts, and what becomes of the statistics.
+Never here: forms, entities, the statistics themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from homeassistant.components.sensor import (
+    DEVICE_CLASS_STATE_CLASSES,
+    SensorDeviceClass,
+    SensorStateClass,
+)
+from homeassistant.components.sensor.const import DEVICE_CLASS_UNITS, UNIT_CONVERTERS
+
+from ..entry_data import CONF_CUSTOM
+from ..protocol.model import Register
+from .descriptions import Context, Description, Kind, describe_all
+from .tables import UNKNOWN
+from .units import Dimension, Unit, unit_of
+
+# What a meter can measure, of all that Home Assistant knows.
+DEVICE_CLASSES: Final = (
+    SensorDeviceClass.ENERGY,
+    SensorDeviceClass.GAS,
+    SensorDeviceClass.WATER,
+    SensorDeviceClass.VOLUME,
+    SensorDeviceClass.POWER,
+    SensorDeviceClass.VOLUME_FLOW_RATE,
+    SensorDeviceClass.REACTIVE_ENERGY,
+    SensorDeviceClass.REACTIVE_POWER,
+    SensorDeviceClass.APPARENT_POWER,
+    SensorDeviceClass.POWER_FACTOR,
+    SensorDeviceClass.VOLTAGE,
+    SensorDeviceClass.CURRENT,
+    SensorDeviceClass.FREQUENCY,
+    SensorDeviceClass.TEMPERATURE,
+    SensorDeviceClass.TEMPERATURE_DELTA,
+    SensorDeviceClass.PRESSURE,
+    SensorDeviceClass.DURATION,
+    SensorDeviceClass.BATTERY,
+)
+
+
+class Fault(StrEnum):
+    """Why Home Assistant would refuse what was said."""
+
+    UNIT = "unit_of_class"
+    STATE_CLASS = "state_class_of_class"
+
+
+class Effect(StrEnum):
+    """What a change does to the statistics there are."""
+
+    ENDED = "ended"
+    KIND = "kind"
+    UNIT = "unit"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterOverride:
+    """What was said of one register; None for what was not."""
+
+    name: str | None = None
+    unit: str | None = None
+    device_class: SensorDeviceClass | None = None
+    state_class: SensorStateClass | None = None
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Self:
+        """What `as_dict` gave, or a form. Raises ValueError on a class that is none."""
+        device_class, state_class = said.get("device_class"), said.get("state_class")
+        return cls(
+            (said.get("name") or "").strip() or None,
+            (said.get("unit") or "").strip() or None,
+            SensorDeviceClass(device_class) if device_class else None,
+            SensorStateClass(state_class) if state_class else None,
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain data, fit for JSON; nothing of what was not said."""
+        said = {
+            "name": self.name,
+            "unit": self.unit,
+            "device_class": self.device_class,
+            "state_class": self.state_class,
+        }
+        return {name: str(value) for name, value in said.items() if value is not None}
+
+
+def open_to(description: Description) -> bool:
+    """Whether a person may say what a register is: the catalogue does not know it."""
+    return description.translation_key == UNKNOWN
+
+
+def is_number(register: Register, description: Description) -> bool:
+    """Whether a register can have a unit and classes."""
+    values = register.values
+    return description.index < len(values) and values[description.index].number is not None
+
+
+def sent_unit(register: Register, description: Description) -> Unit | None:
+    """The unit that the meter sends, where it is one that is known: nobody needs to say it then."""
+    text = register.values[description.index].unit if is_number(register, description) else None
+    unit = unit_of(text) if text else None
+    return None if unit is None or unit.dimension is Dimension.OTHER else unit
+
+
+def overridden(
+    register: Register, description: Description, custom: RegisterOverride
+) -> Description:
+    """The description as a person wants it."""
+    if not open_to(description):
+        return description
+    named = replace(description, name=custom.name)
+    if not is_number(register, description):
+        return named
+    sent = sent_unit(register, description)
+    if sent is None and not (custom.unit or custom.device_class or custom.state_class):
+        return named
+    classed = replace(
+        named,
+        kind=Kind.NUMBER,
+        device_class=custom.device_class,
+        state_class=custom.state_class,
+    )
+    if sent is not None:
+        return classed
+    said = unit_of(custom.unit) if custom.unit else Unit(Dimension.COUNT, None)
+    return replace(classed, said=said, unit=said.native)
+
+
+def overrides_of(options: Mapping[str, Any]) -> dict[str, RegisterOverride]:
+    """What a person says of registers, by the keys of their descriptions."""
+    return {
+        key: RegisterOverride.from_dict(said) for key, said in options.get(CONF_CUSTOM, {}).items()
+    }
+
+
+def describe_with_overrides(
+    register: Register, context: Context, said: Mapping[str, RegisterOverride]
+) -> tuple[Description, ...]:
+    """The sensors of a register, as the catalogue and then a person say."""
+    return tuple(
+        overridden(register, one, said[one.key]) if one.key in said else one
+        for one in describe_all(register, context)
+    )
+
+
+def fault(described: Description) -> Fault | None:
+    """Why Home Assistant would refuse a sensor of that description."""
+    device_class, state_class = described.device_class, described.state_class
+    if device_class is None:
+        return None
+    if described.unit not in DEVICE_CLASS_UNITS[device_class]:
+        return Fault.UNIT
+    if state_class is not None and state_class not in DEVICE_CLASS_STATE_CLASSES[device_class]:
+        return Fault.STATE_CLASS
+    return None
+
+
+def effect(before: Description, after: Description) -> Effect | None:
+    """What a change does to statistics that were made of the sensor as it was; None where they just go on."""
+    if before.state_class is not None and after.state_class is None:
+        return Effect.ENDED
+    measured = SensorStateClass.MEASUREMENT
+    if before.state_class is not None and (before.state_class is measured) != (
+        after.state_class is measured
+    ):
+        return Effect.KIND
+    if before.unit == after.unit:
+        return None
+    convertible = any(
+        {before.unit, after.unit} <= converter.VALID_UNITS for converter in UNIT_CONVERTERS.values()
+    )
+    return Effect.SCALE if convertible else Effect.UNIT

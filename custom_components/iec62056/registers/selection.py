@@ -1,0 +1,135 @@
+"""The registers as a person is asked about them: which there are, with what value, and which are useful. Pure.
+
+Here: the list the dialogues offer, its order, and the text of each item.
+Never here: forms and steps, entities, what a code means.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..const import DOMAIN
+from ..entry_data import CONF_REGISTERS
+from ..protocol.model import Register
+from ..state.meter_state import MeterState
+from .descriptions import Description, context_of
+from .naming import printable
+from .overrides import describe_with_overrides, overrides_of
+from .tables import UNKNOWN, Axis, Placeholders
+from .units import unit_of
+
+# More than a person wants to go through at once: past periods and bare codes then wait on a page of their own.
+MANY: Final = 50
+LONGEST_TEXT: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterChoice:
+    """One sensor that a meter's registers can give.
+
+    `code` is the register's address as the meter shows it, `value` its present value. `enabled` tells whether it is
+    useful to most people, `bare` whether the catalogue knows nothing of it but its code, `past` whether it is of a past
+    period; `name` is what a person calls it.
+    """
+
+    key: str
+    translation_key: str
+    placeholders: Placeholders
+    code: str
+    value: str
+    enabled: bool
+    bare: bool
+    past: bool
+    name: str | None = None
+
+    @property
+    def later(self) -> bool:
+        """Whether most people can do without seeing it."""
+        return self.past or (self.bare and self.name is None)
+
+    def label(self, texts: Mapping[str, str]) -> str:
+        """Name, code and value in one line. `texts` are Home Assistant's translations of entities."""
+        name = self.name
+        if name is None and not self.bare:
+            name = texts.get(
+                f"component.{DOMAIN}.entity.sensor.{self.translation_key}.name",
+                self.translation_key,
+            ).format(**self.placeholders)
+        code = None if name is not None and self.code in name.split() else self.code
+        parts = (name, code, self.value)
+        return " · ".join(part for part in parts if part)
+
+
+def choices_of(state: MeterState, options: Mapping[str, Any]) -> tuple[RegisterChoice, ...]:
+    """Every sensor of the registers, the useful ones first, else in the order of the telegram."""
+    context, said = context_of(state.reading), overrides_of(options)
+    found = [
+        (description, _choice(known.register, description))
+        for known in state.registers.values()
+        for description in describe_with_overrides(known.register, context, said)
+    ]
+    found.sort(key=lambda one: (not one[0].enabled, one[0].category is not None))
+    return tuple(choice for _, choice in found)
+
+
+def pages(
+    choices: tuple[RegisterChoice, ...],
+) -> tuple[tuple[RegisterChoice, ...], tuple[RegisterChoice, ...]]:
+    """What is shown at once, and what waits behind it; nothing waits where all can be shown."""
+    first = tuple(choice for choice in choices if not choice.later)
+    if len(choices) <= MANY or not first:
+        return choices, ()
+    return first, tuple(choice for choice in choices if choice.later)
+
+
+def changed_from_default(
+    choices: Iterable[RegisterChoice], ticked: Iterable[str]
+) -> dict[str, bool]:
+    """What an entry keeps of the ticks: those that are not as they would be by themselves."""
+    wanted = set(ticked)
+    return {
+        choice.key: choice.key in wanted
+        for choice in choices
+        if (choice.key in wanted) != choice.enabled
+    }
+
+
+def wanted(options: Mapping[str, Any], key: str, *, enabled: bool) -> bool:
+    """Whether a person wants a sensor. `enabled` is what holds where nothing was said."""
+    said: bool = options.get(CONF_REGISTERS, {}).get(key, enabled)
+    return said
+
+
+def _choice(register: Register, description: Description) -> RegisterChoice:
+    return RegisterChoice(
+        description.key,
+        description.translation_key,
+        description.placeholders,
+        _plain(register.address.strip().removesuffix("*255")),
+        _value(register, description),
+        description.enabled,
+        description.translation_key == UNKNOWN,
+        Axis.PERIOD in description.placeholders,
+        description.name,
+    )
+
+
+def _value(register: Register, description: Description) -> str:
+    """The value as the meter wrote it, so that it can be compared with the display."""
+    values = register.values
+    if description.unit is not None:
+        values = values[description.index : description.index + 1]
+    return _plain(" ".join(f"{one.text} {_sign(one.unit)}" for one in values))
+
+
+def _sign(sent: str | None) -> str:
+    """The unit as people write it, where it is the same one: m³/h for m3ph."""
+    if sent is None:
+        return ""
+    unit = unit_of(sent)
+    return unit.native if unit.native is not None and unit.factor == 1 else sent
+
+
+def _plain(text: str) -> str:
+    """A meter's text in a list, which knows no markup: in one line and cut."""
+    return " ".join(printable(text).split())[:LONGEST_TEXT].rstrip()

@@ -1,0 +1,1 @@
+"""Sensor entities: registers, derived values and diagnostics."""

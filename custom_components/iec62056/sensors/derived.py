@@ -1,0 +1,158 @@
+"""Sensors for what a meter does not send, but what follows from it.
+
+Here: how each looks in Home Assistant; every one is marked as derived, and names its registers.
+Never here: the values (derived.py).
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfPower, UnitOfTime
+from homeassistant.core import callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..derived.sources import Derived
+from ..derived.status_flags import Fault
+from ..entity import MeterEntity
+
+ATTR_DERIVED: Final = "derived"
+ATTR_FROM: Final = "from"
+ATTR_SINCE: Final = "since"
+
+
+def _power(kind: Derived, name: str, *, enabled: bool = True) -> SensorEntityDescription:
+    return SensorEntityDescription(
+        key=kind,
+        translation_key=name,
+        device_class=SensorDeviceClass.POWER,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_display_precision=0,
+        entity_registry_enabled_default=enabled,
+    )
+
+
+def _total(kind: Derived, name: str) -> SensorEntityDescription:
+    return SensorEntityDescription(
+        key=kind,
+        translation_key=name,
+        device_class=SensorDeviceClass.ENERGY,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
+        suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+    )
+
+
+def _peak(kind: Derived, state_class: SensorStateClass | None) -> SensorEntityDescription:
+    return SensorEntityDescription(
+        key=kind,
+        translation_key=kind,
+        device_class=SensorDeviceClass.POWER,
+        state_class=state_class,
+        native_unit_of_measurement=UnitOfPower.KILO_WATT,
+    )
+
+
+def _time(kind: Derived) -> SensorEntityDescription:
+    return SensorEntityDescription(
+        key=kind, translation_key=kind, device_class=SensorDeviceClass.TIMESTAMP
+    )
+
+
+DESCRIPTIONS: Final = {
+    Derived(description.key): description
+    for description in (
+        # Named as the registers are that send the same: a meter has one or the other.
+        _power(Derived.NET_POWER, "power_net"),
+        _total(Derived.TOTAL_IMPORT, "energy_import"),
+        _total(Derived.TOTAL_EXPORT, "energy_export"),
+        _power(Derived.MEAN_POWER_IMPORT, Derived.MEAN_POWER_IMPORT),
+        _power(Derived.MEAN_POWER_EXPORT, Derived.MEAN_POWER_EXPORT),
+        # A heat meter is read so rarely that it is the mean of a day.
+        _power(Derived.MEAN_POWER_HEAT, Derived.MEAN_POWER_HEAT, enabled=False),
+        _peak(Derived.PEAK_THIS_MONTH, SensorStateClass.MEASUREMENT),
+        _time(Derived.PEAK_THIS_MONTH_TIME),
+        _peak(Derived.PEAK_LAST_MONTH, None),
+        _time(Derived.PEAK_LAST_MONTH_TIME),
+        SensorEntityDescription(key=Derived.TARIFF, translation_key=Derived.TARIFF),
+        SensorEntityDescription(
+            key=Derived.CLOCK,
+            translation_key="clock",
+            device_class=SensorDeviceClass.TIMESTAMP,
+            entity_category=EntityCategory.DIAGNOSTIC,
+            entity_registry_enabled_default=False,
+        ),
+        SensorEntityDescription(
+            key=Derived.CLOCK_DRIFT,
+            translation_key=Derived.CLOCK_DRIFT,
+            device_class=SensorDeviceClass.DURATION,
+            state_class=SensorStateClass.MEASUREMENT,
+            native_unit_of_measurement=UnitOfTime.SECONDS,
+            entity_category=EntityCategory.DIAGNOSTIC,
+            entity_registry_enabled_default=False,
+        ),
+        SensorEntityDescription(
+            key=Derived.FAULT,
+            translation_key=Derived.FAULT,
+            device_class=SensorDeviceClass.ENUM,
+            options=list(Fault),
+            entity_category=EntityCategory.DIAGNOSTIC,
+        ),
+    )
+}
+
+
+@callback
+def async_setup(
+    entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add what can be derived now, and later what new registers give rise to."""
+    coordinator = entry.runtime_data
+    known: set[Derived] = set()
+
+    @callback
+    def add_new() -> None:
+        new = [kind for kind in coordinator.view.offered() if kind not in known]
+        known.update(new)
+        async_add_entities(DerivedSensor(coordinator, DESCRIPTIONS[kind]) for kind in new)
+
+    add_new()
+    entry.async_on_unload(coordinator.async_add_listener(add_new))
+
+
+class DerivedSensor(MeterEntity, SensorEntity):
+    """Something that follows from one or several registers."""
+
+    # They tell how the present state came about.
+    _unrecorded_attributes = frozenset({ATTR_DERIVED, ATTR_FROM, ATTR_SINCE})
+
+    def __init__(self, coordinator: MeterCoordinator, description: SensorEntityDescription) -> None:
+        """Describe the sensor."""
+        super().__init__(coordinator, description.key)
+        self.entity_description = description
+        self._kind = Derived(description.key)
+        self._refresh()
+
+    @override
+    @callback
+    def _handle_coordinator_update(self) -> None:
+        self._refresh()
+        super()._handle_coordinator_update()
+
+    def _refresh(self) -> None:
+        result = self.coordinator.view.result(self._kind)
+        alive = self.coordinator.alive(result.received)
+        value: Decimal | datetime | str | None = result.value if alive else None
+        attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
+        if value is not None and result.since is not None:
+            attributes[ATTR_SINCE] = result.since.isoformat()
+        self._attr_native_value = value
+        self._attr_extra_state_attributes = attributes

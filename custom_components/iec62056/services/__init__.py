@@ -1,0 +1,1 @@
+"""Actions: readings, registers and load profiles."""

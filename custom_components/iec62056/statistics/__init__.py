@@ -1,0 +1,1 @@
+"""Long-term statistics: outages filled from the load profile, false steps corrected."""

@@ -1,0 +1,184 @@
+"""The hourly statistics of a sensor, in the recorder: read as they are, written as planned, put back as they were.
+
+Here: all that is asked of the recorder. Rows are in the unit the recorder keeps them in.
+Never here: which rows are written and why (history.py).
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+import inspect
+from typing import Any, Final
+
+from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
+from homeassistant.components.recorder.statistics import (
+    async_import_statistics,
+    get_last_short_term_statistics,
+    get_metadata,
+    statistics_during_period,
+)
+from homeassistant.components.recorder.tasks import SynchronizeTask
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.recorder import get_instance
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..const import DOMAIN
+from .planner import BASELINE, HOUR, Hour, same
+
+# Another may have locked the rows for a while.
+MOST_TRIES: Final = 5
+
+
+class DatabaseFailed(HomeAssistantError):
+    """The recorder's database did not do what it was asked for."""
+
+    def __init__(self) -> None:
+        """Name the sentence; the recorder has logged the reason."""
+        super().__init__(translation_domain=DOMAIN, translation_key="database_failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The statistics of one sensor, as the recorder describes them."""
+
+    entity_id: str
+    unit: str
+    metadata: StatisticMetaData
+
+
+async def async_series(hass: HomeAssistant, entity_id: str) -> Series | None:
+    """The statistics of a sensor; None where it has no sums, or they have no unit. Raises DatabaseFailed."""
+
+    def find() -> dict[str, tuple[int, StatisticMetaData]]:
+        return get_metadata(hass, statistic_ids={entity_id})
+
+    found = await _ask(hass, find)
+    if entity_id not in found:
+        return None
+    metadata = found[entity_id][1]
+    unit = metadata["unit_of_measurement"]
+    return Series(entity_id, unit, metadata) if unit and metadata["has_sum"] else None
+
+
+async def async_rows(
+    hass: HomeAssistant, series: Series, first: datetime, last: datetime
+) -> dict[datetime, Hour]:
+    """The rows of the hours from `first` to `last` by their beginning, and the one where a filled past begins.
+
+    Raises DatabaseFailed.
+    """
+    unit_class = series.metadata["unit_class"]
+    units: Any = None if unit_class is None else {unit_class: series.unit}
+
+    def read() -> dict[datetime, Hour]:
+        found: dict[datetime, Hour] = {}
+        for begin, end in ((BASELINE, BASELINE + HOUR), (first, last)):
+            rows = statistics_during_period(
+                hass, begin, end, {series.entity_id}, "hour", units, {"state", "sum"}
+            )
+            for row in rows.get(series.entity_id, []):
+                state, total = row["state"], row["sum"]
+                if state is not None and total is not None:
+                    found[datetime.fromtimestamp(row["start"], UTC)] = Hour(state, total)
+        return found
+
+    return await _ask(hass, read)
+
+
+async def async_running(hass: HomeAssistant, series: Series) -> tuple[datetime, Hour] | None:
+    """The hour of the latest five-minute row, with what that says; None where there is none. Raises DatabaseFailed."""
+
+    def find() -> tuple[datetime, Hour] | None:
+        found = get_last_short_term_statistics(hass, 1, series.entity_id, False, {"state", "sum"})
+        for row in found.get(series.entity_id, []):
+            state, total = row["state"], row["sum"]
+            if state is not None and total is not None:
+                start = datetime.fromtimestamp(row["start"], UTC)
+                return start.replace(minute=0), Hour(state, total)
+        return None
+
+    return await _ask(hass, find)
+
+
+async def _ask[T](hass: HomeAssistant, job: Callable[[], T]) -> T:
+    try:
+        return await get_instance(hass).async_add_executor_job(job)
+    except SQLAlchemyError as err:
+        raise DatabaseFailed from err
+
+
+async def async_write(hass: HomeAssistant, series: Series, hours: Mapping[datetime, Hour]) -> None:
+    """Write these rows in one transaction, over those that are there; done when it returns. Raises DatabaseFailed."""
+    if not hours:
+        return
+    rows = [
+        StatisticData(start=start, state=hour.state, sum=hour.sum) for start, hour in hours.items()
+    ]
+
+    def write() -> None:
+        async_import_statistics(hass, series.metadata, rows)
+
+    def written(found: Mapping[datetime, Hour]) -> bool:
+        return all(start in found and same(found[start], hour) for start, hour in hours.items())
+
+    await _until(hass, series, hours, write, written)
+
+
+async def _until(
+    hass: HomeAssistant,
+    series: Series,
+    starts: Iterable[datetime],
+    change: Callable[[], None],
+    done: Callable[[Mapping[datetime, Hour]], bool],
+) -> None:
+    """Change these rows until they are as they should be. Raises DatabaseFailed."""
+    # The recorder tells only its log what the database has refused, and writes the other rows.
+    touched = [start for start in starts if start != BASELINE] or [BASELINE]
+    for _ in range(MOST_TRIES):
+        change()
+        await _committed(hass)
+        if done(await async_rows(hass, series, min(touched), max(touched) + HOUR)):
+            return
+    raise DatabaseFailed
+
+
+async def _committed(hass: HomeAssistant) -> None:
+    """Wait until the recorder has done and committed all that it was told so far."""
+    # Its own way to wait overlooks a task that it has begun and that no other stands behind.
+    future: asyncio.Future[None] = hass.loop.create_future()
+    get_instance(hass).queue_task(SynchronizeTask(future))
+    await future
+
+
+def can_clear(hass: HomeAssistant) -> bool:
+    """Whether this recorder can delete single hours (from 2026.11 on)."""
+    parameters = inspect.signature(get_instance(hass).async_clear_statistics).parameters
+    return "start_time" in parameters
+
+
+async def async_clear(hass: HomeAssistant, series: Series, starts: Collection[datetime]) -> None:
+    """Delete the rows of these hours; where `can_clear`. Raises DatabaseFailed."""
+    # As the older recorder has no such parameters, neither have the types.
+    clear: Any = get_instance(hass).async_clear_statistics
+
+    def delete() -> None:
+        for begin, end in _stretches(starts):
+            clear([series.entity_id], start_time=begin, end_time=end)
+
+    def deleted(found: Mapping[datetime, Hour]) -> bool:
+        return found.keys().isdisjoint(starts)
+
+    await _until(hass, series, starts, delete, deleted)
+
+
+def _stretches(starts: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
+    """Hours that follow each other, as ranges."""
+    found: list[tuple[datetime, datetime]] = []
+    for start in sorted(starts):
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], start + HOUR)
+        else:
+            found.append((start, start + HOUR))
+    return found

@@ -1,0 +1,1 @@
+"""Validation of readings: which values are published, held or asked about."""

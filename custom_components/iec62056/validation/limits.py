@@ -1,0 +1,155 @@
+"""What a meter can physically show, by the unit of its values.
+
+Here: tables only, and how the size of the connection scales them.
+Never here: what is done with a value beyond a limit (plausibility.py), values, Home Assistant.
+
+The limits are those of a house. A larger plant exceeds them: that costs it one reading more, after which the limit of
+that register is what was confirmed. So they are set where a smaller house gains nothing from tighter ones.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from ..protocol.model import Medium, Obis
+
+
+class ValueKind(StrEnum):
+    """How the values of a register may move."""
+
+    TOTAL = "total"
+    """Never falls, but for a roll-over."""
+    PERIODIC = "periodic"
+    """A total that begins again at the end of a billing period (x.9.x)."""
+    NET = "net"
+    """A total that rises and falls (16.8.0)."""
+    INSTANT = "instant"
+    """Anything the meter can measure at a moment."""
+    FREE = "free"
+    """A number of which nothing is known: settings, values of past periods."""
+    NAME = "name"
+    """A text that stays as it is: the number of the meter."""
+
+
+# By Home Assistant's state class.
+_NATURES = {
+    "total_increasing": ValueKind.TOTAL,
+    "total": ValueKind.NET,
+    "measurement": ValueKind.INSTANT,
+}
+# Value group D: time integral 2, from the end of the last billing period on.
+_SINCE_RESET = 9
+
+TOTALS = frozenset((ValueKind.TOTAL, ValueKind.PERIODIC, ValueKind.NET))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the meter can do: bounds of a value, and the steepest change of a total per hour. None: not known."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    rate: Decimal | None = None
+
+
+NO_LIMITS = Limits()
+
+# Meters without current transformers end at 125 A (preferred values of IEC 62052-11): 3 × 230 V × 125 A = 86 kW.
+_HOUSE_KW = Decimal(100)
+_HOUSE_A = Decimal(150)
+# A fuse carries 1.45 times its current for an hour (IEC 60898-1, 60269-2), at a voltage 10 % high (EN 50160).
+_OVERLOAD = Decimal("1.6")
+_KW_PER_A = Decimal("0.69")
+
+# One kilowatt in each unit of power, one kilowatt hour in each unit of energy. A heat meter of a house (qp 1.5 m³/h,
+# 60 K: 105 kW) ends where its electricity meter does.
+_POWER = {
+    "W": Decimal(1000),
+    "kW": Decimal(1),
+    "MW": Decimal("0.001"),
+    "var": Decimal(1000),
+    "kvar": Decimal(1),
+    "VA": Decimal(1000),
+    "kVA": Decimal(1),
+}
+_ENERGY = {
+    "Wh": Decimal(1000),
+    "kWh": Decimal(1),
+    "MWh": Decimal("0.001"),
+    "GWh": Decimal("0.000001"),
+    "J": Decimal(3_600_000),
+    "kJ": Decimal(3600),
+    "MJ": Decimal("3.6"),
+    "GJ": Decimal("0.0036"),
+    "Gcal": Decimal("0.00086"),
+    "varh": Decimal(1000),
+    "kvarh": Decimal(1),
+    "kVAh": Decimal(1),
+}
+_CURRENT = {"A": Decimal(1), "mA": Decimal(1000)}
+
+# Other totals per hour. Volume: G4 gas meters pass 6 m³/h (EN 1359), water meters of houses (Q3 4) 5 m³/h. Time passes
+# as it does; meters may count it in steps. None is a plain count of events.
+_RATES = {
+    "m³": Decimal(10),
+    "L": Decimal(10_000),
+    "s": Decimal(7200),
+    "min": Decimal(120),
+    "h": Decimal(2),
+    "d": Decimal("0.1"),
+    None: Decimal(60),
+}
+
+# Instantaneous values. Voltage: 400 V between phases and 10 %; what is measured behind transformers comes in kV, up to
+# 420 kV (IEC 60038). Frequency: from railways (16.7 Hz) to 60 Hz. Power factor: meters were seen to send 4.5 in all
+# three phases. Flow temperatures end at 180 °C (EN 1434), and sensors that are not connected read below zero.
+_BOUNDS = {
+    "V": (Decimal(0), Decimal(500)),
+    "mV": (Decimal(0), Decimal(500_000)),
+    "kV": (Decimal(0), Decimal(420)),
+    "Hz": (Decimal(15), Decimal(70)),
+    "kHz": (Decimal("0.015"), Decimal("0.07")),
+    "%": (Decimal(-100), Decimal(1000)),
+    "°": (Decimal(-360), Decimal(360)),
+    "°C": (Decimal(-50), Decimal(200)),
+    "K": (Decimal(-200), Decimal(200)),
+    "m³/h": (Decimal(-20), Decimal(20)),
+    "L/h": (Decimal(-20_000), Decimal(20_000)),
+    "mbar": (Decimal(0), Decimal(100_000)),
+    "kPa": (Decimal(0), Decimal(10_000)),
+    "bar": (Decimal(0), Decimal(100)),
+    None: (Decimal(-10), Decimal(10)),
+}
+
+
+def kind_of(code: Obis | None, state_class: str | None) -> ValueKind:
+    """How a number of that code moves, which the catalogue gave that state class."""
+    nature = _NATURES.get(state_class or "", ValueKind.FREE)
+    if nature is ValueKind.TOTAL and code is not None:
+        since_reset = code.a == Medium.ELECTRICITY and code.d == _SINCE_RESET
+        return ValueKind.PERIODIC if since_reset else nature
+    return nature
+
+
+def limits_of(nature: ValueKind, unit: str | None, amperes: Decimal | None = None) -> Limits:
+    """The limits of a register of that nature, in the unit its values are published in.
+
+    `amperes` is the current the connection is fused for, per phase; None where the person has not said.
+    """
+    kilowatts = _HOUSE_KW if amperes is None else amperes * _KW_PER_A * _OVERLOAD
+    if nature in TOTALS:
+        low = None if nature is ValueKind.NET else Decimal(0)
+        rate = kilowatts * _ENERGY[unit] if unit in _ENERGY else _RATES.get(unit)
+        return Limits(low=low, rate=rate)
+    if nature is not ValueKind.INSTANT:
+        return NO_LIMITS
+    if unit in _POWER:
+        return _both_ways(kilowatts * _POWER[unit])
+    if unit in _CURRENT:
+        most = _HOUSE_A if amperes is None else amperes * _OVERLOAD
+        return _both_ways(most * _CURRENT[unit])
+    return Limits(*_BOUNDS.get(unit, ()))
+
+
+def _both_ways(most: Decimal) -> Limits:
+    return Limits(-most, most)

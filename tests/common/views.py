@@ -1,0 +1,54 @@
+"""A meter read again and again, as what is derived from it sees it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from custom_components.iec62056.derived.history import DerivedHistory
+from custom_components.iec62056.derived.sources import Derived
+from custom_components.iec62056.derived.values import DerivedValues, remember
+from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium
+from custom_components.iec62056.registers.index import RegisterIndex
+from custom_components.iec62056.state.meter_state import MeterState
+from tests.common.bench import GOOD_HEALTH, IDENTIFICATION, START, reading
+
+BERLIN = ZoneInfo("Europe/Berlin")
+LIFE = timedelta(minutes=15)
+
+type Sent = dict[str, list[str]]
+
+
+@dataclass
+class Course:
+    """The readings of one meter, in order."""
+
+    identification: Identification | None = IDENTIFICATION
+    medium: Medium = Medium.ELECTRICITY
+    life: timedelta = LIFE
+    duration: float = 0.0
+    zone: ZoneInfo = BERLIN
+    state: MeterState | None = None
+    memory: DerivedHistory = field(default_factory=DerivedHistory)
+
+    def read(self, sent: Sent, at: datetime | float = START) -> DerivedValues:
+        """Take a reading made at that time, or so many minutes after the start."""
+        if not isinstance(at, datetime):
+            at = START + timedelta(minutes=at)
+        health = replace(GOOD_HEALTH, duration=self.duration)
+        read = reading(
+            sent,
+            at=at,
+            identification=self.identification,
+            medium=self.medium,
+            health=health,
+        )
+        self.state = MeterState.of(read, LineProfile(medium=self.medium), self.state)
+        lookup = RegisterIndex.of(self.state)
+        self.memory = remember(self.memory, lookup, self.zone, self.life)
+        return DerivedValues(lookup, self.memory, self.zone)
+
+
+def value(view: DerivedValues, kind: Derived) -> Decimal | datetime | str | None:
+    assert kind in view.offered()
+    return view.result(kind).value

@@ -1,0 +1,385 @@
+"""What follows from what a meter sends."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from custom_components.iec62056.derived.history import DerivedHistory
+from custom_components.iec62056.derived.sources import Derived
+from custom_components.iec62056.protocol.model import Identification, Medium
+
+from ..common.bench import IDENTIFICATION, START
+from ..common.views import BERLIN, Course, Sent, value
+
+CLOCKED = {"0.9.1": ["130000"], "0.9.2": ["261122"]}
+HEAT = Identification("/LUGCUH50", "LUG", "C", (), "UH50")
+
+
+@pytest.mark.parametrize(
+    ("sent", "offered"),
+    [
+        ({"1.7.0": ["1*kW"], "2.7.0": ["0*kW"]}, True),
+        ({"1-0:1.7.255": ["1*W"], "1-0:2.7.255": ["0*W"]}, True),
+        ({"1.7.0": ["1*kW"]}, False),
+        ({"2.7.0": ["1*kW"]}, False),
+        ({"1.7.0": ["1*kW"], "2.7.0": ["0*kW"], "16.7": ["1*kW"]}, False),
+        # One phase alone, another channel, a stored value.
+        ({"21.7.0": ["1*kW"], "22.7.0": ["0*kW"]}, False),
+        ({"1-2:1.7.0": ["1*kW"], "1-2:2.7.0": ["0*kW"]}, False),
+        ({"1.7.0*01": ["1*kW"], "1.7.0": ["1*kW"], "2.7.0*01": ["0*kW"]}, False),
+    ],
+)
+def test_net_power_is_offered(*, sent: Sent, offered: bool) -> None:
+    assert (Derived.NET_POWER in Course().read(sent).offered()) is offered
+
+
+@pytest.mark.parametrize(
+    ("imported", "exported", "net"),
+    [
+        ("00.500*kW", "00.000*kW", "500.000"),
+        ("00.000*kW", "01.234*kW", "-1234.000"),
+        ("00700*W", "00.200*kW", "500.000"),
+        ("--.---*kW", "00.200*kW", None),
+        ("00.500*kW", "12*V", None),
+    ],
+)
+def test_net_power(imported: str, exported: str, net: str | None) -> None:
+    view = Course().read({"1.7.0": [imported], "2.7.0": [exported]})
+    assert value(view, Derived.NET_POWER) == (None if net is None else Decimal(net))
+
+
+def test_net_power_of_two_readings_is_none() -> None:
+    """One of the two was held back: the difference with the older one was never there."""
+    course = Course()
+    course.read({"1.7.0": ["2*kW"], "2.7.0": ["0*kW"]})
+    view = course.read({"1.7.0": ["0*kW"]}, 1)
+    assert value(view, Derived.NET_POWER) is None
+    assert view.result(Derived.NET_POWER).received == START
+    view = course.read({"1.7.0": ["0*kW"], "2.7.0": ["3*kW"]}, 2)
+    assert value(view, Derived.NET_POWER) == -3000
+    assert view.result(Derived.NET_POWER).sources == ("1-0:1.7.0", "1-0:2.7.0")
+
+
+def test_net_power_ends_where_the_meter_sends_it() -> None:
+    course = Course()
+    course.read({"1.7.0": ["2*kW"], "2.7.0": ["0*kW"]})
+    view = course.read({"1.7.0": ["0*kW"], "2.7.0": ["3*kW"], "16.7": ["-3*kW"]}, 1)
+    assert view.result(Derived.NET_POWER).value is None
+
+
+def test_total_of_tariffs_is_exact() -> None:
+    view = Course().read(
+        {"1.8.1": ["012345.678*kWh"], "1.8.2": ["000000.005*kWh"], "1.8.3": ["7*Wh"]}
+    )
+    assert value(view, Derived.TOTAL_IMPORT) == Decimal("12345690.000")
+    assert Derived.TOTAL_EXPORT not in view.offered()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"1.8.0": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]},
+        {"1-0:1.8.255": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]},
+        # One tariff alone is the total, and is there already.
+        {"1.8.1": ["1*kWh"]},
+        {"1.8.1*01": ["1*kWh"], "1.8.2*01": ["2*kWh"]},
+    ],
+)
+def test_total_of_tariffs_is_not_offered(sent: Sent) -> None:
+    assert Derived.TOTAL_IMPORT not in Course().read(sent).offered()
+
+
+def test_total_of_tariffs_from_two_readings_is_none() -> None:
+    """A tariff that was held back would make the total fall, or stand still."""
+    course = Course()
+    course.read({"1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]})
+    view = course.read({"1.8.1": ["2*kWh"]}, 1)
+    assert value(view, Derived.TOTAL_IMPORT) is None
+    view = course.read({"1.8.1": ["2*kWh"], "1.8.2": ["-"]}, 2)
+    assert value(view, Derived.TOTAL_IMPORT) is None
+
+
+def test_mean_power() -> None:
+    course = Course()
+    view = course.read({"1.8.0": ["000100.000*kWh"]})
+    assert value(view, Derived.MEAN_POWER_IMPORT) is None
+    view = course.read({"1.8.0": ["000100.012*kWh"]}, 1)
+    # 12 Wh in a minute.
+    assert value(view, Derived.MEAN_POWER_IMPORT) == 720
+    result = view.result(Derived.MEAN_POWER_IMPORT)
+    assert result.since == START
+    assert result.sources == ("1-0:1.8.0",)
+    view = course.read({"1.8.0": ["000100.018*kWh"]}, 2)
+    assert value(view, Derived.MEAN_POWER_IMPORT) == 360
+
+
+def test_mean_power_is_taken_over_as_long_as_the_last_digit_needs() -> None:
+    """0.01 kWh and 300 W: two minutes are a step of one digit, ten minutes are five."""
+    course = Course()
+    shown: list[Decimal | datetime | str | None] = []
+    for minute in range(0, 21, 2):
+        energy = Decimal(10000 + minute // 2).scaleb(-2)
+        view = course.read({"1.8.0": [f"{energy}*kWh"]}, minute)
+        shown.append(value(view, Derived.MEAN_POWER_IMPORT))
+    assert shown == [None] * 5 + [Decimal(300)] * 6
+
+
+def test_mean_power_is_unknown_where_the_last_digit_is_too_coarse() -> None:
+    """Whole kWh at 4 kW: within an hour, four steps are worse than 20 %."""
+    course = Course()
+    for minute in range(0, 121, 15):
+        energy = 100 + minute // 15
+        view = course.read({"1.8.0": [f"{energy:06d}*kWh"]}, minute)
+        assert value(view, Derived.MEAN_POWER_IMPORT) is None
+
+
+def test_mean_power_does_not_stay_when_nothing_is_drawn_any_more() -> None:
+    course = Course()
+    course.read({"1.8.0": ["000100.000*kWh"]})
+    view = course.read({"1.8.0": ["000100.100*kWh"]}, 1)
+    assert value(view, Derived.MEAN_POWER_IMPORT) == 6000
+    for minute in range(2, 63):
+        view = course.read({"1.8.0": ["000100.100*kWh"]}, minute)
+    assert value(view, Derived.MEAN_POWER_IMPORT) is None
+
+
+def test_mean_power_from_tariffs_and_of_export() -> None:
+    course = Course()
+    course.read({"1.8.1": ["1.000*kWh"], "1.8.2": ["2.000*kWh"], "2.8.0": ["5000*Wh"]})
+    view = course.read(
+        {"1.8.1": ["1.010*kWh"], "1.8.2": ["2.020*kWh"], "2.8.0": ["5100*Wh"]}, 60 / 60
+    )
+    assert value(view, Derived.MEAN_POWER_IMPORT) == 1800
+    assert value(view, Derived.MEAN_POWER_EXPORT) == 6000
+
+
+@pytest.mark.parametrize("power", ["1.7.0", "16.7", "15.7.0", "1.25.0", "21.7.0", "2.7.0"])
+def test_mean_power_is_not_offered_where_the_meter_sends_power(power: str) -> None:
+    view = Course().read({"1.8.0": ["1*kWh"], power: ["1*kW"]})
+    assert Derived.MEAN_POWER_IMPORT not in view.offered()
+
+
+def test_mean_power_of_a_heat_meter() -> None:
+    """Read once a day, the day is what it is the mean of; 6.8 of an electricity meter is something else."""
+    course = Course(HEAT, Medium.HEAT, life=timedelta(days=3))
+    course.read({"6.8": ["0012.345*GJ"], "6.6": ["0042.1*kW"]})
+    view = course.read({"6.8": ["0012.705*GJ"], "6.6": ["0042.1*kW"]}, 24 * 60)
+    mean = value(view, Derived.MEAN_POWER_HEAT)
+    assert isinstance(mean, Decimal)
+    # 0.36 GJ are 100 kWh.
+    assert round(mean, 3) == Decimal("4166.667")
+    other = Course().read({"6.8.0": ["0012.345*kvarh"]})
+    assert Derived.MEAN_POWER_HEAT not in other.offered()
+
+
+def test_mean_power_starts_anew_after_an_exchange() -> None:
+    course = Course()
+    course.read({"C.1.0": ["34567812"], "1.8.0": ["100.000*kWh"]})
+    view = course.read({"C.1.0": ["99887766"], "1.8.0": ["900.000*kWh"]}, 1)
+    assert value(view, Derived.MEAN_POWER_IMPORT) is None
+    view = course.read({"C.1.0": ["99887766"], "1.8.0": ["900.010*kWh"]}, 2)
+    assert value(view, Derived.MEAN_POWER_IMPORT) == 600
+
+
+def test_same_reading_again_changes_nothing() -> None:
+    """A restored state is taken once more at the start."""
+    course = Course()
+    sent = {
+        "1.8.0": ["100.000*kWh"],
+        "1.8.1": ["50.000*kWh"],
+        "1.8.2": ["50.000*kWh"],
+        "1.6.0": ["03.210*kW", "26-11-20 18:15"],
+        "C.51.5": ["3"],
+    }
+    course.read(sent)
+    course.read({**sent, "1.8.0": ["101.000*kWh"], "1.8.1": ["51.000*kWh"]}, 10)
+    before = course.memory
+    course.read({**sent, "1.8.0": ["101.000*kWh"], "1.8.1": ["51.000*kWh"]}, 10)
+    assert course.memory == before == DerivedHistory.from_dict(before.as_dict())
+
+
+def _peaks(course: Course, at: datetime, *brackets: str) -> tuple[object, ...]:
+    view = course.read({"1.6.0": list(brackets)}, at)
+    return tuple(
+        value(view, kind)
+        for kind in (
+            Derived.PEAK_THIS_MONTH,
+            Derived.PEAK_THIS_MONTH_TIME,
+            Derived.PEAK_LAST_MONTH,
+            Derived.PEAK_LAST_MONTH_TIME,
+        )
+    )
+
+
+def test_peaks_of_the_months() -> None:
+    course = Course()
+    november = (Decimal("3.210"), datetime(2026, 11, 20, 17, 15, tzinfo=UTC))
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert _peaks(course, at, "03.210*kW", "26-11-20 18:15") == (*november, None, None)
+    # A reset by hand in the middle of the month: the larger one stays.
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert _peaks(course, at, "01.000*kW", "26-11-25 08:00") == (*november, None, None)
+    # The month is over, and the meter not reset yet: what it shows is the last month's.
+    at = datetime(2026, 12, 1, 0, 0, 30, tzinfo=BERLIN)
+    assert _peaks(course, at, "01.000*kW", "26-11-25 08:00") == (None, None, *november)
+    # Reset: no maximum yet.
+    at = datetime(2026, 12, 1, 0, 10, tzinfo=BERLIN)
+    assert _peaks(course, at, "00.000*kW", "00-00-00 00:00") == (None, None, *november)
+    december = (Decimal("0.900"), datetime(2026, 11, 30, 23, 15, tzinfo=UTC))
+    at = datetime(2026, 12, 1, 0, 20, tzinfo=BERLIN)
+    assert _peaks(course, at, "00.900*kW", "26-12-01 00:15") == (*december, *november)
+    # Two months later the first one is forgotten.
+    at = datetime(2027, 1, 5, 12, tzinfo=UTC)
+    assert _peaks(course, at, "00.100*kW", "27-01-05 10:00")[2:] == december
+    assert len(course.memory.peaks) == 2
+
+
+def test_peak_at_midnight_belongs_to_the_month_before() -> None:
+    course = Course()
+    at = datetime(2026, 12, 1, 0, 1, tzinfo=BERLIN)
+    peaks = _peaks(course, at, "04.000*kW", "26-12-01 00:00")
+    assert peaks[0] is None
+    assert peaks[2] == 4
+
+
+def test_peak_of_a_meter_that_is_not_reset_by_month() -> None:
+    """The maximum of the year is not that of the month; a time far ahead is damaged."""
+    course = Course()
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert _peaks(course, at, "09.999*kW", "26-01-13 18:15") == (None,) * 4
+    assert _peaks(course, at + timedelta(hours=1), "09.999*kW", "86-11-13 18:15") == (None,) * 4
+    assert not course.memory.peaks
+
+
+def test_peak_whose_time_is_a_register_of_its_own() -> None:
+    course = Course()
+    view = course.read({"1.6.0": ["02.000*kW"], "1.6.0,5": ["202611201815"]})
+    assert value(view, Derived.PEAK_THIS_MONTH) == 2
+    assert value(view, Derived.PEAK_THIS_MONTH_TIME) == datetime(2026, 11, 20, 17, 15, tzinfo=UTC)
+
+
+def test_peak_without_time_is_not_offered() -> None:
+    assert Derived.PEAK_THIS_MONTH not in Course().read({"1.6.0": ["02.000*kW"]}).offered()
+    assert Derived.PEAK_THIS_MONTH not in Course().read({"1.8.0": ["1*kWh"]}).offered()
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "tariff"),
+    [
+        ("0-0:96.14.0", "0002", "2"),
+        ("0-0:96.14.0", "0001", "1"),
+        ("C.14.1", "1", "1"),
+        ("0-0:96.14.0", " T2 ", "T2"),
+        ("0-0:96.14.0", "", None),
+    ],
+)
+def test_tariff_the_meter_names(address: str, sent: str, tariff: str | None) -> None:
+    view = Course().read({address: [sent], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]})
+    assert value(view, Derived.TARIFF) == tariff
+    assert len(view.result(Derived.TARIFF).sources) == 1
+
+
+def test_tariff_by_which_register_rose_last() -> None:
+    course = Course()
+    shown = []
+    for minute, (one, two) in enumerate(
+        ((10, 20), (10, 20), (11, 20), (11, 20), (12, 21), (12, 22), (13, 23), (13, 23))
+    ):
+        view = course.read({"1.8.1": [f"{one}*kWh"], "1.8.2": [f"{two}*kWh"]}, minute)
+        shown.append(value(view, Derived.TARIFF))
+    # Where both have risen, the one that was not active before came later.
+    assert shown == [None, None, "1", "1", "2", "2", "1", "1"]
+
+
+def test_tariff_by_feed_in_and_with_a_total() -> None:
+    course = Course()
+    course.read({"1.8.0": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"], "2.8.2": ["5*kWh"]})
+    view = course.read(
+        {"1.8.0": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"], "2.8.2": ["6*kWh"]}, 1
+    )
+    assert value(view, Derived.TARIFF) == "2"
+    assert view.result(Derived.TARIFF).sources == ("1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.2")
+
+
+def test_tariff_of_one_is_not_offered() -> None:
+    assert Derived.TARIFF not in Course().read({"1.8.1": ["1*kWh"]}).offered()
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "moment"),
+    [
+        ("261122", "130000", datetime(2026, 11, 22, 12, tzinfo=UTC)),
+        ("26-11-22", "13:00:00", datetime(2026, 11, 22, 12, tzinfo=UTC)),
+        ("2026-11-22", "13:00", datetime(2026, 11, 22, 12, tzinfo=UTC)),
+        # A season digit, of either: a clock that shows summer time.
+        ("1261122", "130000", datetime(2026, 11, 22, 11, tzinfo=UTC)),
+        ("261122", "1130000", datetime(2026, 11, 22, 11, tzinfo=UTC)),
+        ("00-00-00", "13:00:00", None),
+        ("261122", "--:--:--", None),
+    ],
+)
+def test_clock(date: str, time: str, moment: datetime | None) -> None:
+    view = Course().read({"0.9.1": [time], "0.9.2": [date]})
+    assert value(view, Derived.CLOCK) == moment
+
+
+def test_clock_of_one_register_is_not_offered_twice() -> None:
+    view = Course().read({"0-0:1.0.0": ["261122130005W"], **CLOCKED})
+    assert Derived.CLOCK not in view.offered()
+    assert value(view, Derived.CLOCK_DRIFT) == 5
+    assert view.result(Derived.CLOCK_DRIFT).sources == ("0-0:1.0.0",)
+
+
+@pytest.mark.parametrize(
+    ("time", "duration", "drift"),
+    [
+        ("130000", 0.0, 0),
+        ("130130", 0.0, 90),
+        ("125950", 0.0, -10),
+        # Sent some time while the reading took its half minute.
+        ("130020", 30.0, 0),
+        ("130040", 30.0, 10),
+        # A clock that stays on summer time.
+        ("140000", 0.0, 3600),
+    ],
+)
+def test_drift_of_the_clock(time: str, duration: float, drift: int) -> None:
+    view = Course(duration=duration).read({"0.9.1": [time], "0.9.2": ["261122"]})
+    assert value(view, Derived.CLOCK_DRIFT) == drift
+
+
+def test_no_drift_around_midnight() -> None:
+    """The date was sent before midnight, the time after it: a day too early, though the clock is right."""
+    course = Course(duration=5.0)
+    at = datetime(2026, 11, 23, 0, 0, tzinfo=BERLIN)
+    view = course.read({"0.9.2": ["261122"], "0.9.1": ["000002"]}, at)
+    assert value(view, Derived.CLOCK_DRIFT) is None
+    view = course.read({"0.9.2": ["261123"], "0.9.1": ["235950"]}, at + timedelta(minutes=2))
+    assert value(view, Derived.CLOCK_DRIFT) is None
+
+
+def test_no_drift_of_a_clock_that_is_not_set() -> None:
+    view = Course().read({"0-0:1.0.0": ["2000-01-01 20:10:30"]})
+    assert value(view, Derived.CLOCK_DRIFT) is None
+
+
+def test_clock_of_two_readings_is_none() -> None:
+    course = Course()
+    course.read(CLOCKED)
+    view = course.read({"0.9.1": ["130100"]}, 1)
+    assert value(view, Derived.CLOCK) is None
+    assert value(view, Derived.CLOCK_DRIFT) is None
+
+
+def test_nothing_is_offered_without_a_reason() -> None:
+    assert Course().read({"C.1.0": ["34567812"], "32.7": ["230*V"]}).offered() == ()
+    assert Course(IDENTIFICATION).read({"1-0:31.7.0": ["1*A"]}).offered() == ()
+
+
+def test_kind_of_fault() -> None:
+    mt174 = Identification("/ISk5MT174-0001", "ISk", "5", (), "MT174-0001")
+    view = Course(mt174).read({"F.F": ["00000004"]})
+    assert value(view, Derived.FAULT) == "registers"
+    assert view.result(Derived.FAULT).sources == ("0-0:97.97.0",)
+    assert Derived.FAULT not in Course().read({"F.F": ["00000004"]}).offered()

@@ -1,0 +1,404 @@
+"""Names of USB ports that last, and a meter that is followed when its probe is plugged in elsewhere."""
+
+from collections.abc import Iterator, Sequence
+import logging
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.components import usb
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.meter import connection, moved, ports
+from custom_components.iec62056.meter.ports import Why, lasting_name, tells_apart
+from custom_components.iec62056.protocol.errors import NoAnswer, PortMissing
+from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode
+from custom_components.iec62056.protocol.transport.fair_lock import BUS_IDLE
+from custom_components.iec62056.state.meter_state import MeterState
+
+from ..common.bench import NUMBER, Bench, later, reading, state
+from ..test_init import file_of, stored
+
+CP210X = ("10C4", "EA60")
+CH340 = ("1A86", "7523")
+UNIQUE_ID = f"LGZ_{NUMBER}"
+
+
+def adapter(
+    device: Path | str,
+    kind: tuple[str, str] = CP210X,
+    serial: str | None = "0123ABD7",
+    number: int = 0,
+) -> usb.USBDevice:
+    """A USB adapter as Home Assistant finds it."""
+    return usb.USBDevice(
+        device=str(device),
+        vid=kind[0],
+        pid=kind[1],
+        serial_number=serial,
+        manufacturer="Someone",
+        description="A probe",
+        interface_num=number,
+    )
+
+
+class Machine:
+    """A folder that looks like /dev, and the adapters in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.links = folder / "serial"
+        self.found: list[usb.SerialDevice] = []
+
+    def plug(self, name: str, *, by_id: str = "", by_path: str = "", **known: Any) -> str:
+        """Plug an adapter in; a link of that name then leads to it."""
+        device = self.folder / name
+        device.touch()
+        shown = device
+        for kind, link in (("by-path", by_path), ("by-id", by_id)):
+            if link:
+                folder = self.links / kind
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / link).unlink(missing_ok=True)
+                (folder / link).symlink_to(device)
+                if kind == "by-id":
+                    shown = folder / link
+        self.found.append(adapter(shown, **known))
+        return str(device)
+
+    def name(self, device: str) -> tuple[str, Why | None]:
+        """The lasting name, below the folder."""
+        found = lasting_name(device, self.links)
+        return found.device.removeprefix(f"{self.folder}/"), found.why
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path)
+    with patch.object(usb, "scan_serial_ports", lambda: machine.found):
+        yield machine
+
+
+@pytest.mark.parametrize(
+    ("serial", "own"),
+    [
+        ("0123ABD7", True),
+        ("AB0PQRST", True),
+        ("00FD13C2", True),
+        (None, False),
+        ("", False),
+        ("  ", False),
+        ("0001", False),
+        ("1234", False),
+        ("00000000", False),
+        ("00000001", False),
+        ("12345678", False),
+        ("0123456789abcdef", False),
+    ],
+)
+def test_serial_number_of_its_own(serial: str | None, own: bool) -> None:
+    assert tells_apart(serial) is own
+
+
+def test_name_by_id_is_kept(machine: Machine) -> None:
+    device = machine.plug("ttyUSB0", by_id="usb-Probe_0123ABD7-if00-port0", by_path="pci-usb-0:1")
+    machine.plug("ttyUSB1", by_id="usb-Probe_77-if00-port0", by_path="pci-usb-0:2", serial="7766AC")
+    name = "serial/by-id/usb-Probe_0123ABD7-if00-port0"
+    assert machine.name(device) == (name, None)
+    assert machine.name(str(machine.folder / name)) == (name, None)
+
+
+@pytest.mark.parametrize("serial", [None, "0001"])
+def test_without_a_serial_number_the_socket_is_kept(machine: Machine, serial: str | None) -> None:
+    """The next adapter of its kind would take its name by id away."""
+    device = machine.plug(
+        "ttyUSB0",
+        by_id="usb-1a86_USB_Serial-if00-port0",
+        by_path="pci-usb-0:1",
+        kind=CH340,
+        serial=serial,
+    )
+    assert machine.name(device) == ("serial/by-path/pci-usb-0:1", Why.NO_SERIAL)
+
+
+def test_two_adapters_with_one_number(machine: Machine) -> None:
+    """The link by id leads to the one that came last, whatever was meant."""
+    first = machine.plug("ttyUSB0", by_path="pci-usb-0:1")
+    second = machine.plug("ttyUSB1", by_id="usb-Probe_0123ABD7-if00-port0", by_path="pci-usb-0:2")
+    assert machine.name(first) == ("serial/by-path/pci-usb-0:1", Why.NOT_ALONE)
+    assert machine.name(second) == ("serial/by-path/pci-usb-0:2", Why.NOT_ALONE)
+
+
+def test_two_ports_of_one_adapter(machine: Machine) -> None:
+    for number in (0, 1):
+        name = f"usb-Probe_0123ABD7-if0{number}-port0"
+        device = machine.plug(f"ttyUSB{number}", by_id=name, by_path=f"p{number}", number=number)
+        assert machine.name(device) == (f"serial/by-id/{name}", None)
+
+
+def test_of_two_names_of_one_socket_always_the_same(machine: Machine) -> None:
+    machine.plug("ttyUSB0", by_path="pci-usbv2-0:1", serial=None)
+    device = machine.plug("ttyUSB0", by_path="pci-usb-0:1", serial=None)
+    assert machine.name(device)[0] == "serial/by-path/pci-usb-0:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("ttyUSB3", Why.PASSING), ("ttyACM0", Why.PASSING), ("ttyAMA0", None)]
+)
+def test_container_without_links(machine: Machine, name: str, why: Why | None) -> None:
+    """There the plain name is all there is; that of a built-in port stays."""
+    device = machine.folder / name
+    device.touch()
+    assert machine.name(str(device)) == (name, why)
+
+
+def test_without_a_number_and_without_sockets(machine: Machine) -> None:
+    device = machine.plug("ttyUSB0", by_id="usb-1a86_USB_Serial-if00-port0", serial=None)
+    assert machine.name(device) == ("serial/by-id/usb-1a86_USB_Serial-if00-port0", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        (ports.Name("/dev/serial/by-id/x"), None),
+        (ports.Name("/dev/serial/by-path/x", Why.NO_SERIAL), logging.INFO),
+        (ports.Name("/dev/ttyUSB0", Why.PASSING), logging.WARNING),
+    ],
+)
+async def test_reason_is_said(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, name: ports.Name, level: int | None
+) -> None:
+    with patch.object(ports, "lasting_name", return_value=name):
+        assert await ports.async_lasting_name(hass, "/dev/ttyUSB0") == name.device
+    said = [
+        record
+        for record in caplog.records
+        if record.name.startswith("custom_components") and "/dev/ttyUSB0" in record.getMessage()
+    ]
+    assert [record.levelno for record in said] == ([] if level is None else [level])
+    assert all(name.device in record.getMessage() for record in said)
+
+
+@pytest.mark.parametrize("why", [*Why, None])
+async def test_reason_has_a_sentence_for_the_dialogue(hass: HomeAssistant, why: Why | None) -> None:
+    with patch.object(ports, "lasting_name", return_value=ports.Name("/dev/ttyUSB0", why)):
+        assert await ports.async_why(hass, "/dev/ttyUSB0") is why
+    texts = await async_get_translations(hass, "en", "selector", [DOMAIN])
+    prefix = f"component.{DOMAIN}.selector.port_name.options."
+    said = {name.removeprefix(prefix) for name in texts if name.startswith(prefix)}
+    assert said == set(Why)
+
+
+async def test_bridge_keeps_its_name(hass: HomeAssistant) -> None:
+    assert await ports.async_lasting_name(hass, "socket://host:1") == "socket://host:1"
+    assert await ports.async_why(hass, "socket://host:1") is None
+
+
+async def test_name_that_was_stored_has_the_same_reason(machine: Machine) -> None:
+    """It is asked again when the meter was found."""
+    device = machine.plug("ttyUSB0", by_id="usb-1a86-if00", by_path="pci-usb-0:1", serial=None)
+    first = lasting_name(device, machine.links)
+    assert first.why is Why.NO_SERIAL
+    assert lasting_name(first.device, machine.links) == first
+
+
+async def test_nothing_is_known_before_home_assistant_has_looked(hass: HomeAssistant) -> None:
+    assert await ports.async_kind(hass, "/dev/ttyUSB0") is None
+    assert await ports.async_candidates(hass, "1A86:7523") == []
+
+
+class Sockets:
+    """The ports Home Assistant sees now, and who uses them."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.found: list[usb.SerialDevice] = []
+        self.users: dict[str, list[usb.SerialPortConsumer]] = {}
+
+    async def scan(self, _: HomeAssistant) -> Sequence[usb.SerialDevice]:
+        return self.found
+
+    async def consumers(self, *_: object) -> dict[str, list[usb.SerialPortConsumer]]:
+        return self.users
+
+
+OLD, NEW, STICK = "/dev/serial/by-path/1", "/dev/serial/by-path/2", "/dev/serial/by-id/stick"
+MINE = LineProfile(medium=Medium.ELECTRICITY)
+
+
+@pytest.fixture
+def sockets(hass: HomeAssistant, bench: Bench) -> Iterator[Sockets]:
+    """The probe is in another socket: its port is gone, and a new one is there."""
+    sockets = Sockets(bench)
+    sockets.found = [adapter(OLD, CH340, None), adapter(STICK, CP210X)]
+    sockets.users = {STICK: [usb.SerialPortConsumer(kind="app", title="Stick", active=True)]}
+    bench_open = bench.open_line
+
+    async def open_line(url: str, *, speed: int) -> Any:
+        if all(one.device != url for one in sockets.found):
+            raise PortMissing(port=url)
+        return await bench_open(url, speed=speed)
+
+    with (
+        patch("custom_components.iec62056.meter.connection.open_line", open_line),
+        patch.object(usb, "async_scan_serial_ports", sockets.scan),
+        patch.object(usb, "async_get_serial_port_consumers", sockets.consumers),
+        patch.object(ports, "lasting_name", ports.Name),
+    ):
+        yield sockets
+
+
+async def set_up(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    profile: LineProfile = MINE,
+    **settings: Any,
+) -> MockConfigEntry:
+    """A meter that was read at the old port."""
+    entry = MockConfigEntry(
+        domain="iec62056",
+        title="Meter",
+        data={"device": OLD, "address": "", "adapter": "1A86:7523"},
+        **{"unique_id": UNIQUE_ID, **settings},
+    )
+    entry.add_to_hass(hass)
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), profile))
+    await hass.config_entries.async_setup(entry.entry_id)
+    return entry
+
+
+async def test_search_is_one_user_and_lets_a_bus_rest(
+    hass: HomeAssistant, sockets: Sockets, hass_storage: dict[str, Any]
+) -> None:
+    """Other meters may be on the lines that are searched."""
+    access = (await set_up(hass, hass_storage)).runtime_data.access
+    sockets.found = [adapter(NEW, CH340, None), adapter(STICK, CH340, None)]
+    sockets.users = {}
+    sockets.bench.answers = [NoAnswer()]
+    asked: list[Any] = []
+    hold = connection.hold
+
+    def noting(*where: Any, **how: Any) -> Any:
+        asked.append((how["user"], how["idle"]))
+        return hold(*where, **how)
+
+    with patch("custom_components.iec62056.meter.connection.hold", noting):
+        await moved.async_find(hass, "1A86:7523", UNIQUE_ID, LineProfile(bus=True), access)
+    assert asked == [(UNIQUE_ID, BUS_IDLE)] * 2
+
+
+async def test_kind_of_adapter_is_kept(
+    hass: HomeAssistant, bench: Bench, sockets: Sockets, hass_storage: dict[str, Any]
+) -> None:
+    entry = await set_up(hass, hass_storage)
+    hass.config_entries.async_update_entry(entry, data={"device": OLD, "address": ""})
+    await entry.runtime_data.async_refresh()
+    assert entry.data["adapter"] == "1A86:7523"
+    assert entry.data["device"] == OLD
+
+
+async def test_meter_on_another_port_is_followed(
+    hass: HomeAssistant,
+    bench: Bench,
+    sockets: Sockets,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entry = await set_up(hass, hass_storage)
+    sockets.found[0] = adapter(NEW, CH340, None)
+    bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": ["012345.700*kWh"]}, at=later(1))]
+    await entry.runtime_data.async_refresh()
+    assert entry.data["device"] == NEW
+    assert state(hass, "1-0:1.8.0").state == "12345.700"
+    assert "now found at" in caplog.text
+    assert entry.runtime_data.failures == 0
+    # From then on straight there.
+    bench.lines.clear()
+    await entry.runtime_data.async_refresh()
+    assert [line.name for line in bench.lines] == [NEW]
+    assert (bench.open_lines, bench.waiting(hass)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        NoAnswer(),
+        reading({"C.1.0": ["34567899"], "1.8.0": ["1*kWh"]}),
+        reading({"1.8.0": ["1*kWh"]}),
+    ],
+    ids=["nobody", "another meter", "a meter without a number"],
+)
+async def test_another_meter_is_not_followed(
+    hass: HomeAssistant,
+    bench: Bench,
+    sockets: Sockets,
+    hass_storage: dict[str, Any],
+    answer: Any,
+) -> None:
+    entry = await set_up(hass, hass_storage)
+    sockets.found[0] = adapter(NEW, CH340, None)
+    bench.answers = [answer]
+    await entry.runtime_data.async_refresh()
+    assert bench.reads == 1
+    assert entry.data["device"] == OLD
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+    assert entry.runtime_data.last_exception.translation_key == "port_missing"
+
+
+async def test_ports_in_use_and_other_adapters_are_left_alone(
+    hass: HomeAssistant, bench: Bench, sockets: Sockets, hass_storage: dict[str, Any]
+) -> None:
+    entry = await set_up(hass, hass_storage)
+    sockets.found = [
+        adapter(NEW, CH340, None),
+        adapter(STICK, CP210X),
+        usb.SerialDevice(
+            device="/dev/ttyAMA0", serial_number=None, manufacturer=None, description=None
+        ),
+        adapter("esphome-hass://esphome/node?port_name=a", CH340, None),
+    ]
+    sockets.users = {NEW: [usb.SerialPortConsumer(kind="app", title="Other", active=False)]}
+    await entry.runtime_data.async_refresh()
+    assert bench.lines == []
+    assert entry.data["device"] == OLD
+
+
+@pytest.mark.parametrize(
+    ("profile", "unique_id"),
+    [
+        (LineProfile(medium=Medium.HEAT), UNIQUE_ID),
+        (LineProfile(medium=Medium.ELECTRICITY, wake_up=True), UNIQUE_ID),
+        (MINE, None),
+    ],
+    ids=["battery", "woken", "no number"],
+)
+async def test_no_meter_is_woken_blindly(
+    hass: HomeAssistant,
+    sockets: Sockets,
+    hass_storage: dict[str, Any],
+    profile: LineProfile,
+    unique_id: str | None,
+) -> None:
+    bench = sockets.bench
+    bench.learned = lambda learned: learned
+    entry = await set_up(hass, hass_storage, profile, unique_id=unique_id)
+    sockets.found[0] = adapter(NEW, CH340, None)
+    await entry.runtime_data.async_refresh()
+    assert bench.lines == []
+    assert entry.data["device"] == OLD
+
+
+async def test_pushing_meter_is_followed(
+    hass: HomeAssistant, bench: Bench, sockets: Sockets, hass_storage: dict[str, Any]
+) -> None:
+    sockets.found[0] = adapter(NEW, CH340, None)
+    bench.pushes.put_nowait(reading({"C.1.0": [NUMBER], "1.8.0": ["012345.700*kWh"]}, at=later(1)))
+    entry = await set_up(hass, hass_storage, LineProfile(medium=Medium.ELECTRICITY, mode=Mode.D))
+    await bench.until(lambda: bench.open_lines == 1 and entry.data["device"] == NEW)
+    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12345.700")
+    bench.pushes.put_nowait(reading({"C.1.0": [NUMBER], "1.8.0": ["012345.800*kWh"]}, at=later(2)))
+    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12345.800")

@@ -1,0 +1,208 @@
+"""What is derived, as sensors."""
+
+from datetime import timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.sensor.const import (
+    DEVICE_CLASS_STATE_CLASSES,
+    DEVICE_CLASS_UNITS,
+    SensorDeviceClass,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.iec62056.derived.sources import Derived
+from custom_components.iec62056.protocol.model import LineProfile
+from custom_components.iec62056.sensors.derived import DESCRIPTIONS
+from custom_components.iec62056.state.meter_state import MeterState
+from custom_components.iec62056.storage import Stored
+
+from ..common.bench import HOUSEHOLD, Bench, entity_id, later, reading, state
+from ..test_init import file_of
+
+# A meter of two tariffs without a total, with power in both directions.
+TWO_WAYS = {
+    "C.1.0": HOUSEHOLD["C.1.0"],
+    "1.8.1": ["012000.178*kWh"],
+    "1.8.2": ["000345.500*kWh"],
+    "1.7.0": ["00.400*kW"],
+    "2.7.0": ["01.650*kW"],
+}
+ENERGY_ONLY = {"C.1.0": HOUSEHOLD["C.1.0"], "1.8.0": ["012345.678*kWh"]}
+
+
+async def set_up(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, sent: dict[str, list[str]]
+) -> None:
+    bench.answers = [reading(sent)]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+async def read_again(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    sent: dict[str, list[str]],
+    *,
+    minute: float = 1,
+) -> None:
+    bench.answers = [reading(sent, at=later(minute))]
+    freezer.move_to(later(minute))
+    await entry.runtime_data.async_refresh()
+    await hass.async_block_till_done()
+
+
+def test_every_derived_value_has_a_description() -> None:
+    assert set(DESCRIPTIONS) == set(Derived)
+
+
+@pytest.mark.parametrize("kind", Derived)
+def test_descriptions_are_what_home_assistant_accepts(kind: Derived) -> None:
+    description = DESCRIPTIONS[kind]
+    device_class = description.device_class
+    if isinstance(device_class, SensorDeviceClass) and device_class in DEVICE_CLASS_UNITS:
+        assert description.native_unit_of_measurement in DEVICE_CLASS_UNITS[device_class]
+    if description.state_class is not None:
+        assert isinstance(device_class, SensorDeviceClass)
+        assert description.state_class in DEVICE_CLASS_STATE_CLASSES[device_class]
+
+
+async def test_net_power_and_total(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench
+) -> None:
+    await set_up(hass, entry, bench, TWO_WAYS)
+    power = state(hass, "net_power")
+    assert power.state == "-1250.000"
+    assert power.attributes["unit_of_measurement"] == "W"
+    assert power.attributes["device_class"] == "power"
+    assert power.attributes["state_class"] == "measurement"
+    assert power.attributes["derived"] is True
+    assert power.attributes["from"] == ["1-0:1.7.0", "1-0:2.7.0"]
+    assert power.attributes["friendly_name"].endswith("Net power")
+    energy = state(hass, "total_import")
+    assert energy.state == "12345.678"
+    assert energy.attributes["unit_of_measurement"] == "kWh"
+    assert energy.attributes["state_class"] == "total_increasing"
+    assert energy.attributes["from"] == ["1-0:1.8.1", "1-0:1.8.2"]
+
+
+async def test_mean_power(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await set_up(hass, entry, bench, ENERGY_ONLY)
+    power = state(hass, "mean_power_import")
+    assert power.state == "unknown"
+    assert power.attributes["derived"] is True
+    assert "since" not in power.attributes
+    await read_again(hass, entry, bench, freezer, {**ENERGY_ONLY, "1.8.0": ["012345.690*kWh"]})
+    power = state(hass, "mean_power_import")
+    assert float(power.state) == 720
+    assert power.attributes["since"] == later(0).isoformat()
+
+
+async def test_memory_survives_a_restart(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    await set_up(hass, entry, bench, ENERGY_ONLY)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert hass_storage[file_of(entry)]["data"]["memory"]["courses"]["mean_power_import"]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    await read_again(hass, entry, bench, freezer, {**ENERGY_ONLY, "1.8.0": ["012345.690*kWh"]})
+    assert float(state(hass, "mean_power_import").state) == 720
+
+
+async def test_damaged_memory_costs_only_itself(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stored = Stored(MeterState.of(reading(ENERGY_ONLY), LineProfile())).as_dict()
+    hass_storage[file_of(entry)] = {
+        "version": 1,
+        "minor_version": 1,
+        "key": "",
+        "data": {**stored, "memory": {"tariff": []}},
+    }
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert bench.reads == 0
+    assert state(hass, "1-0:1.8.0").state == "12345.678"
+    assert state(hass, "mean_power_import").state == "unknown"
+    assert "remembers of earlier readings cannot be used" in caplog.text
+
+
+async def test_derived_value_is_unknown_once_its_registers_are_too_old(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """The meter still sends, but not these any more."""
+    await set_up(hass, entry, bench, TWO_WAYS)
+    less = {name: sent for name, sent in TWO_WAYS.items() if name not in {"1.7.0", "2.7.0"}}
+    await read_again(hass, entry, bench, freezer, less, minute=16)
+    assert state(hass, "net_power").state == "unknown"
+    assert state(hass, "total_import").state == "12345.678"
+
+
+async def test_derived_value_is_unavailable_with_the_meter(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await set_up(hass, entry, bench, TWO_WAYS)
+    bench.gate.clear()
+    freezer.tick(timedelta(minutes=16))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    assert state(hass, "net_power").state == "unavailable"
+
+
+async def test_derived_values_that_appear_later(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    await set_up(hass, entry, bench, ENERGY_ONLY)
+    more = {**ENERGY_ONLY, "1.6.0": ["03.210*kW", "26-11-20 18:15"], "0.9.1": ["040000"]}
+    await read_again(hass, entry, bench, freezer, more)
+    await read_again(hass, entry, bench, freezer, {**more, "0.9.2": ["261122"]}, minute=2)
+    assert state(hass, "peak_this_month").state == "3.210"
+    assert state(hass, "peak_this_month_time").state == "2026-11-21T02:15:00+00:00"
+    assert state(hass, "peak_last_month").state == "unknown"
+    drift = entity_registry.async_get(entity_id(hass, "clock_drift"))
+    assert drift is not None
+    assert drift.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+
+
+async def test_tariff(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await set_up(hass, entry, bench, TWO_WAYS)
+    assert state(hass, "tariff").state == "unknown"
+    await read_again(hass, entry, bench, freezer, {**TWO_WAYS, "1.8.2": ["000345.510*kWh"]})
+    assert state(hass, "tariff").state == "2"

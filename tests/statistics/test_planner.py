@@ -1,0 +1,384 @@
+"""Which hours a load profile makes right. No Home Assistant runs here."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from custom_components.iec62056.statistics.gaps import Gap, Point
+from custom_components.iec62056.statistics.planner import (
+    BASELINE,
+    CLOCK,
+    HOUR,
+    Amount,
+    Hour,
+    Plan,
+    Reason,
+    plan,
+)
+
+QUARTER = timedelta(minutes=15)
+START = datetime(2026, 11, 20, tzinfo=UTC)
+KEY = "1-0:1.8.0"
+
+
+class House:
+    """What a house uses: so much in each quarter of an hour, evenly within it."""
+
+    def __init__(self, *, seed: int = 1, hours: int = 48, start: datetime = START) -> None:
+        random = Random(seed)
+        self.start = start
+        self.used = [Decimal(random.randrange(900)) / 1000 for _ in range(hours * 4)]
+
+    def register(self, moment: datetime) -> Decimal:
+        number = Decimal("1234.500")
+        for index, used in enumerate(self.used):
+            begin = self.start + index * QUARTER
+            if moment >= begin + QUARTER:
+                number += used
+            elif moment > begin:
+                number += used * ((moment - begin) // timedelta(seconds=1)) / 900
+        return number
+
+    def point(self, moment: datetime) -> Point:
+        return Point(moment, self.register(moment))
+
+    def profile(self, first: int = 0, last: int | None = None) -> list[Amount]:
+        return [
+            Amount(self.start + index * QUARTER, self.start + (index + 1) * QUARTER, used)
+            for index, used in enumerate(self.used[:last])
+            if index >= first
+        ]
+
+    def rows(self, begin: datetime, end: datetime) -> dict[datetime, Hour]:
+        """The rows of a recorder that saw every reading from `begin` on, where its sum was 0."""
+        found = {}
+        hour = begin.replace(minute=0)
+        while hour < end:
+            state = float(self.register(hour + HOUR))
+            found[hour] = Hour(state, state - float(self.register(begin)))
+            hour += HOUR
+        return found
+
+    def flat(
+        self, rows: dict[datetime, Hour], first: datetime, last: datetime
+    ) -> dict[datetime, Hour]:
+        """What it has instead after an outage: flat rows, the whole rise in the first hour back."""
+        state = float(self.register(first))
+        offset = next(iter(rows.values()))
+        level = Hour(state, state + offset.sum - offset.state)
+        return {
+            start: level if first < start + HOUR <= last else row for start, row in rows.items()
+        }
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def gap(house: House, first: datetime, last: datetime) -> Gap:
+    return Gap(KEY, house.point(first), house.point(last), "kWh")
+
+
+def written(rows: dict[datetime, Hour], found: Plan) -> dict[datetime, Hour]:
+    return {**rows, **{change.start: change.hour for change in found.changes}}
+
+
+def changes(rows: dict[datetime, Hour]) -> list[float]:
+    sums = [rows[start].sum for start in sorted(rows)]
+    return [round(sums[0], 6), *(round(b - a, 6) for a, b in pairwise(sums))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(5.0, 14.0), (5.25, 14.75), (5.1, 14.6), (0.3, 3.9), (20.01, 23.99), (7.5, 9.0)],
+)
+def test_the_hours_of_an_outage_are_those_without_one(seed: int, first: float, last: float) -> None:
+    house = House(seed=seed)
+    true = house.rows(START, at(40))
+    broken = house.flat(true, at(first), at(last))
+    found = plan(
+        house.profile(), broken, [gap(house, at(first), at(last))], first=START, last=at(40)
+    )
+    assert not found.refusals
+    assert all(at(first) < change.start + HOUR <= at(last) for change in found.changes)
+    # Within the cut quarters nobody knows how it was used; of even use, the even share is right.
+    assert changes(written(broken, found)) == pytest.approx(changes(true), abs=2e-3)
+    assert (
+        plan(
+            house.profile(),
+            written(broken, found),
+            [gap(house, at(first), at(last))],
+            first=START,
+            last=at(40),
+        )
+        == Plan()
+    )
+
+
+def test_both_ends_join_exactly() -> None:
+    house = House()
+    true = house.rows(START, at(40))
+    broken = house.flat(true, at(5.1), at(14.6))
+    found = plan(house.profile(), broken, [gap(house, at(5.1), at(14.6))], first=START, last=at(40))
+    after = written(broken, found)
+    assert [change.start for change in found.changes] == [at(hour) for hour in range(5, 14)]
+    assert all(change.before == broken[change.start] for change in found.changes)
+    for start, row in after.items():
+        if start not in {change.start for change in found.changes}:
+            assert row is broken[start]
+    assert sum(changes(after)) == pytest.approx(after[at(39)].sum)
+    assert all(later >= 0 for later in changes(after))
+
+
+def test_hours_that_are_missing_are_written() -> None:
+    """A meter that was away longer than its values live leaves no rows at all."""
+    house = House()
+    true = house.rows(START, at(40))
+    broken = {start: row for start, row in true.items() if not at(6) <= start < at(14)}
+    broken[at(5)] = house.flat(true, at(5.5), at(14.5))[at(5)]
+    found = plan(house.profile(), broken, [gap(house, at(5.5), at(14.5))], first=START, last=at(40))
+    assert changes(written(broken, found)) == pytest.approx(changes(true), abs=2e-3)
+    assert [change.before for change in found.changes][1:] == [None] * 8
+
+
+def test_an_outage_in_the_first_hour_of_all() -> None:
+    house = House()
+    true = house.rows(at(0.1), at(20))
+    broken = house.flat(true, at(0.2), at(5.5))
+    found = plan(house.profile(), broken, [gap(house, at(0.2), at(5.5))], first=START, last=at(20))
+    assert changes(written(broken, found)) == pytest.approx(changes(true), abs=2e-3)
+
+
+def test_the_first_hour_back_is_waited_for() -> None:
+    house = House()
+    rows = house.flat(house.rows(START, at(14)), at(5.5), at(14.5))
+    found = plan(house.profile(), rows, [gap(house, at(5.5), at(14.5))], first=START, last=at(20))
+    assert not found.changes
+    assert [refusal.reason for refusal in found.refusals] == [Reason.NOT_YET]
+
+
+def test_a_profile_that_disagrees_is_reported_with_both_figures() -> None:
+    house = House()
+    rows = house.flat(house.rows(START, at(40)), at(5.0), at(14.0))
+    profile = house.profile()
+    # One row of a quarter was lost; the meter had power.
+    lost = profile[30]
+    found = plan(
+        [one for one in profile if one is not lost],
+        rows,
+        [gap(house, at(5.0), at(14.0))],
+        first=START,
+        last=at(40),
+        step=Decimal("0.00025"),
+    )
+    assert not found.changes
+    (refusal,) = found.refusals
+    assert refusal.reason is Reason.DISAGREES
+    assert refusal.register is not None
+    assert refusal.profile is not None
+    assert refusal.register - refusal.profile == lost.number
+
+
+def test_its_resolution_is_no_disagreement() -> None:
+    house = House()
+    true = house.rows(START, at(40))
+    rows = house.flat(true, at(5.0), at(14.0))
+    cut = [one._replace(number=one.number - Decimal("0.0002")) for one in house.profile()]
+    cut = [one._replace(number=max(one.number, Decimal(0))) for one in cut]
+    found = plan(
+        cut,
+        rows,
+        [gap(house, at(5.0), at(14.0))],
+        first=START,
+        last=at(40),
+        step=Decimal("0.00025"),
+    )
+    assert not found.refusals
+    assert changes(written(rows, found)) == pytest.approx(changes(true), abs=2e-3)
+
+
+def test_a_power_failure_of_the_meter_is_an_hour_without_use() -> None:
+    house = House()
+    for index in range(28, 40):
+        house.used[index] = Decimal(0)
+    true = house.rows(START, at(40))
+    rows = house.flat(true, at(5.0), at(14.0))
+    profile = [one for index, one in enumerate(house.profile()) if not 28 <= index < 40]
+    found = plan(profile, rows, [gap(house, at(5.0), at(14.0))], first=START, last=at(40))
+    assert changes(written(rows, found)) == pytest.approx(changes(true), abs=1e-6)
+
+
+@pytest.mark.parametrize("shift", [-3, 3])
+def test_a_clock_that_is_a_little_off(shift: int) -> None:
+    house = House()
+    true = house.rows(START, at(40))
+    rows = house.flat(true, at(5.02), at(14.24))
+    off = timedelta(minutes=shift)
+    assert abs(off) < CLOCK
+    profile = [one._replace(begin=one.begin + off, end=one.end + off) for one in house.profile()]
+    found = plan(profile, rows, [gap(house, at(5.02), at(14.24))], first=START, last=at(40))
+    assert not found.refusals
+    assert changes(written(rows, found)) == pytest.approx(changes(true), abs=0.4)
+    assert sum(changes(written(rows, found))) == pytest.approx(sum(changes(true)))
+
+
+def test_without_rows_of_that_time_nothing_is_written() -> None:
+    house = House()
+    rows = house.flat(house.rows(START, at(40)), at(5.0), at(14.0))
+    found = plan(house.profile(100), rows, [gap(house, at(5), at(14))], first=START, last=at(40))
+    assert not found.changes
+    assert [refusal.reason for refusal in found.refusals] == [Reason.NO_PROFILE]
+
+
+def test_sums_that_were_corrected_in_between_are_left_alone() -> None:
+    house = House()
+    rows = house.flat(house.rows(START, at(40)), at(5.0), at(14.0))
+    rows = {
+        start: row._replace(sum=row.sum + 7) if start >= at(14) else row
+        for start, row in rows.items()
+    }
+    found = plan(house.profile(), rows, [gap(house, at(5), at(14))], first=START, last=at(40))
+    assert not found.changes
+    assert [refusal.reason for refusal in found.refusals] == [Reason.SUMS]
+
+
+def test_only_what_is_asked_for() -> None:
+    house = House()
+    rows = house.flat(house.rows(START, at(40)), at(5.0), at(14.0))
+    gaps = [gap(house, at(5), at(14))]
+    assert plan(house.profile(), rows, gaps, first=at(15), last=at(40)) == Plan()
+    assert plan(house.profile(), rows, gaps, first=START, last=at(5)) == Plan()
+
+
+def test_a_value_of_a_day_says_nothing_of_its_hours() -> None:
+    house = House()
+    rows = house.flat(house.rows(START, at(40)), at(5.0), at(14.0))
+    day = [Amount(at(0), at(24), Decimal(40))]
+    found = plan(day, rows, [gap(house, at(5), at(14))], first=START, last=at(40))
+    assert [refusal.reason for refusal in found.refusals] == [Reason.NO_PROFILE]
+
+
+def test_asked_for_everything_hours_with_readings_are_replaced_too() -> None:
+    house = House()
+    true = house.rows(START, at(40))
+    wrong = dict(true)
+    for hour in range(20, 25):
+        wrong[at(hour)] = true[at(19)]
+    found = plan(house.profile(), wrong, (), first=at(18), last=at(30), everything=True)
+    assert [change.start for change in found.changes] == [at(hour) for hour in range(20, 25)]
+    assert changes(written(wrong, found)) == pytest.approx(changes(true), abs=1e-6)
+
+
+def test_asked_for_everything_the_newest_row_is_its_own_end() -> None:
+    """A person who takes over rows of another reader does not wait for the next hour."""
+    house = House()
+    true = house.rows(START, at(30))
+    wrong = {
+        start: true[at(19)] if at(20) <= start < at(25) else row for start, row in true.items()
+    }
+    found = plan(house.profile(), wrong, (), first=at(18), last=at(30.5), everything=True)
+    assert not found.refusals
+    assert [change.start for change in found.changes] == [at(hour) for hour in range(20, 25)]
+    assert changes(written(wrong, found)) == pytest.approx(changes(true), abs=1e-6)
+    # What the recorder writes later goes on from there.
+    later = {**written(wrong, found), at(30): house.rows(START, at(31))[at(30)]}
+    assert changes(later) == pytest.approx(changes(house.rows(START, at(31))), abs=1e-6)
+
+
+def test_asked_for_everything_the_first_hour_back_is_waited_for() -> None:
+    """The newest row is flat: it does not know yet what the outage has brought."""
+    house = House()
+    rows = house.flat(house.rows(START, at(14)), at(5.5), at(14.5))
+    gaps = [gap(house, at(5.5), at(14.5))]
+    found = plan(house.profile(), rows, gaps, first=at(1), last=at(14.6), everything=True)
+    assert not found.changes
+    assert [refusal.reason for refusal in found.refusals] == [Reason.NOT_YET]
+    rows = house.flat(house.rows(START, at(15)), at(5.5), at(14.5))
+    found = plan(house.profile(), rows, gaps, first=at(1), last=at(15.1), everything=True)
+    assert not found.refusals
+    assert changes(written(rows, found)) == pytest.approx(
+        changes(house.rows(START, at(15))), abs=1e-6
+    )
+
+
+def test_the_past_joins_an_hour_that_is_not_summed_up() -> None:
+    house = House()
+    begun = house.point(at(20.4))
+    own = house.rows(at(20.4), at(40))
+    state = float(house.register(at(20.5)))
+    running = at(20), Hour(state, state - float(begun.number))
+    found = plan(house.profile(), {}, (), first=START, last=at(21), begun=begun, running=running)
+    assert not found.refusals
+    assert all(change.start < at(20) for change in found.changes)
+    after = written(own, found)
+    assert changes(after)[1:] == pytest.approx(changes(house.rows(START, at(40))), abs=1e-3)
+    again = plan(house.profile(), after, (), first=START, last=at(40), begun=begun, running=running)
+    assert again == Plan()
+
+
+@pytest.mark.parametrize("running", [None, (at(20), Hour(1300.0, 0.1))])
+def test_the_period_of_the_first_reading_is_waited_for(
+    running: tuple[datetime, Hour] | None,
+) -> None:
+    """Neither what the recorder made of the first reading, nor what the meter wrote down, is there at once."""
+    house = House()
+    begun = house.point(at(20.4))
+    # The period that ends at 20:15 is the last one, or that of the reading is there.
+    profile = house.profile(0, 82 if running is None else 81)
+    found = plan(profile, {}, (), first=START, last=at(21), begun=begun, running=running)
+    assert not found.changes
+    (refusal,) = found.refusals
+    assert (refusal.reason, refusal.first, refusal.last) == (Reason.NOT_YET, START, begun.at)
+
+
+def test_the_past_before_the_first_reading() -> None:
+    house = House()
+    rows = house.rows(at(20.4), at(40))
+    begun = house.point(at(20.4))
+    found = plan(house.profile(), rows, (), first=START, last=at(40), begun=begun)
+    after = written(rows, found)
+    whole = house.rows(START, at(40))
+    assert set(after) == {BASELINE, *whole}
+    # Its first row is what it is; behind it each hour is that of a house that was always watched.
+    assert changes(after)[1:] == pytest.approx(changes(whole), abs=1e-3)
+    assert after[at(20)].sum == rows[at(20)].sum
+    assert after[at(19)].sum < 0
+    again = plan(house.profile(), after, (), first=START, last=at(40), begun=begun)
+    assert again == Plan()
+
+
+def test_more_of_the_past_later() -> None:
+    house = House()
+    rows = house.rows(at(20.4), at(40))
+    begun = house.point(at(20.4))
+    some = plan(house.profile(40), rows, (), first=START, last=at(40), begun=begun)
+    after = written(rows, some)
+    more = plan(house.profile(), after, (), first=START, last=at(40), begun=begun)
+    assert [change.start for change in more.changes] == [
+        BASELINE,
+        *(at(hour) for hour in range(10)),
+    ]
+    assert changes(written(after, more))[1:] == pytest.approx(
+        changes(house.rows(START, at(40))), abs=1e-3
+    )
+    less = plan(house.profile(60), written(after, more), (), first=START, last=at(40), begun=begun)
+    assert less == Plan()
+
+
+def test_a_past_that_others_have_written_stays() -> None:
+    house = House()
+    rows = {**house.rows(at(20.4), at(40)), at(3): Hour(1.0, 1.0)}
+    begun = house.point(at(20.4))
+    assert plan(house.profile(), rows, (), first=START, last=at(40), begun=begun) == Plan()
+
+
+def test_a_profile_that_ends_before_the_first_reading() -> None:
+    house = House()
+    rows = house.rows(at(20.4), at(40))
+    begun = house.point(at(20.4))
+    short = house.profile(0, 40)
+    assert plan(short, rows, (), first=START, last=at(40), begun=begun) == Plan()

@@ -1,0 +1,115 @@
+"""What a person is told of a failure: whole sentences, in the language of the house."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.translation import async_load_integrations
+import pytest
+
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.messages import async_message
+from custom_components.iec62056.protocol.errors import (
+    AuthenticationRefused,
+    BadSecret,
+    ConnectionLost,
+    DlmsMalformed,
+    MeterError,
+    MeterRefused,
+)
+from custom_components.iec62056.protocol.reasons import Authentication, Secret, Unsent
+
+COMPONENT = Path(__file__).parents[1] / "custom_components" / DOMAIN
+LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
+
+
+def kinds(base: type[MeterError] = MeterError) -> Iterator[type[MeterError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from kinds(kind)
+
+
+REASONED = tuple(dict.fromkeys(kind for kind in kinds() if kind.reasons))
+PAIRS = [(kind, why) for kind in REASONED if isinstance(kind.reasons, type) for why in kind.reasons]
+
+
+@pytest.fixture
+async def german(hass: HomeAssistant) -> HomeAssistant:
+    hass.config.language = "de"
+    await async_load_integrations(hass, {DOMAIN})
+    return hass
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_each_reason_has_its_sentence(path: Path) -> None:
+    texts = json.loads(path.read_text("utf-8"))
+    for kind, why in PAIRS:
+        key = kind(why=why, field="code").key
+        assert key == f"{kind.key}_{why.name.lower()}"
+        said = texts["exceptions"][key]["message"]
+        assert said == texts["config"]["error"][key]
+        assert "{why}" not in said
+        assert (why in said) == (path.stem == "en"), key
+
+
+def test_a_reason_of_another_error_is_a_detail() -> None:
+    err = BadSecret(why=Unsent.DECIMALS)
+    assert err.key == "bad_secret"
+    assert BadSecret.key == "bad_secret"
+
+
+def english(tree: ast.AST) -> Iterator[str]:
+    """The errors that are raised with a text of their own in place of a reason."""
+    names = {kind.__name__ for kind in REASONED}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            for said in node.keywords:
+                if said.arg == "why" and isinstance(said.value, ast.Constant):
+                    yield node.func.id
+
+
+def test_only_what_nobody_meets_is_english_in_every_language() -> None:
+    found = {
+        (path.relative_to(COMPONENT).as_posix(), name)
+        for path in COMPONENT.rglob("*.py")
+        for name in english(ast.parse(path.read_text("utf-8")))
+    }
+    # Requests that only a mistake of this client could make.
+    assert {one for one in found if one[1] != "DlmsUnsent"} == {
+        ("protocol/dlms/dlms_session.py", "HdlcLost"),
+        ("protocol/dlms/security.py", "CounterExhausted"),
+    }
+
+
+async def test_sentence_in_the_language_of_the_house(german: HomeAssistant) -> None:
+    assert async_message(german, BadSecret(why=Secret.NOT_EIGHT)).startswith(
+        "Dieses Passwort lässt sich bei dem Zähler nicht verwenden: es hat nicht acht Zeichen."
+    )
+    wrong = async_message(german, AuthenticationRefused(why=Authentication.WRONG))
+    assert "das Passwort oder der Schlüssel ist falsch" in wrong
+    # What a meter says is its own, whole as it can be, and without Markdown.
+    said = async_message(german, MeterRefused(message="[ER](17)" + "x" * 100))
+    assert "ER" in said
+    assert not set("[]") & set(said)
+    assert len(said) < 300
+    detail = async_message(german, DlmsMalformed(why="it is cut short"))
+    assert "nicht zu verstehen ist (it is cut short)." in detail
+
+
+async def test_sentence_of_home_assistant(german: HomeAssistant) -> None:
+    spent = ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="budget_spent",
+        translation_placeholders={"hours": "7"},
+    )
+    assert "7 h" in async_message(german, spent)
+    assert "Batterie" in async_message(german, spent)
+    assert async_message(german, HomeAssistantError("no key at all")) == "no key at all"
+
+
+async def test_sentence_before_the_texts_are_there(hass: HomeAssistant) -> None:
+    hass.config.language = "pl"
+    assert "broke" in async_message(hass, ConnectionLost(port="socket://a:1"))

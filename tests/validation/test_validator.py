@@ -1,0 +1,425 @@
+"""What is believed, what a battery is asked for, and what follows from a person's answers."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.protocol.ascii import checks
+from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
+from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
+from custom_components.iec62056.state.meter_state import MeterState
+from custom_components.iec62056.statistics.corrections import Offset
+from custom_components.iec62056.validation import validator as trust_room
+from custom_components.iec62056.validation.validation_state import ValidationState
+
+from ..common.bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state
+from ..sensors.test_registers import read_again
+from ..test_coordinator import fire, heat_entry
+from ..test_init import file_of, stored
+from .test_meter_replacement import OTHER, answer, questions
+
+HEAT = LineProfile(medium=Medium.HEAT)
+ENERGY = "1-0:1.8.0"
+
+
+async def test_jump_is_settled_by_a_second_reading_at_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """In the same turn on the line, not a minute later."""
+    jump = reading({**HOUSEHOLD, "1.8.0": ["092345.679*kWh"]}, at=later(1))
+    true = reading({**HOUSEHOLD, "1.8.0": ["012345.679*kWh"]}, at=later(1.1))
+    bench.answers = [jump, true]
+    freezer.move_to(later(1.1))
+    opened = len(bench.lines)
+    await loaded.runtime_data.async_refresh()
+    await hass.async_block_till_done()
+    assert (bench.reads, len(bench.lines)) == (3, opened + 1)
+    assert state(hass, ENERGY).state == "12345.679"
+    assert state(hass, ENERGY).attributes["quality"] == "good"
+
+
+async def test_second_reading_that_fails_loses_nothing_of_the_first(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    sent = {**HOUSEHOLD, "1.8.0": ["000000.000*kWh"], "2.8.0": ["000012.004*kWh"]}
+    bench.answers = [reading(sent, at=later(1)), NoAnswer()]
+    freezer.move_to(later(1))
+    await loaded.runtime_data.async_refresh()
+    await hass.async_block_till_done()
+    assert state(hass, "1-0:2.8.0").state == "12.004"
+    assert state(hass, ENERGY).state == "12345.678"
+    assert state(hass, ENERGY).attributes["held_because"] == "fell"
+    assert loaded.runtime_data.last_update_success
+
+
+async def test_reading_is_judged_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    """It costs most of what a reading costs; whether another is wanted follows from it, as does what is believed."""
+    with patch.object(
+        ValidationState, "take", autospec=True, side_effect=ValidationState.take
+    ) as judged:
+        for minute in (1, 2):
+            await read_again(loaded, bench, freezer, {"16.7": [f"00{minute}.000*kW"]}, minute)
+    assert judged.call_count == 2
+    assert state(hass, "1-0:16.7.0").state == "2.000"
+
+
+async def test_answer_that_comes_while_a_reading_is_judged_counts(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    coordinator = loaded.runtime_data
+    trust, profile = coordinator.trust, coordinator.profile
+    await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 1)
+    sent = reading({**HOUSEHOLD, "1.8.0": ["011000.001*kWh"]}, at=later(2))
+    freezer.move_to(later(2))
+    trust.wants_again(sent, profile)
+    trust.async_keep_published(ENERGY)
+    trust.take(sent, profile)
+    assert (trust.beliefs.kept, trust.beliefs.asked) == ({ENERGY}, frozenset())
+
+
+@pytest.mark.parametrize(("choice", "shown"), [("believe", "11000.000"), ("keep", "12345.678")])
+async def test_total_that_fell_asks_a_person(
+    recorder_mock: Any,
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    *,
+    choice: str,
+    shown: str,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    for minute in (1, 2, 3):
+        await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, minute)
+        assert state(hass, ENERGY).state == "12345.678"
+    assert questions(hass) == ["held"]
+    # It is there again after a start, as is what is held.
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert questions(hass) == ["held"]
+    assert state(hass, "held_values").state == "1"
+    await answer(hass, "held", choice)
+    assert questions(hass) == []
+    assert state(hass, ENERGY).state == shown
+    await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 4)
+    await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 5)
+    assert state(hass, ENERGY).state == shown
+    assert questions(hass) == []
+    assert [step.offset for step in loaded.runtime_data.trust.steps] == [0] * (choice == "believe")
+
+
+async def test_question_goes_when_the_value_is_right_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    for minute in (1, 2):
+        await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, minute)
+    assert questions(hass) == ["held"]
+    await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 3)
+    assert questions(hass) == []
+    assert state(hass, ENERGY).state == "12345.700"
+
+
+async def other_meter(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await read_again(entry, bench, freezer, {"C.1.0": [OTHER], "1.8.0": ["000003.000*kWh"]})
+    assert questions(hass) == ["exchanged"]
+    assert state(hass, ENERGY).state == "12345.678"
+
+
+async def test_probe_on_the_wrong_meter(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    await answer(hass, "exchanged", "wrong_probe")
+    assert questions(hass) == []
+    await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 2)
+    assert state(hass, ENERGY).state == "12345.700"
+
+
+SECRETS = {"password": "12345678", "login": "plain", "encryption_key": "00" * 16, "client": 1}
+PERMITS = {"write": ["C.1.9"], "execute": ["0.1.0"], "set_clock": True, "automations": True}
+READ = {"extra": ["0.4.2"], "quick": ["1.8.0"], "quick_seconds": 5, "registers": {ENERGY: False}}
+
+
+async def test_another_meter_gets_no_secret_and_no_permit(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    hass.config_entries.async_update_entry(
+        loaded,
+        data={**loaded.data, **SECRETS, "mode": "C"},
+        options={**PERMITS, **READ, "interval": 300},
+    )
+    await answer(hass, "exchanged", "add")
+    (new,) = [one for one in hass.config_entries.async_entries(DOMAIN) if one is not loaded]
+    assert new.unique_id == f"LGZ_{OTHER}"
+    assert dict(new.options) == {"interval": 300}
+    assert dict(new.data) == {**bare(loaded.data), "number_code": "0-0:96.1.0"}
+    # What this one may do, and who asks it, is as it was.
+    assert PERMITS.items() <= loaded.options.items()
+    assert SECRETS.items() <= loaded.data.items()
+
+
+def bare(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in SECRETS}
+
+
+async def test_exchanged_meter_may_not_be_changed_until_somebody_allows_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    hass.config_entries.async_update_entry(loaded, options={**PERMITS, "interval": 300})
+    await answer(hass, "exchanged", "go_on")
+    assert dict(loaded.options) == {"interval": 300}
+
+
+async def test_correction_ends_with_its_entry(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    trust, gate, begun = loaded.runtime_data.trust, asyncio.Event(), []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    with patch.object(trust_room, "async_correct", correct):
+        trust.steps = (Offset(ENERGY, START, Decimal(1), "kWh"),)
+        trust.async_start()
+        freezer.move_to(later(20))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+        assert len(begun) == 1
+        await hass.config_entries.async_remove(loaded.entry_id)
+        gate.set()
+        freezer.move_to(later(60))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+    assert len(begun) == 1
+    assert file_of(loaded) not in hass_storage
+
+
+async def test_one_correction_at_a_time(
+    hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """Of two at once, both would find the same amount missing."""
+    trust, gate = loaded.runtime_data.trust, asyncio.Event()
+    begun: list[Offset] = []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
+    with patch.object(trust_room, "async_correct", correct):
+        for step in (one, two):
+            trust._add_steps(step)
+            freezer.move_to(later(20))
+            async_fire_time_changed(hass)
+            await hass.async_block_till_done()
+        assert begun == [one]
+        gate.set()
+        await hass.async_block_till_done(wait_background_tasks=True)
+        freezer.move_to(later(40))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert begun == [one, two]
+    assert trust.steps == ()
+
+
+async def test_known_meter_that_comes_back_needs_no_answer(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    assert not loaded.runtime_data.last_update_success
+    await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 2)
+    assert questions(hass) == []
+    assert state(hass, ENERGY).state == "12345.700"
+
+
+async def test_other_meter_is_added(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    await other_meter(hass, loaded, bench, freezer)
+    await answer(hass, "exchanged", "add")
+    assert loaded.disabled_by is not None
+    added = [one for one in hass.config_entries.async_entries() if one.unique_id == f"LGZ_{OTHER}"]
+    assert len(added) == 1
+    assert state(hass, ENERGY, f"LGZ_{OTHER}").state == "3.000"
+    assert questions(hass) == []
+
+
+@pytest.mark.parametrize("choice", ["go_on", "add"])
+async def test_other_meter_that_has_an_entry(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    choice: str,
+) -> None:
+    MockConfigEntry(domain="iec62056", unique_id=f"LGZ_{OTHER}").add_to_hass(hass)
+    await other_meter(hass, loaded, bench, freezer)
+    assert (await answer(hass, "exchanged", choice))["reason"] == "known_already"
+    assert questions(hass) == ["exchanged"]
+
+
+async def test_check_that_is_always_wrong(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    for minute, block in enumerate((b"1.8.0(01)", b"1.8.0(02)", b"1.8.0(x3)", b"1.8.0(04)"), 1):
+        wrong = CheckWrong()
+        wrong.shape = checks.shape(block)
+        bench.answers = [wrong]
+        freezer.move_to(later(minute))
+        await loaded.runtime_data.async_refresh()
+    assert questions(hass) == []
+    for minute in (5, 6):
+        freezer.move_to(later(minute))
+        await loaded.runtime_data.async_refresh()
+    assert questions(hass) == ["check"]
+    await answer(hass, "check", "yes")
+    assert questions(hass) == []
+    bench.answers = [reading(at=later(7), health=NO_CHECK)]
+    freezer.move_to(later(7))
+    await loaded.runtime_data.async_refresh()
+    assert bench.profiles[-1].check_kind is CheckKind.NONE
+
+
+async def test_check_that_is_right_in_between(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
+) -> None:
+    wrong = CheckWrong()
+    wrong.shape = checks.shape(b"1.8.0(01)")
+    for minute in range(1, 10):
+        bench.answers = [reading(at=later(minute)) if minute % 3 == 0 else wrong]
+        freezer.move_to(later(minute))
+        await loaded.runtime_data.async_refresh()
+        assert questions(hass) == []
+
+
+async def test_harm_on_the_line_is_not_the_meters_check(
+    hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
+) -> None:
+    bench.answers = [CheckWrong()]
+    for _ in range(5):
+        await loaded.runtime_data.async_refresh()
+    assert questions(hass) == []
+
+
+@pytest.fixture
+async def battery(
+    hass: HomeAssistant, bench: Bench, hass_storage: dict[str, Any], freezer: FrozenDateTimeFactory
+) -> MockConfigEntry:
+    """A meter on its battery that was read a day ago."""
+    entry = heat_entry(hass)
+    bench.learned = lambda profile: profile
+    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), HEAT))
+    freezer.move_to(later(24 * 60))
+    return entry
+
+
+async def test_five_starts_in_a_day_are_one_wake_up(
+    hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    for start in range(5):
+        at = later(24 * 60 + 60 * start)
+        freezer.move_to(at)
+        bench.answers = [reading(at=at)]
+        await hass.config_entries.async_setup(battery.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert state(hass, "wake_ups").state == "1"
+        await hass.config_entries.async_unload(battery.entry_id)
+    assert bench.reads == 1
+
+
+async def test_failed_reading_is_one_wake_up_over_five_starts(
+    hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    bench.answers = [NoAnswer()]
+    for start in range(5):
+        freezer.move_to(later(24 * 60 + 60 * start))
+        await hass.config_entries.async_setup(battery.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        await hass.config_entries.async_unload(battery.entry_id)
+    assert bench.reads == 1
+
+
+async def test_wake_up_is_written_before_it_is_sent(
+    hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    bench.gate.clear()
+    await hass.config_entries.async_setup(battery.entry_id)
+    await bench.until(lambda: bench.reads == 1)
+    assert len(hass_storage[file_of(battery)]["data"]["budget"]["due"]) == 1
+    bench.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_whoever_asks_the_budget_holds(
+    hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """One reading a day may be asked for; the one that is due comes nevertheless."""
+    bench.answers = [reading(at=later(24 * 60))]
+    await hass.config_entries.async_setup(battery.entry_id)
+    await fire(hass, freezer, 24 * 60)
+    assert bench.reads == 1
+    coordinator = battery.runtime_data
+    for hour in range(25, 48):
+        bench.answers = [reading(at=later(25 * 60))]
+        freezer.move_to(later(hour * 60))
+        await coordinator.async_refresh()
+    assert bench.reads == 2
+    with pytest.raises(ServiceValidationError) as refused:
+        await coordinator.async_read_now()
+    assert refused.value.translation_placeholders == {"hours": "2"}
+    bench.answers = [reading(at=later(49 * 60))]
+    await fire(hass, freezer, 49 * 60 + 1)
+    assert bench.reads == 3
+    assert state(hass, "wake_ups").state in ("1", "2")
+
+
+async def test_doubt_does_not_empty_the_battery(
+    hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    fell = replace(reading({**HOUSEHOLD, "1.8.0": ["000000.000*kWh"]}), received=later(24 * 60))
+    bench.answers = [fell]
+    await hass.config_entries.async_setup(battery.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert bench.reads == 2
+    for hour in range(25, 48):
+        freezer.move_to(later(hour * 60))
+        await battery.runtime_data.async_refresh()
+    assert bench.reads == 2
+    assert state(hass, ENERGY).state == "12345.678"
+
+
+async def test_damaged_beliefs_cost_nothing_else(
+    hass: HomeAssistant, bench: Bench, entry: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    content = stored(MeterState.of(reading(), LineProfile(medium=Medium.ELECTRICITY)))
+    content["data"]["beliefs"] = {"version": 1, "records": {"x": 3}}
+    hass_storage[file_of(entry)] = content
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert state(hass, ENERGY).state == "12345.678"
+    assert state(hass, "last_reading").state == START.isoformat()

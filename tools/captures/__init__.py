@@ -1,0 +1,1 @@
+"""Comparison of stored telegrams with what was found in them by reading."""
