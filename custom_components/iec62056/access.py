@@ -9,7 +9,6 @@ down as unanswered before it leaves for the first time.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -225,46 +224,6 @@ class Access:
         if credentials.in_mode_e(profile) in keyring.proven or await self._accepted(credentials):
             return keyring
         return await async_keyring(self._hass, NOBODY, profile, self.known)
-
-    @asynccontextmanager
-    async def elsewhere(
-        self, device: str, mark: Mapping[str, str]
-    ) -> AsyncIterator[Keyring | None]:
-        """The login of mode E for a meter at another port that has shown that mark of itself; None where none may be.
-
-        Nothing may tell that meter from this one, and the login is only for who announces itself as this one does. Even
-        so it may be another's: a login it does not take is not tried at that port again.
-        """
-        state = self._coordinator.data
-        keyring = await self.async_keyring()
-        secret = (await self._usable()).secret
-        meant = None if state is None else state.identification
-        like = bool(self.known.mark.keys() & mark.keys()) or meant is not None
-        where, refusals = f"{self._meter_id} at {device}", refusals_of(self._hass)
-        if (
-            not (self.in_mode_e and keyring.private and like)
-            or secret is None
-            or self.known.differs(mark)
-            or await refusals.async_find(where, secret) is not None
-        ):
-            yield None
-            return
-        login = keyring.logins[-1]
-        own = replace(
-            keyring,
-            logins=(login,),
-            known=deepcopy(keyring.known),
-            refused={},
-            tried=set(),
-            proven=set(),
-            meant=meant,
-        )
-        await refusals.async_note(where, secret, Outcome.UNANSWERED)
-        try:
-            yield own
-        finally:
-            if login in own.proven or login not in own.tried:
-                await refusals.async_forget(where, secret)
 
     # Passwords
 

@@ -18,18 +18,18 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import lines, moved, notices, ports, recovery
+from . import lines, notices, recovery
 from .access import Access, needs_login
 from .alignment import Alignment
 from .backfill import Backfill
 from .catalogue import Context, Description, clean_text, context_of
-from .const import CONF_ADAPTER, DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER
 from .custom import describe_as_said, said_of
 from .derived import View, remember
 from .derived_memory import Memory
 from .lookup import Lookup
 from .placement import of_failure, of_health
-from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady, PortMissing
+from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady
 from .protocol.events import Event
 from .protocol.ladder import climb
 from .protocol.line import Line
@@ -96,7 +96,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.failures = 0
         self.checks_failed = 0
         self.in_a_row = self._unheard = 0
-        self._kind: str | None = None
         self.access = Access(self)
         self.push = Push(self)
         self.quick = Quick(self)
@@ -338,8 +337,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
                     self.trust.count_failure(err)
                     return [first]
         except MeterError as err:
-            if (reading := await self.async_follow(err)) is not None:
-                return [reading]
             failed = self._count(err)
             failed.retry_after = self._pause_after(opened)
             raise failed from err
@@ -370,40 +367,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.hass, self.device, self.speed, user=self.config_entry.entry_id, idle=idle
         ) as line:
             self.trace = line.trace
-            if self._kind is None:
-                await self._note_kind()
             yield line
-
-    async def _note_kind(self) -> None:
-        """Keep what kind of adapter the probe has: should the port be gone, it is looked for on such a one."""
-        entry = self.config_entry
-        self._kind = await ports.async_kind(self.hass, self.device) or ""
-        if self._kind and self._kind != entry.data.get(CONF_ADAPTER):
-            self.hass.config_entries.async_update_entry(
-                entry, data={**entry.data, CONF_ADAPTER: self._kind}
-            )
-
-    async def async_follow(self, err: MeterError) -> Reading | None:
-        """Look for the meter on other ports where its own is gone; never one with a battery, which each call wakes."""
-        entry = self.config_entry
-        kind = entry.data.get(CONF_ADAPTER)
-        if (
-            not isinstance(err, PortMissing)
-            or kind is None
-            or entry.unique_id is None
-            or runs_on_battery(self.profile)
-            or self.profile.wake_up
-        ):
-            return None
-        found = await moved.async_find(self.hass, kind, entry.unique_id, self.profile, self.access)
-        if found is None:
-            return None
-        LOGGER.info("%s is now found at %s", self.name, found.device)
-        self.device, self.profile = found.device, found.profile
-        self.hass.config_entries.async_update_entry(
-            entry, data={**entry.data, CONF_DEVICE: found.device}
-        )
-        return found.reading
 
     @callback
     def _pause_after(self, opened: float | None) -> float | None:

@@ -126,9 +126,6 @@ class Session:
         await self.leave()
         self.identification = await self._opener() or self.identification
         self._link = Link(self._line, login.client, self._server, self._progress)
-        if self.keyring.meant not in (None, self.identification):
-            # As if it had refused: nothing but a farewell is said to another meter.
-            raise HdlcRefused
         await self._link.connect()
         client = Client(self._link, login, self.keyring, self._challenge)
         if login.level is not Level.OPEN:
