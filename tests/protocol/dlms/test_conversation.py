@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.iec62056.protocol.access import NOTHING, Certainty, Level, Permits
-from custom_components.iec62056.protocol.ascii.messages import identification
 from custom_components.iec62056.protocol.binary import BinaryMeter as Reader
 from custom_components.iec62056.protocol.dlms import writing
 from custom_components.iec62056.protocol.dlms.conversation import INACTIVITY, Binary
@@ -18,7 +17,6 @@ from custom_components.iec62056.protocol.errors import (
     AuthenticationRefused,
     ClockUnknown,
     DlmsUnsent,
-    HdlcRefused,
     MeterError,
     NotPermitted,
     PasswordNeeded,
@@ -26,7 +24,7 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.meter import Meter
 from custom_components.iec62056.protocol.security import Mechanism
-from simulator import Kind, Manners
+from simulator import Kind
 from simulator.dlms import BinaryMeter, Thing
 from simulator.dlms.values import octets, u16
 
@@ -224,27 +222,6 @@ async def test_a_refused_login_opens_nothing_and_is_not_sent_again() -> None:
             await conversation.open()
         await conversation.close()
     assert simulated.device.log == ["wrong password"]
-
-
-@pytest.mark.parametrize("meant", [b"/SIM5\\2OTHER", b"/SIM5\\2SIMULATED"])
-async def test_logins_that_are_meant_for_one_meter(meant: bytes) -> None:
-    """Another one is not even asked for a link."""
-    known = identification(meant)
-    assert known is not None
-    simulated = meter(manners=Manners(flag="SIM", model="SIMULATED"))
-    line, ring = WiredLine(simulated), keyring(LOW)
-    ring.meant = known
-    client = Meter(line, E, keyring=ring)
-    if meant.endswith(b"OTHER"):
-        with pytest.raises(HdlcRefused):
-            await client.read_all()
-        assert LOW not in ring.tried
-        assert not any(LOW.credentials.secret in written for written in line.written)
-        assert simulated.station.turns == 0
-    else:
-        await client.read_all()
-        assert LOW in ring.proven
-    assert not line.binary
 
 
 # Changing.

@@ -85,8 +85,6 @@ class Exchange(Session):
         self._instead: Receiver | None = None
         self._answered: set[str] = set()
         self._awaiting = False
-        self._answers = 0
-        self._waited_for = 0.0
 
     @property
     def level(self) -> Level:
@@ -102,11 +100,6 @@ class Exchange(Session):
     def idle(self) -> float:
         """How long the session stays open without a word, in seconds: the next call should come before."""
         return self._dialect.idle * _OF_IDLE
-
-    @property
-    def answered_after(self) -> float | None:
-        """How long the meter took to begin its answers, on average, in seconds; None before the first."""
-        return self._waited_for / self._answers if self._answers else None
 
     async def open(self) -> Identification | None:
         """Sign on into programming mode and log in where there is a password: with one try.
@@ -285,9 +278,6 @@ class Exchange(Session):
             run = await line.read(min(deadline, end))
             if not run:
                 break
-            if not receiver.heard:
-                self._answers += 1
-                self._waited_for += max(0.0, line.now() - line.sent_at - self._time_of(len(run)))
             echoes = receiver.echoes
             receiver.feed(run)
             if receiver.echoes > echoes:

@@ -23,7 +23,6 @@ from ..errors import (
     UnknownRegister,
 )
 from ..model import Identification, Medium, Register
-from ..rate import rounds_per_second
 from ..registers import registers
 from . import commands
 from .answers import code_of, register
@@ -51,12 +50,6 @@ class Reader(Exchange):
         self._one_by_one = False
         self._lost = 0
         self._used = False
-
-    def rounds_per_second(self, codes: Sequence[str]) -> float:
-        """How often all these registers can be read here, by what the meter's answers took so far."""
-        return rounds_per_second(
-            codes, self._line.speed, self._pause, self.answered_after, together=self.at_once
-        )
 
     @property
     def at_once(self) -> int:
