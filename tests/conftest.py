@@ -56,7 +56,6 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
         patch("custom_components.iec62056.placement.Meter", bench.meter),
         patch("custom_components.iec62056.coordinator.climb", bench.climb),
         patch("custom_components.iec62056.read_flow.climb", bench.climb),
-        patch("custom_components.iec62056.read_flow.limit", lambda _line, _hints: 100.0),
     ):
         yield bench
 

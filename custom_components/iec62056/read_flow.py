@@ -21,7 +21,7 @@ from .place_flow import PlaceFlow
 from .protocol.dlms.known import Known
 from .protocol.dlms.login import Keyring
 from .protocol.errors import HdlcSilent, LoginUnanswered, MeterError, NumberUnsteady
-from .protocol.ladder import climb, limit
+from .protocol.ladder import climb
 from .protocol.meter import Meter
 from .protocol.model import LineProfile, Progress, Stage, Verdict
 from .refusals import Outcome, refusals_of
@@ -53,7 +53,6 @@ class ReadFlow(PlaceFlow):
         self._changed = asyncio.Event()
         self._drawn = 0.0
         self._progress = Progress(Stage.OPENING)
-        self._limit = timedelta()
 
     async def async_step_read(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Read the meter once, and show how far it has come."""
@@ -79,7 +78,6 @@ class ReadFlow(PlaceFlow):
                 description_placeholders={
                     "registers": str(self._progress.registers),
                     "speed": str(self._progress.speed),
-                    "limit": shown(self._limit),
                     "usual": shown(_usual(self._progress.speed)),
                 },
                 progress_task=self._redraw,
@@ -129,7 +127,6 @@ class ReadFlow(PlaceFlow):
         ) as line:
             credentials = credentials_of(self._data)
             hints = hints_of(self._data, given, shared=self._shared)
-            self._limit = timedelta(seconds=limit(line, hints))
             login = credentials.in_mode_e(given)
             if self._keyring is None or login not in self._keyring.logins:
                 # One that was refused stays so while the dialogue is open: the same is not sent twice.

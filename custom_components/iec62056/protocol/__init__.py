@@ -15,7 +15,7 @@ Here: what a user of the client may import. Nothing below this package knows Hom
 from .access import Answer, Certainty, Conversation, Level, Offer, Permits, Written
 from .dlms.login import Keyring
 from .errors import LineError, MeterError
-from .ladder import Hints, climb, limit
+from .ladder import Hints, climb
 from .line import Line, open_line
 from .meter import Meter
 from .model import (
@@ -73,6 +73,5 @@ __all__ = [
     "Verdict",
     "Written",
     "climb",
-    "limit",
     "open_line",
 ]
