@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import callback
@@ -24,8 +23,9 @@ from .credentials import NOBODY, Credentials, async_keyring, credentials_of, per
 from .derived import View
 from .derived_memory import Memory
 from .derived_sources import Derived
+from .intended import IntendedMeter
 from .lookup import Lookup
-from .protocol.access import Answer, Conversation, Offer, Written
+from .protocol.access import NOTHING, Answer, Conversation, Offer, Written
 from .protocol.ascii import clock
 from .protocol.ascii.signon import Effort
 from .protocol.dlms.known import Known
@@ -33,39 +33,22 @@ from .protocol.dlms.login import Keyring, Login as BinaryLogin
 from .protocol.errors import (
     BadSecret,
     ClockUnknown,
-    LineError,
-    LockedOut,
-    LoginError,
-    LoginUnanswered,
     MeterError,
     NoProgramming,
-    OperandRepeated,
     PasswordRefused,
-    SecretNeeded,
 )
 from .protocol.line import Line
 from .protocol.meter import Meter
 from .protocol.model import LineProfile, Mode, Reading
-from .protocol.trace import CLEAR_BIT_7, Direction, Trace
-from .refusals import Outcome, Tried, refusals_of
+from .refusals import Outcome, Tried, outcome_in_mode_e, outcome_of, proof_left, refusals_of
 from .schedule import is_push, runs_on_battery
-from .settings import given
+from .settings import SECRETS, given
 from .state import MeterState
 
 if TYPE_CHECKING:
     from .coordinator import MeterCoordinator
 
-# The command that carries a proof, or a lock's code: a trace shows it, and not what is secret of it.
-_PROOF: Final = re.compile(rb"\x01(?:P[12]|W1\x02\*)")
 _CLOCK_E: Final = "0-0:1.0.0"
-
-
-def proof_left(trace: Trace) -> bool:
-    """Whether a password, or what proves it, was sent in programming mode."""
-    return any(
-        run.direction is Direction.SENT and _PROOF.search(run.data.translate(CLEAR_BIT_7))
-        for run in trace.runs
-    )
 
 
 def needs_login(profile: LineProfile) -> bool:
@@ -100,29 +83,36 @@ class Access:
     # Sessions
 
     @asynccontextmanager
-    async def meter(self, line: Line, *, login: bool = True) -> AsyncIterator[Meter]:
-        """The client on an open line; with the entry's password where it may be tried and `login` wants it."""
+    async def meter(
+        self, line: Line, *, login: bool = True, change: bool = False
+    ) -> AsyncIterator[Meter]:
+        """The client on an open line; with the entry's password where it may be tried and `login` wants it.
+
+        Only with `change` may it change what the options permit.
+        """
         entry = self._coordinator.config_entry
         credentials = await self._usable() if login else NOBODY
-        async with self._client(line, credentials) as meter:
+        async with self._client(line, credentials, change=change) as meter:
             yield meter
         if self.refused is not None and login:
             entry.async_start_reauth(self._hass)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Meter]:
+    async def session(self, *, change: bool = False) -> AsyncIterator[Meter]:
         """The client on a line of its own turn, because somebody asks for it; a battery is asked first.
 
-        Raises MeterError, and ServiceValidationError where the battery is to be left alone, or the entry was unloaded
-        meanwhile.
+        Raises MeterError, and ServiceValidationError where the battery is to be left alone, the entry was unloaded
+        meanwhile, or a password or a change could reach another meter.
         """
-        async with self._turn() as line, self.meter(line) as meter:
+        data = self._coordinator.config_entry.data
+        private = change or any(secret in data for secret in SECRETS)
+        async with self._turn(private=private) as line, self.meter(line, change=change) as meter:
             yield meter
 
     @asynccontextmanager
-    async def conversation(self) -> AsyncIterator[Conversation]:
+    async def conversation(self, *, change: bool = False) -> AsyncIterator[Conversation]:
         """An open session, as `session`."""
-        async with self.session() as meter, meter.conversation() as talk:
+        async with self.session(change=change) as meter, meter.conversation() as talk:
             yield talk
 
     async def async_try(self, data: Mapping[str, Any]) -> None:
@@ -138,7 +128,7 @@ class Access:
             if before is not None and before.outcome is Outcome.REFUSED:
                 raise PasswordRefused
         said = replace(self._coordinator.profile, **given(data))
-        async with self._turn() as line:
+        async with self._turn(private=secret is not None) as line:
             async with self._client(line, credentials, said) as meter, meter.conversation():
                 pass
             if secret is not None and not proof_left(line.trace) and not needs_login(meter.profile):
@@ -146,30 +136,47 @@ class Access:
         self.refused = None
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Line]:
+    async def _turn(self, *, private: bool) -> AsyncIterator[Line]:
+        """The line, to send something `private` to this meter: a secret or a change."""
         coordinator = self._coordinator
+
+        def check_question() -> None:
+            if private and coordinator.trust.exchanged:
+                raise self._not_now("question_open")
+
         battery = runs_on_battery(coordinator.profile)
         if is_push(coordinator.profile):
             # It hears nothing, and its line is never free.
             raise NoProgramming(meter=coordinator.config_entry.title)
+        check_question()
         if battery:
             coordinator.trust.check_budget()
         async with coordinator.hold() as line:
             if getattr(coordinator.config_entry, "runtime_data", None) is not coordinator:
                 # Its entry was unloaded while the line was waited for.
-                raise ServiceValidationError(
-                    translation_domain=DOMAIN,
-                    translation_key="not_set_up",
-                    translation_placeholders={"meter": coordinator.config_entry.title},
-                )
+                raise self._not_now("not_set_up")
+            check_question()
             if battery and not await coordinator.trust.async_may_wake():
                 # Somebody else has used it up while the line was waited for.
                 coordinator.trust.check_budget()
             yield line
 
+    def _not_now(self, why: str) -> ServiceValidationError:
+        title = self._coordinator.config_entry.title
+        return ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=why,
+            translation_placeholders={"meter": title},
+        )
+
     @asynccontextmanager
     async def _client(
-        self, line: Line, credentials: Credentials, tried: LineProfile | None = None
+        self,
+        line: Line,
+        credentials: Credentials,
+        tried: LineProfile | None = None,
+        *,
+        change: bool = False,
     ) -> AsyncIterator[Meter]:
         """The client, and what is learned of the credentials and of the line, however it ends.
 
@@ -179,6 +186,7 @@ class Access:
         profile = tried or coordinator.profile
         login = credentials.in_mode_e(profile)
         keyring = await self._keyring_for(credentials, profile, fresh=tried is not None)
+        keyring.intended = self._intended(change=change)
         unproven = await self._about_to_try(credentials)
         if login is not None and not unproven:
             keyring.proven.add(login)
@@ -188,7 +196,7 @@ class Access:
             effort=Effort(wake_ups=1),
             keyring=keyring,
             password=credentials.password,
-            permits=permits_of(coordinator.config_entry.options),
+            permits=permits_of(coordinator.config_entry.options) if change else NOTHING,
         )
         failed: BaseException | None = None
         try:
@@ -201,9 +209,9 @@ class Access:
             if tried is None:
                 coordinator.profile = meter.profile
             if login is None:
-                outcome = _outcome(failed or meter.refusal, line.trace, unproven=unproven)
+                outcome = outcome_of(failed or meter.refusal, line.trace, unproven=unproven)
             else:
-                outcome = _outcome_in_mode_e(keyring, login)
+                outcome = outcome_in_mode_e(keyring, login)
             await self._learn(credentials, outcome, unproven=unproven)
 
     async def _keyring_for(
@@ -217,13 +225,20 @@ class Access:
             self._keyring = login, keyring
         return self._keyring[1]
 
+    def _intended(self, *, change: bool = False) -> IntendedMeter:
+        coordinator = self._coordinator
+        since = dt_util.utcnow() - coordinator.interval if change else None
+        return IntendedMeter.of(coordinator.config_entry, coordinator.data, change_needs=since)
+
     async def async_keyring(self) -> Keyring:
         """The logins of mode E that the meter may be looked for with: only what it took before."""
         credentials, profile = await self._usable(), self._coordinator.profile
         keyring = await self._keyring_for(credentials, profile)
-        if credentials.in_mode_e(profile) in keyring.proven or await self._accepted(credentials):
-            return keyring
-        return await async_keyring(self._hass, NOBODY, profile, self.known)
+        taken = credentials.in_mode_e(profile) in keyring.proven
+        if not taken and not await self._accepted(credentials):
+            keyring = await async_keyring(self._hass, NOBODY, profile, self.known)
+        keyring.intended = self._intended()
+        return keyring
 
     # Passwords
 
@@ -239,7 +254,8 @@ class Access:
         tried = await refusals_of(self._hass).async_find(self._meter_id, credentials.secret)
         blocked = tried is not None and tried.blocks(dt_util.utcnow())
         self.refused = tried if blocked else None
-        return NOBODY if blocked else credentials
+        # While another meter answers, it must not hear them.
+        return NOBODY if blocked or self._coordinator.trust.exchanged else credentials
 
     async def _about_to_try(self, credentials: Credentials) -> bool:
         """Write down that a password is tried whose end is not known; whether that was needed."""
@@ -321,7 +337,7 @@ class Access:
 
     async def async_write(self, code: str, value: str) -> Written:
         """Set a register. Raises MeterError: then nothing was sent."""
-        async with self.session() as meter:
+        async with self.session(change=True) as meter:
             return await meter.write(code, value)
 
     async def async_set_clock(self, limit: timedelta) -> tuple[timedelta, Written | None]:
@@ -331,7 +347,7 @@ class Access:
         """
         state = self._coordinator.data
         codes = (_CLOCK_E,) if needs_login(self._coordinator.profile) else (clock.DATE, clock.TIME)
-        async with self.conversation() as talk:
+        async with self.conversation(change=True) as talk:
             answers = await talk.read(codes)
             shown = Reading(
                 state.identification, (), dt_util.utcnow(), replace(state.health, duration=0.0)
@@ -348,7 +364,7 @@ class Access:
 
     async def async_execute(self, code: str, argument: str) -> Written:
         """Execute a command. Raises MeterError: then nothing was sent."""
-        async with self.session() as meter:
+        async with self.session(change=True) as meter:
             return await meter.execute(code, argument)
 
     def told(self) -> dict[str, str | None]:
@@ -368,33 +384,6 @@ def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
         if answer.register is not None and answer.register.key not in there
     )
     return replace(reading, registers=(*reading.registers, *more))
-
-
-def _outcome(failed: BaseException | None, trace: Trace, *, unproven: bool) -> Outcome | None:
-    """What the end of a session of programming mode says of the password, None where it was not tried."""
-    match failed:
-        case LockedOut():
-            return Outcome.LOCKED
-        case LoginUnanswered():
-            return Outcome.UNANSWERED
-        case SecretNeeded() | OperandRepeated():
-            return None
-        case LoginError():
-            return Outcome.REFUSED
-    if not proof_left(trace):
-        return None
-    if isinstance(failed, LineError) or not isinstance(failed, MeterError | None):
-        return Outcome.UNANSWERED if unproven else None
-    return Outcome.ACCEPTED
-
-
-def _outcome_in_mode_e(keyring: Keyring, login: BinaryLogin) -> Outcome | None:
-    """What the meter has said of a login by now, None where it was not tried."""
-    if login in keyring.refused:
-        return Outcome.REFUSED
-    if login in keyring.proven:
-        return Outcome.ACCEPTED
-    return Outcome.UNANSWERED if login in keyring.tried else None
 
 
 def _local(moment: datetime) -> str:

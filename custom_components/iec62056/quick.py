@@ -195,10 +195,7 @@ def _prove(state: MeterState, sent: Identification | None, number: Register | No
         # No full reading could tell it from another.
         same = state.identity.number is None
     else:
-        same = sent is not None and (sent.flag.upper(), sent.model) == (
-            meant.flag.upper(),
-            meant.model,
-        )
+        same = sent is not None and sent.kind == meant.kind
     if not same:
         raise NumberUnsteady
 

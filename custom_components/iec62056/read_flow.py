@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
 from homeassistant.const import CONF_DEVICE
 from homeassistant.core import callback
 
@@ -17,6 +17,7 @@ from . import lines
 from .const import DOMAIN
 from .credentials import Credentials, async_keyring, credentials_of
 from .forms import shown
+from .intended import IntendedMeter
 from .place_flow import PlaceFlow
 from .protocol.dlms.known import Known
 from .protocol.dlms.login import Keyring
@@ -134,12 +135,17 @@ class ReadFlow(PlaceFlow):
             keyring = self._keyring
             # What a try before this one brought may be another meter's: the port may be another.
             keyring.known.forget()
+            own = None
+            if self.source == SOURCE_RECONFIGURE and self._get_reconfigure_entry().unique_id:
+                # What the entry has stored is for its own meter.
+                own = self._get_reconfigure_entry()
+                keyring.intended = IntendedMeter.of(own)
             try:
                 profile, reading = await climb(line, replace(hints, keyring=keyring), self._watch)
             except MeterError as err:
                 raise _refused(keyring) or err from None
             state = MeterState.of(reading, profile)
-            if login is not None:
+            if login is not None and (own is None or own.unique_id == state.identity.unique_id):
                 await self._note(credentials, state, keyring)
             if state.health.check is not Verdict.ABSENT:
                 return state

@@ -86,8 +86,8 @@ class Meter:
     ) -> None:
         """Nothing is sent before the first call.
 
-        `keyring` holds the logins of mode E, the public client without it; `password` is that of programming mode.
-        `permits` is what may be changed: by default, nothing.
+        `keyring` holds the logins of mode E, the public client without it, and for which meter all secrets and changes are;
+        `password` is that of programming mode. `permits` is what may be changed: by default, nothing.
         """
         self.profile = profile
         self.refusal: MeterError | None = None
@@ -99,6 +99,7 @@ class Meter:
         self._session = Session(Terms(line, profile, progress, effort))
         self._password = password
         self._permits = permits
+        self._readout: Reading | None = None
         self._other_wake_ups = 0
         self._pins: tuple[bool | None, bool | None] = (None, None)
 
@@ -163,7 +164,7 @@ class Meter:
             # Also of a failure something may be learned: that this meter must stay at the first speed.
             self.profile = session.profile
         health = self._health(receiver, before, start)
-        return await self._reading(
+        self._readout = await self._reading(
             receiver,
             session.received,
             replace(
@@ -174,6 +175,7 @@ class Meter:
                 speed=session.speed,
             ),
         )
+        return self._readout
 
     @asynccontextmanager
     async def conversation(self) -> AsyncIterator[Conversation]:
@@ -261,7 +263,14 @@ class Meter:
         else:
             talk = client = Programming(
                 Terms(self._line, self.profile, self._progress, self._effort),
-                Entrance(password, Gate(self._permits, password), self._feed),
+                Entrance(
+                    password,
+                    Gate(self._permits, password),
+                    self._feed,
+                    self._read_out,
+                    self._readout,
+                    self._keyring.intended,
+                ),
             )
         try:
             yield talk

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import override
 
-from ..access import Level
+from ..access import Intended, Level
 from ..dialects import STANDARD, dialect
 from ..errors import (
     CheckWrong,
@@ -30,6 +30,7 @@ from ..model import (
     Identification,
     Mode,
     ParitySeen,
+    Reading,
 )
 from ..p2 import LOCKS, Login, Password, level_of, proof
 from ..trace import Tally
@@ -55,14 +56,18 @@ _LAST_WORDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """How programming mode is entered: the password to log in with, and two who are asked.
+    """How programming mode is entered: the password to log in with, and who is asked.
 
-    `allow` raises for a command that must not leave; `feed` sees to the probe's supply before a sign-on.
+    `allow` raises for a command that must not leave; `feed` sees to the probe's supply before a sign-on. Passwords and
+    changes are for the `intended` meter; `reading` is the readout of this turn on the line, `read_out` makes one.
     """
 
     password: Password | None
     allow: Callable[[bytes], None]
     feed: Callable[[], Awaitable[None]]
+    read_out: Callable[[], Awaitable[Reading]]
+    reading: Reading | None = None
+    intended: Intended | None = None
 
 
 class Exchange(Session):
@@ -83,6 +88,7 @@ class Exchange(Session):
         self.identification: Identification | None = None
         self._in_session = False
         self._instead: Receiver | None = None
+        self._asked = ""
         self._answered: set[str] = set()
         self._awaiting = False
 
@@ -102,7 +108,7 @@ class Exchange(Session):
         return self._dialect.idle * _OF_IDLE
 
     async def open(self) -> Identification | None:
-        """Sign on into programming mode and log in where there is a password: with one try.
+        """Sign on into programming mode; nobody is logged in yet.
 
         A meter that sends its readout instead is taken at its word; then that is what is read. Raises MeterError.
         """
@@ -179,12 +185,11 @@ class Exchange(Session):
         self._kind = next((kind for kind in known if kind in first.fits), min(first.fits))
         if self._switched:
             self.profile = replace(self.profile, speed=self.speed, switch_delay=self._delay)
-        if self._password is not None:
-            await self._log_in(self._password, operand(first.block))
+        self._asked = operand(first.block)
 
-    async def _log_in(self, password: Password, asked: str) -> None:
+    async def _log_in(self, password: Password) -> None:
         """P1, P2 or a lock's code, once: a second try could lock the meter."""
-        login = password.login or self._dialect.login
+        login, asked = password.login or self._dialect.login, self._asked
         text = proof(login, password.text, asked)
         if login not in (Login.PLAIN, *LOCKS):
             if asked in self._answered:

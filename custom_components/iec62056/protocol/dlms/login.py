@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..access import Level
+from ..access import Intended, Level
 from ..errors import MeterError
 from ..model import LineProfile
 from ..security import Credentials, InvocationCounter, Mechanism
@@ -63,7 +63,8 @@ class Keyring:
 
     `store` writes the end of a block of invocation counters to disk; only then is the first of them used. `known` is
     what the meter said of its objects. `refused` holds the logins the meter did not take, and why: none of them is tried
-    again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took.
+    again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took. They are for the
+    `intended` meter alone; None where the user stands before it.
     """
 
     logins: tuple[Login, ...] = (PUBLIC,)
@@ -74,6 +75,7 @@ class Keyring:
     refused: dict[Login, MeterError] = field(default_factory=dict)
     tried: set[Login] = field(default_factory=set)
     proven: set[Login] = field(default_factory=set)
+    intended: Intended | None = None
 
     @property
     def private(self) -> bool:
