@@ -17,7 +17,6 @@ import tempfile
 import time
 
 from custom_components.iec62056.protocol.client import MeterClient
-from custom_components.iec62056.protocol.rate import rounds_per_second
 from custom_components.iec62056.protocol.transport.line import open_line
 from custom_components.iec62056.protocol.transport.trace import Direction
 
@@ -64,7 +63,9 @@ async def rounds(case: Case, folder: Path, count: int) -> tuple[float, float, fl
         heard = [run for run in line.trace.runs[before:] if run.direction is Direction.RECEIVED]
         # STX, ETX and the check belong to the frame.
         lengths = [len(run.data) - 3 for run in heard[: len(CODES)]]
-        limit = rounds_per_second(CODES, case.speed, case.reaction, lengths=lengths)
+        # A command has eight characters around its code, an answer three.
+        characters = sum(lengths) + sum(len(code) + 11 for code in CODES)
+        limit = 1 / (len(CODES) * 2 * case.reaction + characters * 10 / case.speed)
         return count / took, limit, busy / took
     finally:
         await line.close()

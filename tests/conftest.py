@@ -54,10 +54,8 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
         patch("custom_components.iec62056.meter.push_listener.MeterClient", bench.meter),
         patch("custom_components.iec62056.flows.reading.MeterClient", bench.meter),
         patch("custom_components.iec62056.meter.alignment_run.MeterClient", bench.meter),
-        patch("custom_components.iec62056.meter.moved.MeterClient", bench.meter),
         patch("custom_components.iec62056.coordinator.discover", bench.climb),
         patch("custom_components.iec62056.flows.reading.discover", bench.climb),
-        patch("custom_components.iec62056.flows.reading.limit", lambda _line, _hints: 100.0),
     ):
         yield bench
 

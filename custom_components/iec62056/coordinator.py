@@ -19,7 +19,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import line_issues
-from .const import CONF_ADAPTER, DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER
 from .derived.history import DerivedHistory
 from .derived.values import DerivedValues, remember
 from .entry_data import (
@@ -31,7 +31,7 @@ from .entry_data import (
     profile_overrides,
     speed_of,
 )
-from .meter import backoff, connection, moved, ports
+from .meter import backoff, connection
 from .meter.alignment_run import of_failure, of_health
 from .meter.fast_polling import FastPoller
 from .meter.probe_alignment import ProbeAlignment
@@ -39,7 +39,7 @@ from .meter.push_listener import PushListener
 from .meter.reader import MeterReader, needs_login
 from .meter.schedule import INTERVAL_FACTOR, Schedule, Timer, is_push, runs_on_battery
 from .protocol.discovery import discover
-from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady, PortMissing
+from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady
 from .protocol.model import Reading, Register
 from .protocol.profiles.events import Event
 from .protocol.profiles.load_profile import Profile
@@ -105,7 +105,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.failures = 0
         self.checks_failed = 0
         self.consecutive_failures = self._silent_failures = 0
-        self._kind: str | None = None
         self.access = MeterReader(self)
         self.push = PushListener(self)
         self.quick = FastPoller(self)
@@ -349,8 +348,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
                     self.trust.count_failure(err)
                     return [first]
         except MeterError as err:
-            if (reading := await self.async_follow(err)) is not None:
-                return [reading]
             failed = self._count(err)
             failed.retry_after = self._pause_after(opened)
             raise failed from err
@@ -381,40 +378,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.hass, self.device, self.speed, user=self.config_entry.entry_id, idle=idle
         ) as line:
             self.trace = line.trace
-            if self._kind is None:
-                await self._note_kind()
             yield line
-
-    async def _note_kind(self) -> None:
-        """Keep what kind of adapter the probe has: should the port be gone, it is looked for on such a one."""
-        entry = self.config_entry
-        self._kind = await ports.async_kind(self.hass, self.device) or ""
-        if self._kind and self._kind != entry.data.get(CONF_ADAPTER):
-            self.hass.config_entries.async_update_entry(
-                entry, data={**entry.data, CONF_ADAPTER: self._kind}
-            )
-
-    async def async_follow(self, err: MeterError) -> Reading | None:
-        """Look for the meter on other ports where its own is gone; never one with a battery, which each call wakes."""
-        entry = self.config_entry
-        kind = entry.data.get(CONF_ADAPTER)
-        if (
-            not isinstance(err, PortMissing)
-            or kind is None
-            or entry.unique_id is None
-            or runs_on_battery(self.profile)
-            or self.profile.wake_up
-        ):
-            return None
-        found = await moved.async_find(self.hass, kind, entry.unique_id, self.profile, self.access)
-        if found is None:
-            return None
-        LOGGER.info("%s is now found at %s", self.name, found.device)
-        self.device, self.profile = found.device, found.profile
-        self.hass.config_entries.async_update_entry(
-            entry, data={**entry.data, CONF_DEVICE: found.device}
-        )
-        return found.reading
 
     @callback
     def _pause_after(self, opened: float | None) -> float | None:

@@ -128,8 +128,13 @@ async def test_quick_registers(hass: HomeAssistant) -> None:
         async with wire(hass, meter()):
             entry = await load(hass, options={"extra": ["32.7.0"]})
             shown = await page(hass, entry, "quick")
-            assert shown["description_placeholders"]["three"].endswith("s")
-            await send(hass, shown, quick=["16.7.0", "32.7.0"], quick_seconds=10)
+            shown = await send(hass, shown, quick=["16.7.0", "32.7.0"], quick_seconds=10)
+            # 200 ms on both sides for each, and the characters: as it was measured.
+            assert shown["step_id"] == "quick_tried"
+            took = shown["description_placeholders"]["took"]
+            assert 0.8 <= float(took.removesuffix("\N{NO-BREAK SPACE}s")) < 1.0
+            assert "quick" not in entry.options
+            await send(hass, shown)
             assert entry.options["quick"] == ["16.7.0", "32.7.0"]
             assert entry.options["quick_seconds"] == 10
             assert "quick_request" not in entry.options
@@ -209,7 +214,9 @@ async def test_quick_registers_of_a_meter_with_a_short_list(hass: HomeAssistant)
         async with wire(hass, one) as (_, sent):
             entry = await load(hass)
             shown = await page(hass, entry, "quick")
-            await send(hass, shown, quick=["16.7.0"], quick_seconds=5)
+            shown = await send(hass, shown, quick=["16.7.0"], quick_seconds=5)
+            assert shown["step_id"] == "quick_tried"
+            await send(hass, shown)
             assert entry.options["quick_request"] == "2"
             await hass.async_block_till_done()
             await entry.runtime_data.async_refresh()

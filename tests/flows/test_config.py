@@ -70,7 +70,7 @@ EVERYTHING_AUTOMATIC = {
     "rts": "auto",
     "login": "auto",
 }
-READ_NAMES = {"registers", "speed", "limit", "usual"}
+READ_NAMES = {"registers", "speed", "usual"}
 PLACE_NAMES = {"calls", "good", "enough", "left"}
 TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / DOMAIN / "translations"
 
@@ -159,7 +159,6 @@ async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) ->
     assert shown["description_placeholders"] == {
         "registers": "0",
         "speed": "300",
-        "limit": "100\N{NO-BREAK SPACE}s",
         "usual": "67\N{NO-BREAK SPACE}s",
     }
     # Asking again while nothing has changed starts no second reading.
@@ -195,8 +194,6 @@ def test_each_progress_has_a_text(language: str) -> None:
     for action, text in texts.items():
         known = PLACE_NAMES if action.startswith("place") else READ_NAMES
         assert _names(text) <= known
-        # How long it can take is said while nothing is found.
-        assert ("limit" in _names(text)) is action.startswith("rung")
 
 
 async def test_progress_is_drawn_again_while_a_stage_lasts(

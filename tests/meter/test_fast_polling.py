@@ -185,7 +185,6 @@ async def test_two_registers_in_one_turn_where_the_make_tells_them_so(
             reads = [message for message in sent if message[1:3] == b"R1"]
             (number,) = {message for message in reads if NUMBER.encode() in message}
             assert set(reads) - {number} == {b"\x01R1\x0216.7.0()\r\n32.7.0()\x03\x13"}
-            assert await fast_polling.async_rate(one.coordinator, 2) > 1
 
 
 @pytest.mark.parametrize("why", ["battery", "push"])
@@ -200,24 +199,15 @@ async def test_not_where_it_would_cost_the_meter(hass: HomeAssistant, why: str) 
             assert not fast_polling.may_be_quick(coordinator)
 
 
-async def test_rate_is_that_of_the_shared_line(hass: HomeAssistant) -> None:
-    with leaping(START):
-        meters = [meter(serial, address=serial, needs_address=True) for serial in (SERIAL, OTHER)]
-        async with wire(hass, *meters):
-            one = await station(hass, address=SERIAL, bus=True)
-            alone = await fast_polling.async_rate(one.coordinator, 3)
-            # 200 ms on both sides, three times, and the characters.
-            assert 0.4 < alone < 0.83
-            assert await fast_polling.async_rate(one.coordinator, 1) > 2 * alone
-            await station(hass, OTHER, options=QUICK, address=OTHER, bus=True)
-            assert await fast_polling.async_rate(one.coordinator, 3) < alone / 2
-
-
 async def test_way_is_tried_before_it_is_kept(hass: HomeAssistant) -> None:
     with leaping(START):
         async with wire(hass, meter()):
             one = await station(hass)
-            assert await fast_polling.async_way(one.coordinator, ["16.7.0"]) is None
+            for codes in (["16.7.0"], ["16.7.0", "32.7.0"]):
+                way = await fast_polling.async_way(one.coordinator, codes)
+                assert way.request is None
+                # 200 ms on both sides for each, and about thirty characters at 9600 Bd.
+                assert 0.4 < way.seconds / len(codes) < 0.5
             with pytest.raises(MeterError):
                 await fast_polling.async_way(one.coordinator, ["9.9.9"])
 

@@ -22,17 +22,15 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import MeterCoordinator
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
 from custom_components.iec62056.entry_data import profile_overrides
-from custom_components.iec62056.meter import connection, invocation_counters, ports
+from custom_components.iec62056.meter import invocation_counters
 from custom_components.iec62056.meter.credentials import completed, credentials_of
-from custom_components.iec62056.meter.login_attempts import LoginOutcome, login_attempts_of
+from custom_components.iec62056.meter.login_attempts import login_attempts_of
 from custom_components.iec62056.protocol.dlms.security import Keys
-from custom_components.iec62056.protocol.errors import BadSecret, CounterExhausted, PortMissing
+from custom_components.iec62056.protocol.errors import BadSecret, CounterExhausted
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Mode
 from custom_components.iec62056.protocol.register_session import Level
-from custom_components.iec62056.protocol.transport.line import open_line
 from custom_components.iec62056.services.registers import EVENT_CHANGED
 from custom_components.iec62056.state.redaction import mask_frames
 from simulator import Manners
@@ -795,120 +793,6 @@ async def test_quick_registers_in_a_kept_association(hass: HomeAssistant) -> Non
             coordinator.async_add_listener(note)
             await came.wait()
             assert coordinator.data.registers["1-0:16.7.0"].received > before
-
-
-# A meter whose probe was plugged in elsewhere
-
-
-ELSEWHERE = "rfc2217://192.0.2.9:4002"
-OTHER = "SIM0000010099999"
-
-
-async def followed(
-    hass: HomeAssistant, here: BinaryMeter, there: BinaryMeter, **data: Any
-) -> tuple[MockConfigEntry, MeterCoordinator, Sent]:
-    """An entry that was read `here` until Home Assistant was restarted; now that port is gone, and `there` is another.
-
-    Gives what became of the entry, and what was sent to the other.
-    """
-    entry = entry_of(
-        hass, **{"security": "low", "password": SECRET, "adapter": "1A86:7523", **data}
-    )
-    if here.binary.at_once:
-        # It says no make.
-        hass.config_entries.async_update_entry(entry, unique_id=f"unknown_{SERIAL}")
-    with leaping(START):
-        async with wire(hass, here):
-            await load(hass, entry)
-            await entry.runtime_data.async_refresh()
-
-    async def opened(url: str, *, speed: int) -> Any:
-        if url == URL:
-            raise PortMissing(port=url)
-        return await open_line(url, speed=speed)
-
-    async def candidates(*_: object) -> list[str]:
-        return [ELSEWHERE]
-
-    with (
-        leaping(START + timedelta(hours=1)),
-        patch.object(connection, "open_line", opened),
-        patch.object(ports, "async_candidates", candidates),
-    ):
-        async with wire(hass, there) as (_, sent):
-            await load(hass, entry)
-            for _ in range(3):
-                await entry.runtime_data.async_refresh()
-            return entry, entry.runtime_data, sent
-
-
-@pytest.mark.parametrize("public", [True, False])
-@pytest.mark.parametrize("at_once", [False, True])
-async def test_meter_that_shows_its_number_for_a_password_alone_is_followed(
-    hass: HomeAssistant, public: bool, at_once: bool
-) -> None:
-    """Unless nothing at all tells that it is this one."""
-    dev = device(level=PASSWORD)
-    if not public:
-        del dev.logins[16]
-    data: dict[str, Any] = {"mode": "E", "hdlc_at_once": True} if at_once else {}
-    meters = [meter(dev, at_once=at_once) for _ in range(2)]
-    entry, coordinator, sent = await followed(hass, *meters, **data)
-    if at_once and not public:
-        assert entry.data["device"] == URL
-        assert sent_with(sent, SECRET) == 0
-        return
-    assert entry.data["device"] == ELSEWHERE
-    assert "0-0:96.50.1" in coordinator.data.registers
-    assert coordinator.failures == 0
-
-
-@pytest.mark.parametrize("public", [True, False])
-@pytest.mark.parametrize("at_once", [False, True])
-async def test_no_secret_leaves_towards_a_meter_that_shows_itself_as_another(
-    hass: HomeAssistant, public: bool, at_once: bool
-) -> None:
-    """By its identification, or by what it tells anybody."""
-    stranger = device(level=PASSWORD, logical=OTHER)
-    if not public:
-        del stranger.logins[16]
-    model = "E1" if public else "E2"
-    data: dict[str, Any] = {"mode": "E", "hdlc_at_once": True} if at_once else {}
-    entry, _, sent = await followed(
-        hass,
-        meter(device(level=PASSWORD), at_once=at_once),
-        meter(stranger, model=model, at_once=at_once),
-        **data,
-    )
-    assert len(sent) > 0
-    assert sent_with(sent, SECRET) == 0
-    assert entry.data["device"] == URL
-    assert not asked_again(hass)
-
-
-async def test_a_meter_just_like_it_gets_the_password_once(hass: HomeAssistant) -> None:
-    """It is somebody else's: that it does not take the password says nothing of this one's."""
-    stranger = device(level=PASSWORD, logical=OTHER)
-    stranger.logins = {1: Login(PASSWORD, LOW, WRONG.encode())}
-    entry, coordinator, sent = await followed(hass, meter(device(level=PASSWORD)), meter(stranger))
-    assert sent_with(sent, SECRET) == 1
-    ring = await coordinator.access.async_keyring()
-    assert (ring.private, ring.refused) == (True, {})
-    assert entry.data["device"] == URL
-    assert not asked_again(hass)
-    secret = credentials_of(entry.data).secret
-    assert secret is not None
-    tried = await login_attempts_of(hass).async_find(METER, secret)
-    assert tried is not None
-    assert tried.outcome is LoginOutcome.ACCEPTED
-
-
-async def test_a_password_that_was_never_right_is_tried_nowhere_else(hass: HomeAssistant) -> None:
-    entry, _, sent = await followed(
-        hass, meter(device()), meter(device(level=PASSWORD)), password=WRONG
-    )
-    assert sent_with(sent, WRONG) == 0
-    assert entry.data["device"] == URL
 
 
 # Where a secret must never be

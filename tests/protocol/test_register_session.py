@@ -383,10 +383,7 @@ async def test_satec_reads_two_in_one_turn() -> None:
     async with reader(line, None).conversation() as talk:
         assert isinstance(talk, RegisterWriter)
         assert talk.at_once == 2
-        begun = line.elapsed
         assert texts(await talk.read(codes)) == ["000123.4", "000005.6", "1.0250", "3"]
-        took = line.elapsed - begun
-        assert talk.rounds_per_second(codes) * took == pytest.approx(1, abs=0.1)
         # One that is refused refuses its company: they are asked for one by one from then on.
         assert texts(await talk.read(("96.50", "1.8.0"))) == [PasswordNeeded, "000123.4"]
         assert texts(await talk.read(codes)) == ["000123.4", "000005.6", "1.0250", "3"]
@@ -868,25 +865,7 @@ async def test_clock_that_is_refused() -> None:
     assert isinstance(written.refusal, SealedRegister)
 
 
-# Rates, blocks, whatever is typed
-
-
-async def test_rate_follows_the_meter_and_the_line() -> None:
-    codes = ("1.8.0", "2.8.0")
-    rates = []
-    for flag, reaction in (("LGZ", 0.2), ("LGZ", 0.6), ("LGz", 0.02)):
-        line = bench(flag=flag, reaction=reaction)
-        async with reader(line, None).conversation() as talk:
-            assert isinstance(talk, RegisterWriter)
-            assert talk.rounds_per_second(codes) > 0
-            await talk.read(codes)
-            begun = line.elapsed
-            await talk.read(codes)
-            took = line.elapsed - begun
-            # Some characters more or less than usual are in an answer.
-            assert talk.rounds_per_second(codes) * took == pytest.approx(1, abs=0.1)
-            rates.append(talk.rounds_per_second(codes))
-    assert rates[1] < rates[0] < rates[2]
+# Blocks, whatever is typed
 
 
 async def test_block_that_is_refused_or_not_there() -> None:

@@ -38,7 +38,7 @@ from ..entry_data import (
 )
 from ..messages import async_message
 from ..meter.credentials import credentials_of
-from ..meter.fast_polling import MOST_SECONDS, USUAL_SECONDS, async_rate, async_way, may_be_quick
+from ..meter.fast_polling import MOST_SECONDS, USUAL_SECONDS, Way, async_way, may_be_quick
 from ..protocol.ascii import commands
 from ..protocol.ascii.dialects import dialect
 from ..protocol.errors import BadField, BadSecret
@@ -54,6 +54,7 @@ CONF_FORGET: Final = "forget"
 # A list that is read with each reading must not keep the line from everybody else.
 MOST_CODES: Final = 64
 MOST_QUICK: Final = 8
+_QUICK: Final = (CONF_QUICK, CONF_QUICK_SECONDS, CONF_QUICK_REQUEST)
 
 LOGIN: Final = dropdown(CONF_LOGIN, AUTO, *LOGINS)
 _CODES: Final = TextSelector(TextSelectorConfig(multiple=True))
@@ -75,6 +76,7 @@ class AccessFlow(NamingFlow, AskingFlow):
 
     _answers: tuple[Answer, ...]
     _kept: tuple[str, ...]
+    _quick: dict[str, Any]
 
     async def async_step_access(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Give the choice between the groups."""
@@ -219,19 +221,18 @@ class AccessFlow(NamingFlow, AskingFlow):
     # Quick registers
 
     async def async_step_quick(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Tell how fast this meter can be, and ask which registers are to be read so."""
+        """Ask which registers are to be read so, and try them."""
         if user_input is None:
             return await self._quick_page()
-        decided = (CONF_QUICK, CONF_QUICK_SECONDS, CONF_QUICK_REQUEST)
         codes = user_input[CONF_QUICK][:MOST_QUICK]
         if not codes:
-            return self._keep(decided, {})
+            return self._keep(_QUICK, {})
         kept = {CONF_QUICK: codes, CONF_QUICK_SECONDS: int(user_input[CONF_QUICK_SECONDS])}
 
-        async def answered(request: str | None) -> ConfigFlowResult:
-            return self._keep(
-                decided, kept if request is None else {**kept, CONF_QUICK_REQUEST: request}
-            )
+        async def answered(way: Way) -> ConfigFlowResult:
+            self._quick = kept if way.request is None else {**kept, CONF_QUICK_REQUEST: way.request}
+            took = f"{way.seconds:.1f}{NO_BREAK}{UnitOfTime.SECONDS}"
+            return self._form("quick_tried", {}, "", took=took)
 
         async def failed(err: Failure) -> ConfigFlowResult:
             return await self._quick_page(async_message(self.hass, err))
@@ -247,14 +248,13 @@ class AccessFlow(NamingFlow, AskingFlow):
             vol.Required(CONF_QUICK, default=chosen): several(await self._quick_choices(chosen)),
             vol.Required(CONF_QUICK_SECONDS, default=seconds): _SECONDS,
         }
-        return self._form(
-            "quick",
-            fields,
-            reason,
-            one=await self._time_of(1),
-            three=await self._time_of(3),
-            most=str(MOST_QUICK),
-        )
+        return self._form("quick", fields, reason, most=str(MOST_QUICK))
+
+    async def async_step_quick_tried(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Keep the registers, now that the user has seen how long a round takes."""
+        return self._keep(_QUICK, self._quick)
 
     async def _quick_choices(self, chosen: Sequence[str]) -> list[SelectOptionDict]:
         """The present values that are numbers, by their codes on the line."""
@@ -273,11 +273,6 @@ class AccessFlow(NamingFlow, AskingFlow):
             SelectOptionDict(value=numbers[label["value"]], label=label["label"])
             for label in await async_labels(self.hass, choices)
         ]
-
-    async def _time_of(self, count: int) -> str:
-        """How long a round of so many registers takes at least."""
-        rate = await async_rate(self._coordinator, count)
-        return "∞" if rate <= 0 else f"{1 / rate:.1f}{NO_BREAK}{UnitOfTime.SECONDS}"
 
     # What may be changed
 

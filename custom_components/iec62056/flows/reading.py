@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
 from homeassistant.const import CONF_DEVICE
 from homeassistant.core import callback
 
@@ -17,9 +17,10 @@ from ..const import DOMAIN
 from ..entry_data import hints_of, idle_of, line_profile_of, speed_of
 from ..meter import connection
 from ..meter.credentials import Credentials, async_keyring, credentials_of
+from ..meter.intended_meter import IntendedMeter
 from ..meter.login_attempts import LoginOutcome, login_attempts_of
 from ..protocol.client import MeterClient
-from ..protocol.discovery import discover, limit
+from ..protocol.discovery import discover
 from ..protocol.dlms.login import Keyring
 from ..protocol.dlms.object_cache import ObjectCache
 from ..protocol.errors import HdlcSilent, LoginUnanswered, MeterError, NumberUnsteady
@@ -53,7 +54,6 @@ class ReadFlow(PlaceFlow):
         self._changed = asyncio.Event()
         self._drawn = 0.0
         self._progress = Progress(Stage.OPENING)
-        self._limit = timedelta()
 
     async def async_step_read(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Read the meter once, and show how far it has come."""
@@ -79,7 +79,6 @@ class ReadFlow(PlaceFlow):
                 description_placeholders={
                     "registers": str(self._progress.registers),
                     "speed": str(self._progress.speed),
-                    "limit": shown(self._limit),
                     "usual": shown(_usual(self._progress.speed)),
                 },
                 progress_task=self._redraw,
@@ -129,7 +128,6 @@ class ReadFlow(PlaceFlow):
         ) as line:
             credentials = credentials_of(self._data)
             hints = hints_of(self._data, given, shared=self._shared)
-            self._limit = timedelta(seconds=limit(line, hints))
             login = credentials.in_mode_e(given)
             if self._keyring is None or login not in self._keyring.logins:
                 # One that was refused stays so while the dialogue is open: the same is not sent twice.
@@ -137,6 +135,11 @@ class ReadFlow(PlaceFlow):
             keyring = self._keyring
             # What a try before this one brought may be another meter's: the port may be another.
             keyring.known.forget()
+            own = None
+            if self.source == SOURCE_RECONFIGURE and self._get_reconfigure_entry().unique_id:
+                # What the entry has stored is for its own meter.
+                own = self._get_reconfigure_entry()
+                keyring.intended = IntendedMeter.of(own)
             try:
                 profile, reading = await discover(
                     line, replace(hints, keyring=keyring), self._watch
@@ -144,7 +147,7 @@ class ReadFlow(PlaceFlow):
             except MeterError as err:
                 raise _refused(keyring) or err from None
             state = MeterState.of(reading, profile)
-            if login is not None:
+            if login is not None and (own is None or own.unique_id == state.identity.unique_id):
                 await self._note(credentials, state, keyring)
             if state.health.check is not Verdict.ABSENT:
                 return state

@@ -1,6 +1,6 @@
 """Quick registers: a few that are read again and again between the full readings.
 
-Here: the loop in one kept session, or over a short list where the meter has one, and the rate that can be reached.
+Here: the loop in one kept session, or over a short list where the meter has one.
 Never here: what is believed of a value (trust), who has the line next (its queue).
 
 The session is given up within one register, or what a meter tells in one turn, as soon as anybody waits for the line:
@@ -14,17 +14,14 @@ list without it, what the meter calls itself at the sign-on has to be the same.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from ..const import DOMAIN
 from ..entry_data import CONF_QUICK, CONF_QUICK_REQUEST, CONF_QUICK_SECONDS
-from ..protocol.ascii.dialects import dialect
 from ..protocol.errors import AnswerUnclear, CheckWrong, MeterError, NumberUnsteady, ReadoutInstead
 from ..protocol.model import Identification, Reading, Register
-from ..protocol.rate import rounds_per_second
 from ..protocol.register_session import RegisterSession
 from ..protocol.transport.line import Line
 from ..state.identity import plain
@@ -39,8 +36,6 @@ USUAL_SECONDS: Final = 5
 MOST_SECONDS: Final = 60
 # Requests after which some makes send a short list.
 SHORT_LISTS: Final = ("2", "#")
-# As long as the address of a usual register.
-_USUAL_CODE: Final = "16.7.0"
 
 
 class FastPoller:
@@ -194,22 +189,32 @@ def _prove(state: MeterState, sent: Identification | None, number: Register | No
         # No full reading could tell it from another.
         same = state.identity.number is None
     else:
-        same = sent is not None and (sent.flag.upper(), sent.model) == (
-            meant.flag.upper(),
-            meant.model,
-        )
+        same = sent is not None and sent.kind == meant.kind
     if not same:
         raise NumberUnsteady
 
 
-async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> str | None:
-    """How these registers can be read again and again: the request of a short list, None in a kept session.
+class Way(NamedTuple):
+    """How registers are read again and again: the request of a short list, None in a kept session.
+
+    `seconds` is how long the round took that tried it.
+    """
+
+    request: str | None
+    seconds: float
+
+
+async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> Way:
+    """Try how these registers can be read again and again.
 
     Raises MeterError where in neither way: that of the session.
     """
+    now = coordinator.hass.loop.time
     try:
         async with coordinator.access.conversation() as talk:
+            began = now()
             refusals = [answer.refusal for answer in await talk.read(codes)]
+            took = now() - began
             kept = talk.kept
             if kept:
                 await coordinator.quick.async_prove(talk)
@@ -217,10 +222,11 @@ async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> str 
         if not kept:
             refused = ReadoutInstead(code=codes[0])
         if refused is None:
-            return None
+            return Way(None, took)
         raise refused
     except MeterError:
         for request in SHORT_LISTS:
+            began = now()
             try:
                 reading = await async_short_list(coordinator, request)
             except MeterError:
@@ -228,40 +234,10 @@ async def async_way(coordinator: MeterCoordinator, codes: Sequence[str]) -> str 
             has = {register.address for register in reading.registers}
             # A meter that does not know the request may answer with all it has.
             if has >= set(codes) and len(has) < len(coordinator.data.registers):
-                return request
+                return Way(request, now() - began)
         raise
 
 
 def may_be_quick(coordinator: MeterCoordinator) -> bool:
     """Whether a meter may be asked all the time: not on its battery, and not one that sends by itself."""
     return not is_push(coordinator.profile) and not runs_on_battery(coordinator.profile)
-
-
-async def async_rate(coordinator: MeterCoordinator, count: int) -> float:
-    """How many rounds a second of so many registers can be had at this meter, on the line as it is shared."""
-    state = coordinator.data
-    meter = state.identification
-    own, together = (0.2, 1) if meter is None else (meter.reaction_time, dialect(meter).together)
-    speed = state.profile.speed or state.health.speed
-    rate = rounds_per_second([_USUAL_CODE] * count, speed, own, together=together)
-    others = await _neighbours(coordinator)
-    free = 1.0 - sum(
-        one.data.health.duration / one.interval.total_seconds() for one in (coordinator, *others)
-    )
-    # Once in each session, which ends with the next full reading: whose it is.
-    number = 1 / rounds_per_second([_USUAL_CODE], speed, own)
-    free -= number / coordinator.interval.total_seconds()
-    takers = 1 + sum(bool(one.config_entry.options.get(CONF_QUICK)) for one in others)
-    return max(0.0, rate * free / takers)
-
-
-async def _neighbours(coordinator: MeterCoordinator) -> list[MeterCoordinator]:
-    """The other meters that are read on this line."""
-    hass = coordinator.hass
-    key = await connection.async_key(hass, coordinator.device)
-    found: list[MeterCoordinator] = []
-    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-        one: MeterCoordinator = entry.runtime_data
-        if one is not coordinator and await connection.async_key(hass, one.device) == key:
-            found.append(one)
-    return found

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import scrypt
+import re
 from secrets import token_bytes
 from typing import Any, Final, Self
 
@@ -19,6 +20,17 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
+from ..protocol.dlms.login import DlmsLogin, Keyring
+from ..protocol.errors import (
+    LineError,
+    LockedOut,
+    LoginError,
+    LoginUnanswered,
+    MeterError,
+    OperandRepeated,
+    SecretNeeded,
+)
+from ..protocol.transport.trace import CLEAR_BIT_7, Direction, Trace
 
 VERSION: Final = 1
 # A meter says that it is locked, not for how long; those that lock for a day are the worst known.
@@ -28,6 +40,8 @@ MOST: Final = 200
 _SALT: Final = 16
 # Passwords of meters are short: each guess is to cost some time.
 _COST: Final = 2**14
+# The command that carries a proof, or a lock's code: a trace shows it, and not what is secret of it.
+_PROOF: Final = re.compile(rb"\x01(?:P[12]|W1\x02\*)")
 
 
 class LoginOutcome(StrEnum):
@@ -140,3 +154,40 @@ def login_attempts_of(hass: HomeAssistant) -> LoginAttempts:
     if _REFUSALS not in hass.data:
         hass.data[_REFUSALS] = LoginAttempts(hass)
     return hass.data[_REFUSALS]
+
+
+def proof_left(trace: Trace) -> bool:
+    """Whether a password, or what proves it, was sent in programming mode."""
+    return any(
+        run.direction is Direction.SENT and _PROOF.search(run.data.translate(CLEAR_BIT_7))
+        for run in trace.runs
+    )
+
+
+def outcome_of(
+    failed: BaseException | None, trace: Trace, *, unproven: bool
+) -> LoginOutcome | None:
+    """What the end of a session of programming mode says of the password, None where it was not tried."""
+    match failed:
+        case LockedOut():
+            return LoginOutcome.LOCKED
+        case LoginUnanswered():
+            return LoginOutcome.UNANSWERED
+        case SecretNeeded() | OperandRepeated():
+            return None
+        case LoginError():
+            return LoginOutcome.REFUSED
+    if not proof_left(trace):
+        return None
+    if isinstance(failed, LineError) or not isinstance(failed, MeterError | None):
+        return LoginOutcome.UNANSWERED if unproven else None
+    return LoginOutcome.ACCEPTED
+
+
+def outcome_in_mode_e(keyring: Keyring, login: DlmsLogin) -> LoginOutcome | None:
+    """What the meter has said of a login by now, None where it was not tried."""
+    if login in keyring.refused:
+        return LoginOutcome.REFUSED
+    if login in keyring.proven:
+        return LoginOutcome.ACCEPTED
+    return LoginOutcome.UNANSWERED if login in keyring.tried else None

@@ -71,9 +71,6 @@ class PushListener:
                             coordinator.profile = meter.profile
                             self._hear(reading)
             except MeterError as err:
-                if (found := await coordinator.async_follow(err)) is not None:
-                    self._hear(found)
-                    continue
                 coordinator.async_fail(err)
             # It hears for nothing on a line that is its own: only the number of failures counts.
             await asyncio.sleep(backoff.pause(coordinator.consecutive_failures))

@@ -9,11 +9,9 @@ down as unanswered before it leaves for the first time.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import callback
@@ -24,49 +22,34 @@ from ..const import DOMAIN
 from ..derived.history import DerivedHistory
 from ..derived.sources import Derived
 from ..derived.values import DerivedValues
-from ..entry_data import profile_overrides
+from ..entry_data import SECRETS, profile_overrides
 from ..protocol.ascii import clock
 from ..protocol.ascii.sign_on import RetryPolicy
 from ..protocol.client import MeterClient
 from ..protocol.dlms.login import DlmsLogin as BinaryLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import (
-    BadSecret,
-    ClockUnknown,
-    LineError,
-    LockedOut,
-    LoginError,
-    LoginUnanswered,
-    MeterError,
-    NoProgramming,
-    OperandRepeated,
-    PasswordRefused,
-    SecretNeeded,
-)
+from ..protocol.errors import BadSecret, ClockUnknown, MeterError, NoProgramming, PasswordRefused
 from ..protocol.model import LineProfile, Mode, Reading
-from ..protocol.register_session import Answer, Offer, RegisterSession, Written
+from ..protocol.register_session import NOTHING, Answer, Offer, RegisterSession, Written
 from ..protocol.transport.line import Line
-from ..protocol.transport.trace import CLEAR_BIT_7, Direction, Trace
 from ..registers.index import RegisterIndex
 from ..state.meter_state import MeterState
 from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
-from .login_attempts import LoginAttempt, LoginOutcome, login_attempts_of
+from .intended_meter import IntendedMeter
+from .login_attempts import (
+    LoginAttempt,
+    LoginOutcome,
+    login_attempts_of,
+    outcome_in_mode_e,
+    outcome_of,
+    proof_left,
+)
 from .schedule import is_push, runs_on_battery
 
 if TYPE_CHECKING:
     from ..coordinator import MeterCoordinator
 
-# The command that carries a proof, or a lock's code: a trace shows it, and not what is secret of it.
-_PROOF: Final = re.compile(rb"\x01(?:P[12]|W1\x02\*)")
 _CLOCK_E: Final = "0-0:1.0.0"
-
-
-def proof_left(trace: Trace) -> bool:
-    """Whether a password, or what proves it, was sent in programming mode."""
-    return any(
-        run.direction is Direction.SENT and _PROOF.search(run.data.translate(CLEAR_BIT_7))
-        for run in trace.runs
-    )
 
 
 def needs_login(profile: LineProfile) -> bool:
@@ -101,29 +84,36 @@ class MeterReader:
     # Sessions
 
     @asynccontextmanager
-    async def meter(self, line: Line, *, login: bool = True) -> AsyncIterator[MeterClient]:
-        """The client on an open line; with the entry's password where it may be tried and `login` wants it."""
+    async def meter(
+        self, line: Line, *, login: bool = True, change: bool = False
+    ) -> AsyncIterator[MeterClient]:
+        """The client on an open line; with the entry's password where it may be tried and `login` wants it.
+
+        Only with `change` may it change what the options permit.
+        """
         entry = self._coordinator.config_entry
         credentials = await self._usable() if login else NOBODY
-        async with self._client(line, credentials) as meter:
+        async with self._client(line, credentials, change=change) as meter:
             yield meter
         if self.refused is not None and login:
             entry.async_start_reauth(self._hass)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[MeterClient]:
+    async def session(self, *, change: bool = False) -> AsyncIterator[MeterClient]:
         """The client on a line of its own turn, because somebody asks for it; a battery is asked first.
 
-        Raises MeterError, and ServiceValidationError where the battery is to be left alone, or the entry was unloaded
-        meanwhile.
+        Raises MeterError, and ServiceValidationError where the battery is to be left alone, the entry was unloaded
+        meanwhile, or a password or a change could reach another meter.
         """
-        async with self._turn() as line, self.meter(line) as meter:
+        data = self._coordinator.config_entry.data
+        private = change or any(secret in data for secret in SECRETS)
+        async with self._turn(private=private) as line, self.meter(line, change=change) as meter:
             yield meter
 
     @asynccontextmanager
-    async def conversation(self) -> AsyncIterator[RegisterSession]:
+    async def conversation(self, *, change: bool = False) -> AsyncIterator[RegisterSession]:
         """An open session, as `session`."""
-        async with self.session() as meter, meter.conversation() as talk:
+        async with self.session(change=change) as meter, meter.conversation() as talk:
             yield talk
 
     async def async_try(self, data: Mapping[str, Any]) -> None:
@@ -139,7 +129,7 @@ class MeterReader:
             if before is not None and before.outcome is LoginOutcome.REFUSED:
                 raise PasswordRefused
         said = replace(self._coordinator.profile, **profile_overrides(data))
-        async with self._turn() as line:
+        async with self._turn(private=secret is not None) as line:
             async with self._client(line, credentials, said) as meter, meter.conversation():
                 pass
             if secret is not None and not proof_left(line.trace) and not needs_login(meter.profile):
@@ -147,30 +137,47 @@ class MeterReader:
         self.refused = None
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Line]:
+    async def _turn(self, *, private: bool) -> AsyncIterator[Line]:
+        """The line, to send something `private` to this meter: a secret or a change."""
         coordinator = self._coordinator
+
+        def check_question() -> None:
+            if private and coordinator.trust.exchanged:
+                raise self._not_now("question_open")
+
         battery = runs_on_battery(coordinator.profile)
         if is_push(coordinator.profile):
             # It hears nothing, and its line is never free.
             raise NoProgramming(meter=coordinator.config_entry.title)
+        check_question()
         if battery:
             coordinator.trust.check_budget()
         async with coordinator.hold() as line:
             if getattr(coordinator.config_entry, "runtime_data", None) is not coordinator:
                 # Its entry was unloaded while the line was waited for.
-                raise ServiceValidationError(
-                    translation_domain=DOMAIN,
-                    translation_key="not_set_up",
-                    translation_placeholders={"meter": coordinator.config_entry.title},
-                )
+                raise self._not_now("not_set_up")
+            check_question()
             if battery and not await coordinator.trust.async_may_wake():
                 # Somebody else has used it up while the line was waited for.
                 coordinator.trust.check_budget()
             yield line
 
+    def _not_now(self, why: str) -> ServiceValidationError:
+        title = self._coordinator.config_entry.title
+        return ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=why,
+            translation_placeholders={"meter": title},
+        )
+
     @asynccontextmanager
     async def _client(
-        self, line: Line, credentials: Credentials, tried: LineProfile | None = None
+        self,
+        line: Line,
+        credentials: Credentials,
+        tried: LineProfile | None = None,
+        *,
+        change: bool = False,
     ) -> AsyncIterator[MeterClient]:
         """The client, and what is learned of the credentials and of the line, however it ends.
 
@@ -180,6 +187,7 @@ class MeterReader:
         profile = tried or coordinator.profile
         login = credentials.in_mode_e(profile)
         keyring = await self._keyring_for(credentials, profile, fresh=tried is not None)
+        keyring.intended = self._intended(change=change)
         unproven = await self._about_to_try(credentials)
         if login is not None and not unproven:
             keyring.proven.add(login)
@@ -189,7 +197,7 @@ class MeterReader:
             effort=RetryPolicy(wake_ups=1),
             keyring=keyring,
             password=credentials.password,
-            permits=permits_of(coordinator.config_entry.options),
+            permits=permits_of(coordinator.config_entry.options) if change else NOTHING,
         )
         failed: BaseException | None = None
         try:
@@ -202,9 +210,9 @@ class MeterReader:
             if tried is None:
                 coordinator.profile = meter.profile
             if login is None:
-                outcome = _outcome(failed or meter.refusal, line.trace, unproven=unproven)
+                outcome = outcome_of(failed or meter.refusal, line.trace, unproven=unproven)
             else:
-                outcome = _outcome_in_mode_e(keyring, login)
+                outcome = outcome_in_mode_e(keyring, login)
             await self._learn(credentials, outcome, unproven=unproven)
 
     async def _keyring_for(
@@ -218,53 +226,20 @@ class MeterReader:
             self._keyring = login, keyring
         return self._keyring[1]
 
+    def _intended(self, *, change: bool = False) -> IntendedMeter:
+        coordinator = self._coordinator
+        since = dt_util.utcnow() - coordinator.interval if change else None
+        return IntendedMeter.of(coordinator.config_entry, coordinator.data, change_needs=since)
+
     async def async_keyring(self) -> Keyring:
         """The logins of mode E that the meter may be looked for with: only what it took before."""
         credentials, profile = await self._usable(), self._coordinator.profile
         keyring = await self._keyring_for(credentials, profile)
-        if credentials.in_mode_e(profile) in keyring.proven or await self._accepted(credentials):
-            return keyring
-        return await async_keyring(self._hass, NOBODY, profile, self.known)
-
-    @asynccontextmanager
-    async def elsewhere(
-        self, device: str, mark: Mapping[str, str]
-    ) -> AsyncIterator[Keyring | None]:
-        """The login of mode E for a meter at another port that has shown that mark of itself; None where none may be.
-
-        Nothing may tell that meter from this one, and the login is only for who announces itself as this one does. Even
-        so it may be another's: a login it does not take is not tried at that port again.
-        """
-        state = self._coordinator.data
-        keyring = await self.async_keyring()
-        secret = (await self._usable()).secret
-        meant = None if state is None else state.identification
-        like = bool(self.known.mark.keys() & mark.keys()) or meant is not None
-        where, refusals = f"{self._meter_id} at {device}", login_attempts_of(self._hass)
-        if (
-            not (self.in_mode_e and keyring.private and like)
-            or secret is None
-            or self.known.differs(mark)
-            or await refusals.async_find(where, secret) is not None
-        ):
-            yield None
-            return
-        login = keyring.logins[-1]
-        own = replace(
-            keyring,
-            logins=(login,),
-            known=deepcopy(keyring.known),
-            refused={},
-            tried=set(),
-            proven=set(),
-            meant=meant,
-        )
-        await refusals.async_note(where, secret, LoginOutcome.UNANSWERED)
-        try:
-            yield own
-        finally:
-            if login in own.proven or login not in own.tried:
-                await refusals.async_forget(where, secret)
+        taken = credentials.in_mode_e(profile) in keyring.proven
+        if not taken and not await self._accepted(credentials):
+            keyring = await async_keyring(self._hass, NOBODY, profile, self.known)
+        keyring.intended = self._intended()
+        return keyring
 
     # Passwords
 
@@ -280,7 +255,8 @@ class MeterReader:
         tried = await login_attempts_of(self._hass).async_find(self._meter_id, credentials.secret)
         blocked = tried is not None and tried.blocks(dt_util.utcnow())
         self.refused = tried if blocked else None
-        return NOBODY if blocked else credentials
+        # While another meter answers, it must not hear them.
+        return NOBODY if blocked or self._coordinator.trust.exchanged else credentials
 
     async def _about_to_try(self, credentials: Credentials) -> bool:
         """Write down that a password is tried whose end is not known; whether that was needed."""
@@ -364,7 +340,7 @@ class MeterReader:
 
     async def async_write(self, code: str, value: str) -> Written:
         """Set a register. Raises MeterError: then nothing was sent."""
-        async with self.session() as meter:
+        async with self.session(change=True) as meter:
             return await meter.write(code, value)
 
     async def async_set_clock(self, limit: timedelta) -> tuple[timedelta, Written | None]:
@@ -374,7 +350,7 @@ class MeterReader:
         """
         state = self._coordinator.data
         codes = (_CLOCK_E,) if needs_login(self._coordinator.profile) else (clock.DATE, clock.TIME)
-        async with self.conversation() as talk:
+        async with self.conversation(change=True) as talk:
             answers = await talk.read(codes)
             shown = Reading(
                 state.identification, (), dt_util.utcnow(), replace(state.health, duration=0.0)
@@ -391,7 +367,7 @@ class MeterReader:
 
     async def async_execute(self, code: str, argument: str) -> Written:
         """Execute a command. Raises MeterError: then nothing was sent."""
-        async with self.session() as meter:
+        async with self.session(change=True) as meter:
             return await meter.execute(code, argument)
 
     def told(self) -> dict[str, str | None]:
@@ -411,33 +387,6 @@ def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
         if answer.register is not None and answer.register.key not in there
     )
     return replace(reading, registers=(*reading.registers, *more))
-
-
-def _outcome(failed: BaseException | None, trace: Trace, *, unproven: bool) -> LoginOutcome | None:
-    """What the end of a session of programming mode says of the password, None where it was not tried."""
-    match failed:
-        case LockedOut():
-            return LoginOutcome.LOCKED
-        case LoginUnanswered():
-            return LoginOutcome.UNANSWERED
-        case SecretNeeded() | OperandRepeated():
-            return None
-        case LoginError():
-            return LoginOutcome.REFUSED
-    if not proof_left(trace):
-        return None
-    if isinstance(failed, LineError) or not isinstance(failed, MeterError | None):
-        return LoginOutcome.UNANSWERED if unproven else None
-    return LoginOutcome.ACCEPTED
-
-
-def _outcome_in_mode_e(keyring: Keyring, login: BinaryLogin) -> LoginOutcome | None:
-    """What the meter has said of a login by now, None where it was not tried."""
-    if login in keyring.refused:
-        return LoginOutcome.REFUSED
-    if login in keyring.proven:
-        return LoginOutcome.ACCEPTED
-    return LoginOutcome.UNANSWERED if login in keyring.tried else None
 
 
 def _local(moment: datetime) -> str:

@@ -168,6 +168,11 @@ class Identification:
         return 0.02 if self.flag[2:3].islower() else 0.2
 
     @property
+    def kind(self) -> tuple[str, str]:
+        """Make and model: a small third letter only tells the reaction time."""
+        return self.flag.upper(), self.model
+
+    @property
     def mode(self) -> Mode:
         """The mode the speed character stands for when the meter was asked (Std 6.3.14 item 13)."""
         if self.speed_character in MODE_B_SPEEDS:
