@@ -10,7 +10,6 @@ keyring may read on their own account is still read.
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from secrets import token_bytes
 
 from ..access import Level
 from ..errors import (
@@ -31,7 +30,7 @@ from ..errors import (
 from ..line import Line
 from ..model import Identification, LineProfile, ProgressCallback, Register
 from .apdu import AccessResult, Result
-from .client import Challenge, Client
+from .client import Client
 from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, CosemObject, ScalerUnit, object_list
 from .data import Data
 from .descriptors import Item, LogicalName, Member
@@ -84,9 +83,8 @@ class Session:
         opener: Opener,
         *,
         progress: ProgressCallback | None = None,
-        challenge: Challenge = token_bytes,
     ) -> None:
-        """`opener` leads the line to where HDLC begins; `challenge` gives fresh random octets. Nothing is sent yet."""
+        """`opener` leads the line to where HDLC begins. Nothing is sent yet."""
         self.keyring = keyring
         self.identification: Identification | None = None
         self.refusal: MeterError | None = None
@@ -98,7 +96,6 @@ class Session:
         self._server = server_address(profile)
         self._opener = opener
         self._progress = progress
-        self._challenge = challenge
         self._link: Link | None = None
 
     # Links and associations.
@@ -127,7 +124,7 @@ class Session:
         self.identification = await self._opener() or self.identification
         self._link = Link(self._line, login.client, self._server, self._progress)
         await self._link.connect()
-        client = Client(self._link, login, self.keyring, self._challenge)
+        client = Client(self._link, login, self.keyring)
         if login.level is not Level.OPEN:
             self.keyring.tried.add(login)
         try:
