@@ -32,7 +32,6 @@ from custom_components.iec62056.catalogue import (
     kept_unit,
     native,
     taken_at,
-    translation_keys,
 )
 from custom_components.iec62056.catalogue_data import (
     BY_TYPE,
@@ -53,6 +52,8 @@ from custom_components.iec62056.protocol.model import (
     Value,
 )
 from custom_components.iec62056.protocol.obis import parse
+
+from .parts.names import translation_keys
 
 ZONE = ZoneInfo("Europe/Berlin")
 E, H = Medium.ELECTRICITY, Medium.HEAT

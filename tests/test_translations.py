@@ -7,7 +7,8 @@ from string import Formatter
 import pytest
 
 from custom_components.iec62056 import derived_sensor, link_sensor
-from custom_components.iec62056.catalogue import translation_keys
+
+from .parts.names import translation_keys
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))

@@ -28,7 +28,7 @@ from .catalogue_data import (
     Placeholders,
     Rule,
 )
-from .catalogue_names import clean_text, name_of, printable, translation_keys
+from .catalogue_names import clean_text, name_of, printable
 from .catalogue_rules import MBUS, Context, context_of, fits, quantity, rule_of, stored, tariff
 from .catalogue_units import Dimension, Unit, convert, same_dimension, unit_of
 from .protocol.model import Obis, Register, Value
@@ -45,7 +45,6 @@ __all__ = [
     "kept_unit",
     "native",
     "taken_at",
-    "translation_keys",
 ]
 
 LONGEST_STATE = 255

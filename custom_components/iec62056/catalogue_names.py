@@ -7,7 +7,6 @@ Never here: the names themselves (translations), classes and units.
 import re
 
 from .catalogue_data import (
-    ALL_RULES,
     ANGLES,
     MAXIMUM_TIME,
     SYMBOLS,
@@ -37,16 +36,6 @@ def clean_text(text: str, limit: int = LONGEST_TOLD) -> str:
 def printable(text: str) -> str:
     """The text with blanks for whatever cannot be seen."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def translation_keys() -> dict[str, frozenset[str]]:
-    """Every translation key a description may have, with the placeholders of its text."""
-    return {
-        _translation_key(rule, axes): frozenset(rule.placeholders) | {axis.value for axis in axes}
-        for rule in ALL_RULES
-        for axes in _QUALIFICATIONS
-        if rule.axes.issuperset(axes)
-    }
 
 
 def name_of(

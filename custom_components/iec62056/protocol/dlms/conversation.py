@@ -66,8 +66,8 @@ class Binary(Conversation):
         return (usable or keyring.logins[-1:])[-1]
 
     @property
-    @override
     def level(self) -> Level:
+        """What this session may see."""
         return self._login.level
 
     @property
