@@ -6,8 +6,9 @@ from string import Formatter
 
 import pytest
 
-from custom_components.iec62056.registers.descriptions import translation_keys
 from custom_components.iec62056.sensors import derived, link
+
+from .parts.names import translation_keys
 
 COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))

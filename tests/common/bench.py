@@ -172,7 +172,8 @@ class Bench:
 
     def waiting(self, hass: HomeAssistant) -> int:
         """How many hold a port or stand in its queue."""
-        return sum(port.queue.users for port in hass.data.get(connection._PORTS, {}).values())
+        ports = hass.data.get(connection._PORTS, {}).values()
+        return sum(port.queue.waiting + (port.line is not None) for port in ports)
 
     @property
     def open_lines(self) -> int:

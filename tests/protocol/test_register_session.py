@@ -40,6 +40,7 @@ from custom_components.iec62056.protocol.register_session import (
     Level,
     Permits,
     WriteOutcome,
+    Written,
 )
 from simulator import (
     Cell,
@@ -98,6 +99,11 @@ def access_of(line: WiredLine) -> Access:
 
 def reader(line: WiredLine, password: Password | None = PASSWORD, **more: object) -> MeterClient:
     return MeterClient(line, password=password, **more)  # type: ignore[arg-type]
+
+
+async def set_clock(meter: MeterClient, time: datetime) -> Written:
+    async with meter.conversation() as talk:
+        return await talk.set_clock(time)
 
 
 def commands(line: WiredLine) -> list[str]:
@@ -611,7 +617,7 @@ async def test_meter_that_only_has_a_readout() -> None:
     for written in (
         await meter.write("96.50", "1"),
         await meter.execute("0.1.0", ""),
-        await meter.set_clock(START),
+        await set_clock(meter, START),
     ):
         assert written.certainty is WriteOutcome.NOT_SENT
         assert isinstance(written.refusal, ReadoutInstead)
@@ -782,7 +788,6 @@ async def test_without_permits_nothing_is_changed_and_without_a_password_nobody_
     for code in codes:
         for change in (meter.write, meter.execute):
             assert (await change(code, "1")).certainty is WriteOutcome.NOT_SENT
-    assert isinstance((await meter.set_clock(START)).refusal, NotPermitted)
     assert not line.messages
     await meter.read(codes)
     await meter.survey(codes)
@@ -791,6 +796,7 @@ async def test_without_permits_nothing_is_changed_and_without_a_password_nobody_
         await talk.offered()
         assert (await talk.write("96.50", "1")).certainty is WriteOutcome.NOT_SENT
         assert (await talk.execute("0.1.0", "1")).certainty is WriteOutcome.NOT_SENT
+        assert isinstance((await talk.set_clock(START)).refusal, NotPermitted)
     sent = b"".join(line.messages)
     assert all(sent.count(b"\x01" + letter) == 0 for letter in (b"W", b"E", b"P"))
 
@@ -821,12 +827,14 @@ def _changes(line: WiredLine) -> dict[str, str]:
 async def test_clock_is_set_in_its_own_form_and_time() -> None:
     line = bench(Access(cells=CLOCK))
     now = START.astimezone(ZONE)
-    written = await reader(line, permits=PERMITS).set_clock(now)
+    async with reader(line, permits=PERMITS).conversation() as talk:
+        begun = line.now()
+        written = await talk.set_clock(now)
     assert written.certainty is WriteOutcome.CONFIRMED
-    # The sign-on takes its time: what is set is the time of the writing.
+    # What is read before it takes its time: what is set is the time of the writing.
     set_to = datetime.strptime(_changes(line)["0.9.1"], "%H:%M:%S")  # noqa: DTZ007
     sent = next(at for at, message in line.sent if message[1:3] == b"W1")
-    real = now + timedelta(seconds=sent - 1000)
+    real = now + timedelta(seconds=sent - begun)
     assert abs((set_to.minute * 60 + set_to.second) - (real.minute * 60 + real.second)) <= 1
     assert set_to.hour == real.hour == 8
     assert "0.9.2" not in _changes(line)
@@ -835,7 +843,7 @@ async def test_clock_is_set_in_its_own_form_and_time() -> None:
 async def test_date_is_set_where_it_differs() -> None:
     cells = CLOCK | {"0.9.2": Cell("(31-05-16)", Guard.OPEN, Guard.PASSWORD)}
     line = bench(Access(cells=cells))
-    await reader(line, permits=PERMITS).set_clock(START.astimezone(ZONE))
+    await set_clock(reader(line, permits=PERMITS), START.astimezone(ZONE))
     assert list(_changes(line)) == ["0.9.2", "0.9.1"]
     assert _changes(line)["0.9.2"] == "31-05-17"
 
@@ -844,14 +852,14 @@ async def test_clock_is_not_set_across_midnight() -> None:
     cells = CLOCK | {"0.9.2": Cell("(31-05-16)", Guard.OPEN, Guard.PASSWORD)}
     line = bench(Access(cells=cells))
     evening = datetime(2031, 5, 16, 23, 59, 50, tzinfo=UTC)
-    await reader(line, permits=PERMITS).set_clock(evening)
+    await set_clock(reader(line, permits=PERMITS), evening)
     assert _changes(line)["0.9.2"] == "31-05-17"
     assert _changes(line)["0.9.1"].startswith("00:00:0")
 
 
 async def test_clock_of_an_unknown_form_is_left_alone() -> None:
     line = bench(Access(cells=CLOCK | {"0.9.1": Cell("(7h59)", Guard.OPEN, Guard.PASSWORD)}))
-    written = await reader(line, permits=PERMITS).set_clock(START)
+    written = await set_clock(reader(line, permits=PERMITS), START)
     assert written.certainty is WriteOutcome.NOT_SENT
     assert isinstance(written.refusal, ClockUnknown)
     assert _changes(line) == {}
@@ -860,7 +868,7 @@ async def test_clock_of_an_unknown_form_is_left_alone() -> None:
 async def test_clock_that_is_refused() -> None:
     cells = CLOCK | {"0.9.1": Cell("(07:59:01)", Guard.OPEN, Guard.SEAL)}
     line = bench(Access(cells=cells))
-    written = await reader(line, permits=PERMITS).set_clock(START.astimezone(ZONE))
+    written = await set_clock(reader(line, permits=PERMITS), START.astimezone(ZONE))
     assert written.certainty is WriteOutcome.REFUSED
     assert isinstance(written.refusal, SealedRegister)
 
@@ -898,7 +906,7 @@ def test_whatever_is_typed_changes_nothing_without_permits(
         for call in (
             meter.write(code, value),
             meter.execute(code, value),
-            meter.set_clock(START),
+            set_clock(meter, START),
             meter.read((code, f"{code}({value})", f"R1 {code}", f"W1 {code}({value})")),
             meter.survey((f"1.8.0({value})",)),
         ):

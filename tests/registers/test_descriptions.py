@@ -34,7 +34,6 @@ from custom_components.iec62056.registers.descriptions import (
     kept_unit,
     native,
     taken_at,
-    translation_keys,
 )
 from custom_components.iec62056.registers.tables import (
     BY_TYPE,
@@ -46,6 +45,8 @@ from custom_components.iec62056.registers.tables import (
     WITH_F,
 )
 from custom_components.iec62056.registers.units import SPELLINGS
+
+from ..parts.names import translation_keys
 
 ZONE = ZoneInfo("Europe/Berlin")
 E, H = Medium.ELECTRICITY, Medium.HEAT

@@ -240,11 +240,6 @@ class MeterClient:
         async with self._talk(self._password) as talk:
             return await talk.execute(code, argument)
 
-    async def set_clock(self, time: datetime) -> Written:
-        """Set the clock to the present time in the meter's zone, where that may be done. Raises MeterError."""
-        async with self._talk(self._password) as talk:
-            return await talk.set_clock(time)
-
     @asynccontextmanager
     async def _talk(
         self, password: Password | None, login: DlmsLogin | None = None

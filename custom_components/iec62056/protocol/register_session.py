@@ -118,10 +118,6 @@ class RegisterSession(Protocol):
     identification: Identification | None
 
     @property
-    def level(self) -> Level:
-        """What this session may see."""
-
-    @property
     def kept(self) -> bool:
         """Whether it stays open between two reads; not where the meter sends its readout in place of it."""
         return True

@@ -22,7 +22,7 @@ from ..protocol.model import Obis, Register, Value
 from ..protocol.obis import register_timestamp
 from ..protocol.values import MeterTime, decode_text
 from .matching import MBUS, Context, context_of, fits, quantity, rule_of, stored, tariff
-from .naming import clean_text, name_of, printable, translation_keys
+from .naming import clean_text, name_of, printable
 from .tables import (
     EXTREMES,
     HEAT_PAIRS,
@@ -45,7 +45,6 @@ __all__ = [
     "kept_unit",
     "native",
     "taken_at",
-    "translation_keys",
 ]
 
 LONGEST_STATE = 255

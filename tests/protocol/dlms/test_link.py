@@ -147,7 +147,7 @@ async def test_a_password_is_not_recorded_where_its_echo_comes_behind_a_farewell
     link = Link(line, 1, Address(1))
     await link.connect()
     before = len(line.written)
-    client = Client(link, LOW, keyring(LOW), bytes)
+    client = Client(link, LOW, keyring(LOW))
     login = asyncio.ensure_future(client.associate())
     while len(line.written) == before:  # noqa: ASYNC110
         await asyncio.sleep(0)

@@ -5,7 +5,6 @@ A login the meter refused is not tried a second time.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from secrets import token_bytes
 
 from ..errors import (
     AssociationRefused,
@@ -20,7 +19,7 @@ from ..model import Identification, LineProfile, ProgressCallback
 from ..register_session import Level
 from ..transport.line import Line
 from .apdu import Result
-from .client import Challenge, Client
+from .client import Client
 from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, object_list
 from .data import Data
 from .descriptors import Item, LogicalName, Member
@@ -51,9 +50,8 @@ class Associations:
         opener: Opener,
         *,
         progress: ProgressCallback | None = None,
-        challenge: Challenge = token_bytes,
     ) -> None:
-        """`opener` leads the line to where HDLC begins; `challenge` gives fresh random octets. Nothing is sent yet."""
+        """`opener` leads the line to where HDLC begins. Nothing is sent yet."""
         self.keyring = keyring
         self.known = keyring.known
         """What the meter says of its objects; kept for the next session where it is the intended one."""
@@ -65,7 +63,6 @@ class Associations:
         self._server = server_address(profile)
         self._opener = opener
         self._progress = progress
-        self._challenge = challenge
         self._link: Link | None = None
         # Whether the open session is with the intended meter, and how the one that was asked last announced itself.
         self._sure = False
@@ -133,7 +130,7 @@ class Associations:
             # Nothing but a farewell is said to another meter than the one that was asked just now.
             intended.check(self.identification, None, public=True)
         await self._link.connect()
-        client = Client(self._link, login, self.keyring, self._challenge)
+        client = Client(self._link, login, self.keyring)
         if login.level is not Level.OPEN:
             self.keyring.tried.add(login)
         try:

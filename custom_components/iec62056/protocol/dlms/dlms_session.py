@@ -75,8 +75,8 @@ class DlmsSession(RegisterSession):
         return (usable or keyring.logins[-1:])[-1]
 
     @property
-    @override
     def level(self) -> Level:
+        """What this session may see."""
         return self._login.level
 
     @property
