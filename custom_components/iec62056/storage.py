@@ -19,8 +19,8 @@ from .derived.history import DerivedHistory
 from .meter.wake_budget import WakeBudget
 from .protocol.dlms.object_cache import ObjectCache
 from .state.meter_state import MeterState
-from .statistics.corrections import Offset
 from .statistics.gaps import ReadingHistory
+from .validation.offsets import Offset
 from .validation.validation_state import ValidationState
 
 VERSION = 1

@@ -15,12 +15,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.model import Reading
-from custom_components.iec62056.statistics.corrections import (
-    PATIENCE,
-    PERIOD,
-    Offset,
-    async_correct,
-)
+from custom_components.iec62056.statistics.corrections import PATIENCE, async_correct
+from custom_components.iec62056.validation.offsets import PERIOD, Offset
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
 from ..validation.test_meter_replacement import OTHER, answer, changes, sum_up

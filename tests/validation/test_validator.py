@@ -19,8 +19,8 @@ from custom_components.iec62056.protocol.ascii import checks
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
-from custom_components.iec62056.statistics.corrections import Offset
 from custom_components.iec62056.validation import validator as trust_room
+from custom_components.iec62056.validation.offsets import Offset
 from custom_components.iec62056.validation.validation_state import ValidationState
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state

@@ -6,75 +6,24 @@ Here: the step, and its correction. The amount comes from what the recorder has:
 Never here: when a step is made, states.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import isclose
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
-# The recorder sums up so often.
-PERIOD: Final = timedelta(minutes=5)
-# It keeps the sums of these periods so long, and needs a moment to make one.
+from ..validation.offsets import PERIOD, Offset
+
+# The recorder keeps the sums of its short periods so long.
 LOOK_BACK: Final = timedelta(days=10)
 PATIENCE: Final = timedelta(days=2)
-AFTER_PERIOD: Final = timedelta(seconds=60)
 # Sums are floats.
 _NOTHING: Final = 1e-6
 _ROUNDING: Final = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """When the sensor of a description's key went on from another number.
-
-    What was used across the step is the change of the state, and `offset`: the last number before less the first behind
-    it where another meter began, the range of the digits where they rolled over, nothing where a wrong number was put
-    right. `last` is the number that was shown until then. In `unit`, that of the sensor's values.
-    """
-
-    key: str
-    at: datetime
-    offset: Decimal
-    unit: str | None
-    last: Decimal | None = None
-
-    @property
-    def period(self) -> datetime:
-        """The beginning of the time that the recorder sums up together."""
-        seconds = PERIOD.total_seconds()
-        return datetime.fromtimestamp(self.at.timestamp() // seconds * seconds, self.at.tzinfo)
-
-    @property
-    def ready(self) -> datetime:
-        """When it can be corrected."""
-        return self.period + PERIOD + AFTER_PERIOD
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "key": self.key,
-            "at": self.at.isoformat(),
-            "offset": str(self.offset),
-            "unit": self.unit,
-            "last": None if self.last is None else str(self.last),
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The step that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        at, last = datetime.fromisoformat(data["at"]), data.get("last")
-        return cls(
-            str(data["key"]),
-            at,
-            Decimal(data["offset"]),
-            data["unit"],
-            None if last is None else Decimal(last),
-        )
 
 
 async def async_correct(hass: HomeAssistant, entity_id: str, step: Offset, now: datetime) -> bool:

@@ -54,8 +54,9 @@ from ..registers.overrides import describe_with_overrides, overrides_of
 from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
 from ..state.meter_state import MeterState
-from ..statistics.corrections import PERIOD, Offset, async_correct
+from ..statistics.corrections import async_correct
 from ..storage import Stored, async_hand_over
+from .offsets import PERIOD, Offset
 from .validation_state import NO_WRONG_CHECK, MeterReplacement, ValidationResult, ValidationState
 
 if TYPE_CHECKING:
