@@ -275,7 +275,7 @@ async def test_search_is_one_user_and_lets_a_bus_rest(
     hass: HomeAssistant, sockets: Sockets, hass_storage: dict[str, Any]
 ) -> None:
     """Other meters may be on the lines that are searched."""
-    access = (await set_up(hass, hass_storage)).runtime_data.access
+    access = (await set_up(hass, hass_storage)).runtime_data.coordinator.access
     sockets.found = [adapter(NEW, CH340, None), adapter(STICK, CH340, None)]
     sockets.users = {}
     sockets.bench.answers = [NoAnswer()]
@@ -296,7 +296,7 @@ async def test_kind_of_adapter_is_kept(
 ) -> None:
     entry = await set_up(hass, hass_storage)
     hass.config_entries.async_update_entry(entry, data={"device": OLD, "address": ""})
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert entry.data["adapter"] == "1A86:7523"
     assert entry.data["device"] == OLD
 
@@ -311,14 +311,14 @@ async def test_meter_on_another_port_is_followed(
     entry = await set_up(hass, hass_storage)
     sockets.found[0] = adapter(NEW, CH340, None)
     bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": ["012345.700*kWh"]}, at=later(1))]
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert entry.data["device"] == NEW
     assert state(hass, "1-0:1.8.0").state == "12345.700"
     assert "now found at" in caplog.text
-    assert entry.runtime_data.failures == 0
+    assert entry.runtime_data.coordinator.failures == 0
     # From then on straight there.
     bench.lines.clear()
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert [line.name for line in bench.lines] == [NEW]
     assert (bench.open_lines, bench.waiting(hass)) == (0, 0)
 
@@ -342,11 +342,11 @@ async def test_another_meter_is_not_followed(
     entry = await set_up(hass, hass_storage)
     sockets.found[0] = adapter(NEW, CH340, None)
     bench.answers = [answer]
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert bench.reads == 1
     assert entry.data["device"] == OLD
     assert state(hass, "1-0:1.8.0").state == "12345.678"
-    assert entry.runtime_data.last_exception.translation_key == "port_missing"
+    assert entry.runtime_data.coordinator.last_exception.translation_key == "port_missing"
 
 
 async def test_ports_in_use_and_other_adapters_are_left_alone(
@@ -362,7 +362,7 @@ async def test_ports_in_use_and_other_adapters_are_left_alone(
         adapter("esphome-hass://esphome/node?port_name=a", CH340, None),
     ]
     sockets.users = {NEW: [usb.SerialPortConsumer(kind="app", title="Other", active=False)]}
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert bench.lines == []
     assert entry.data["device"] == OLD
 
@@ -387,7 +387,7 @@ async def test_no_meter_is_woken_blindly(
     bench.learned = lambda learned: learned
     entry = await set_up(hass, hass_storage, profile, unique_id=unique_id)
     sockets.found[0] = adapter(NEW, CH340, None)
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert bench.lines == []
     assert entry.data["device"] == OLD
 

@@ -261,7 +261,7 @@ async def _neighbours(coordinator: MeterCoordinator) -> list[MeterCoordinator]:
     key = await connection.async_key(hass, coordinator.device)
     found: list[MeterCoordinator] = []
     for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-        one: MeterCoordinator = entry.runtime_data
+        one: MeterCoordinator = entry.runtime_data.coordinator
         if one is not coordinator and await connection.async_key(hass, one.device) == key:
             found.append(one)
     return found

@@ -23,10 +23,11 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from ..const import DOMAIN
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..messages import async_message
 from ..protocol.errors import MeterError, NotPermitted
 from ..registers.descriptions import Description, native, taken_at
+from ..runtime import MeterConfigEntry, MeterRuntime
 from ..state.meter_state import RegisterState
 from ..state.redaction import SHORTEST_SECRET, redact, secrets_of
 
@@ -91,6 +92,11 @@ async def _only_administrators(call: ServiceCall) -> None:
 
 
 def meters_of(call: ServiceCall) -> list[MeterCoordinator]:
+    """The coordinators of the meters that are meant."""
+    return [runtime.coordinator for runtime in runtimes_of(call)]
+
+
+def runtimes_of(call: ServiceCall) -> list[MeterRuntime]:
     """The meters that are meant, each once, in the order of the call."""
     hass = call.hass
     wanted = list(call.data[ATTR_CONFIG_ENTRY_ID])
@@ -100,10 +106,10 @@ def meters_of(call: ServiceCall) -> list[MeterCoordinator]:
         wanted.append(device_id if device is None else device.config_entry_id)
     if not wanted:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_meter")
-    return [_meter(hass, entry_id) for entry_id in dict.fromkeys(wanted)]
+    return [_runtime(hass, entry_id) for entry_id in dict.fromkeys(wanted)]
 
 
-def _meter(hass: HomeAssistant, entry_id: str) -> MeterCoordinator:
+def _runtime(hass: HomeAssistant, entry_id: str) -> MeterRuntime:
     entry: MeterConfigEntry | None = hass.config_entries.async_get_entry(entry_id)
     if entry is None or entry.domain != DOMAIN:
         raise ServiceValidationError(
