@@ -109,12 +109,12 @@ async def test_from_dialogue_to_sensors_and_back(hass: HomeAssistant, transport:
         assert float(first.state) == pytest.approx(7084.592, abs=1)
         assert first.attributes["unit_of_measurement"] == "kWh"
         assert len(served.log.of(Kind.SIGN_ON)) == 1
-        health = entry.runtime_data.data.health
+        health = entry.runtime_data.coordinator.data.health
         assert (health.check, health.parity_errors) == ("right", 0)
 
         # Once more, by the coordinator.
-        await entry.runtime_data.async_refresh()
-        assert entry.runtime_data.last_update_success
+        await entry.runtime_data.coordinator.async_refresh()
+        assert entry.runtime_data.coordinator.last_update_success
         assert len(served.log.of(Kind.SIGN_ON)) == 2
 
         assert await hass.config_entries.async_unload(entry.entry_id)
@@ -127,7 +127,7 @@ async def test_from_dialogue_to_sensors_and_back(hass: HomeAssistant, transport:
 async def test_other_modes(hass: HomeAssistant, mode: Mode) -> None:
     async with serve(meter(mode), speed_up=10) as served:
         entry = await add(hass, served.url)
-        assert entry.runtime_data.data.health.mode == mode
+        assert entry.runtime_data.coordinator.data.health.mode == mode
         await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -135,8 +135,8 @@ async def test_meter_that_sends_by_itself(hass: HomeAssistant) -> None:
     async with serve(meter(Mode.D, interval=0.5), speed=9600, speed_up=4) as served:
         before = open_ports()
         entry = await add(hass, served.url, mode="d")
-        first = entry.runtime_data.data.received
-        await until(lambda: entry.runtime_data.data.received != first)
+        first = entry.runtime_data.coordinator.data.received
+        await until(lambda: entry.runtime_data.coordinator.data.received != first)
         await hass.config_entries.async_unload(entry.entry_id)
         await closed(before)
 
@@ -147,8 +147,8 @@ async def test_two_meters_on_one_line(hass: HomeAssistant) -> None:
         one.manners.needs_address = True
     async with serve(*meters, speed_up=4) as served:
         entries = [await add(hass, served.url, one.manners.address) for one in meters]
-        await asyncio.gather(*(entry.runtime_data.async_refresh() for entry in entries))
-        assert all(entry.runtime_data.last_update_success for entry in entries)
+        await asyncio.gather(*(entry.runtime_data.coordinator.async_refresh() for entry in entries))
+        assert all(entry.runtime_data.coordinator.last_update_success for entry in entries)
         assert not served.log.of(Kind.COLLISION)
         for entry, one in zip(entries, meters, strict=True):
             assert entry.unique_id == f"LGZ_{one.manners.address}"
@@ -203,8 +203,10 @@ async def test_next_start_reads_after_a_kill(
         assert entry.state is ConfigEntryState.LOADED
         async with asyncio.timeout(240):
             await hass.async_block_till_done(wait_background_tasks=True)
-        assert entry.runtime_data.last_update_success, entry.runtime_data.last_exception
-        assert entry.runtime_data.failures == 0
+        assert entry.runtime_data.coordinator.last_update_success, (
+            entry.runtime_data.coordinator.last_exception
+        )
+        assert entry.runtime_data.coordinator.failures == 0
         energy = state(hass, "1-0:1.8.0", f"LGZ_{SERIAL}")
         assert float(energy.state) == pytest.approx(7084.592, abs=1)
         await hass.config_entries.async_unload(entry.entry_id)
@@ -215,7 +217,7 @@ async def test_unload_in_the_middle_of_a_readout(hass: HomeAssistant, transport:
     async with serve(meter(), transport=transport, speed_up=FASTER[transport]) as served:
         before = open_ports()
         entry = await add(hass, served.url)
-        running = hass.async_create_task(entry.runtime_data.async_refresh())
+        running = hass.async_create_task(entry.runtime_data.coordinator.async_refresh())
         async with asyncio.timeout(10):
             await served.happened(Kind.OPTION, 2)
         assert await hass.config_entries.async_unload(entry.entry_id)

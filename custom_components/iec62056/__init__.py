@@ -11,11 +11,14 @@ from homeassistant.helpers.typing import ConfigType
 
 from . import issues, line_issues
 from .const import DOMAIN, PLATFORMS
-from .coordinator import MeterConfigEntry, MeterCoordinator
+from .coordinator import MeterCoordinator
+from .runtime import MeterConfigEntry, MeterRuntime
 from .services.load_profile import async_setup_profile_services
 from .services.readings import async_setup_services
 from .services.registers import async_setup_access_services
+from .statistics.corrections import Corrections
 from .statistics.import_job import ImportStore
+from .statistics.importer import ProfileImporter
 from .storage import MeterStore
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -32,13 +35,18 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
     """Set up a meter from what is known of it; only one that was never read is waited for."""
     coordinator = MeterCoordinator(hass, entry)
-    if not await coordinator.async_restore():
+    importer = ProfileImporter(coordinator, coordinator.async_read_profile)
+    corrections = Corrections(coordinator)
+    await coordinator.async_restore()
+    await importer.async_load()
+    if not coordinator.async_take_over():
         await coordinator.async_config_entry_first_refresh()
-    entry.runtime_data = coordinator
+    entry.runtime_data = MeterRuntime(coordinator, importer, corrections)
     coordinator.async_start()
+    corrections.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     # An import goes by the sensors.
-    coordinator.backfill.async_start()
+    importer.async_start()
     return True
 
 

@@ -15,10 +15,11 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterConfigEntry, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .derived import status_flags
 from .derived.status_flags import StatusFlag
 from .entity import LinkEntity, MeterEntity
+from .runtime import MeterConfigEntry
 from .sensors.derived import ATTR_FROM
 
 PARALLEL_UPDATES = 0
@@ -56,7 +57,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the connection and the signs known so far, and later those that appear."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     known: set[StatusFlag] = set()
 
     @callback

@@ -10,9 +10,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterConfigEntry, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .entity import LinkEntity
 from .meter.schedule import runs_on_battery
+from .runtime import MeterConfigEntry
 
 PARALLEL_UPDATES = 0
 
@@ -23,7 +24,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the buttons."""
-    async_add_entities([ReadNowButton(entry.runtime_data), AlignButton(entry.runtime_data)])
+    async_add_entities(
+        [ReadNowButton(entry.runtime_data.coordinator), AlignButton(entry.runtime_data.coordinator)]
+    )
 
 
 class ReadNowButton(LinkEntity, ButtonEntity):

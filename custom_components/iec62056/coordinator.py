@@ -50,11 +50,9 @@ from .registers.descriptions import Context, Description, clean_text, context_of
 from .registers.index import RegisterIndex
 from .registers.overrides import describe_with_overrides, overrides_of
 from .state.meter_state import MeterState
-from .statistics.importer import ProfileImporter
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
+from .validation.offsets import Offset
 from .validation.validator import ReadingValidator
-
-type MeterConfigEntry = ConfigEntry[MeterCoordinator]
 
 SHORTEST_LIFE: Final = timedelta(minutes=15)
 LIFE_INTERVALS: Final = 3
@@ -87,9 +85,9 @@ class Session(NamedTuple):
 class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     """Reads one meter and keeps what is known of it."""
 
-    config_entry: MeterConfigEntry
+    config_entry: ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: MeterConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Prepare; nothing is read or opened yet."""
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, update_interval=None)
         self.device: str = entry.data[CONF_DEVICE]
@@ -115,7 +113,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.view: DerivedValues
         self.schedule: Schedule
         self.trust = ReadingValidator(self)
-        self.backfill = ProfileImporter(self)
         self._context: tuple[MeterState, Context] | None = None
         self._polls = False
         self._tried: datetime | None = None
@@ -125,20 +122,24 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         entry.async_on_unload(self._expiry_timer.stop)
         entry.async_on_unload(self.store.async_flush)
 
-    async def async_restore(self) -> bool:
-        """Take the dialogue's reading or the stored one. False where the meter was never read."""
-        await self.backfill.async_load()
+    async def async_restore(self) -> None:
+        """Take what was stored."""
         await self.access.async_recall()
         stored = await self.store.async_load()
         if stored is not None:
             self.units = stored.units
             self.memory = stored.memory
-            self.backfill.past = stored.past
             self.access.known = stored.known
             self.alignment.last = stored.aligned
             self.trust.restore(stored)
             self._take(stored.state)
-        # The dialogue's is newer, and where the meter was moved it knows the new line.
+
+    @callback
+    def async_take_over(self) -> bool:
+        """Take the dialogue's reading: it is newer, and where the meter was moved it knows the new line.
+
+        False where the meter was never read.
+        """
         states, known = async_take_over(self.hass, self.device, self.address)
         if known is not None:
             self.access.known = known
@@ -149,6 +150,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             else:
                 self._take(state)
                 self._save(soon=True)
+                self.async_update_listeners()
         return self.data is not None
 
     @callback
@@ -496,7 +498,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.schedule = Schedule.of(self.config_entry.options, state, zone)
         self.memory = remember(self.memory, lookup, zone, self.life)
         self.view = DerivedValues(lookup, self.memory, zone)
-        self.backfill.note(state)
         self.alignment.async_show(of_health(state.health))
         self._expiry_timer.set(self.schedule.expiry(state.received, self.life))
 
@@ -506,6 +507,17 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._take(state)
         self.async_save()
         self.async_update_listeners()
+
+    @property
+    def offsets(self) -> tuple[Offset, ...]:
+        """The offsets of totals that the statistics do not take into account yet."""
+        return self.trust.steps
+
+    @callback
+    def async_drop_offset(self, offset: Offset) -> None:
+        """The statistics are right where that offset is concerned."""
+        self.trust.drop_offset(offset)
+        self.async_save()
 
     @callback
     def async_save(self) -> None:
@@ -526,7 +538,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             trust.budget,
             trust.steps,
             memory=self.memory,
-            past=self.backfill.past,
             known=self.access.known,
         )
 

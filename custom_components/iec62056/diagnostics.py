@@ -12,10 +12,11 @@ from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_NUMBER_CODE
-from .coordinator import MeterConfigEntry, Session
+from .coordinator import Session
 from .entry_data import CONF_EXTRA, CONF_QUICK
 from .protocol.errors import MeterError
 from .protocol.transport.trace import Direction, Run
+from .runtime import MeterConfigEntry
 from .state.redaction import SHORTEST_SECRET, mask, mask_frames, redact, secrets_of
 
 # Placeholders that name a person's things: a host, another entry.
@@ -27,7 +28,7 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: MeterConfigEntry
 ) -> dict[str, Any]:
     """Everything needed to understand a reading, nothing that names the meter or its owner."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     state = coordinator.data
     identity = state.identity
     secrets = secrets_of(known.register for known in state.registers.values())

@@ -16,10 +16,10 @@ from homeassistant.helpers.selector import SerialPortSelector
 import voluptuous as vol
 
 from .const import DOMAIN
-from .coordinator import MeterConfigEntry
 from .issues import CHECK, EXCHANGED
 from .line_issues import PORT_GONE
 from .meter import ports
+from .runtime import MeterConfigEntry
 from .validation.validator import ReadingValidator
 
 type Data = dict[str, str | int | float | None]
@@ -51,7 +51,7 @@ class _Question(RepairsFlow):
     def _trust(self) -> ReadingValidator:
         if self._entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("not_set_up", {"meter": self._entry.title})
-        return self._entry.runtime_data.trust
+        return self._entry.runtime_data.coordinator.trust
 
 
 class HeldQuestion(_Question):

@@ -13,7 +13,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .coordinator import MeterConfigEntry, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .entity import LinkEntity, MeterEntity
 from .meter.alignment_run import Signal
 from .protocol.model import Register
@@ -21,7 +21,9 @@ from .registers.descriptions import Description, kept_unit, native, taken_at
 from .registers.registry import restore_sensor
 from .registers.selection import wanted
 from .registers.tables import Kind
+from .runtime import MeterConfigEntry
 from .sensors import derived, link, validation
+from .statistics.importer import ProfileImporter
 
 PARALLEL_UPDATES = 0
 
@@ -57,7 +59,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the registers known so far, and later those that appear."""
-    coordinator = entry.runtime_data
+    coordinator, importer = entry.runtime_data.coordinator, entry.runtime_data.importer
     known: set[str] = set()
 
     @callback
@@ -80,13 +82,13 @@ async def async_setup_entry(
 
     @callback
     def add_progress() -> None:
-        if coordinator.backfill.has_profile and ProgressSensor.KEY not in known:
+        if importer.has_profile and ProgressSensor.KEY not in known:
             known.add(ProgressSensor.KEY)
-            async_add_entities([ProgressSensor(coordinator)])
+            async_add_entities([ProgressSensor(coordinator, importer)])
 
     async_add_entities([LastReadingSensor(coordinator), SignalSensor(coordinator)])
     add_progress()
-    entry.async_on_unload(coordinator.backfill.async_listen(add_progress))
+    entry.async_on_unload(importer.async_listen(add_progress))
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     derived.async_setup(entry, async_add_entities)
@@ -152,19 +154,20 @@ class ProgressSensor(LinkEntity, SensorEntity):
     _attr_native_unit_of_measurement = UnitOfRatio.PERCENTAGE
     _attr_translation_key = KEY
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
+    def __init__(self, coordinator: MeterCoordinator, importer: ProfileImporter) -> None:
         """Name it."""
         super().__init__(coordinator, self.KEY)
+        self._importer = importer
 
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.backfill.async_listen(self.async_write_ha_state))
+        self.async_on_remove(self._importer.async_listen(self.async_write_ha_state))
 
     @property
     @override
     def native_value(self) -> int | None:
-        return self.coordinator.backfill.percent
+        return self._importer.percent
 
 
 class RegisterSensor(MeterEntity, SensorEntity):

@@ -164,7 +164,7 @@ class Station:
         """The readout that Home Assistant shows; 0 while it shows none."""
         if self.entry.state is not ConfigEntryState.LOADED:
             return 0
-        registers = self.entry.runtime_data.data.registers
+        registers = self.entry.runtime_data.coordinator.data.registers
         imported, exported = (
             readout_of(registers[key].register.values[0].text) for key in ("1-0:1.8.0", "1-0:2.8.0")
         )

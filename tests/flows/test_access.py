@@ -160,14 +160,14 @@ async def test_page_shows_that_the_meter_is_asked_and_stops_when_it_is_closed(
             sent.looked_at_by = lambda _: called.set()
             shown = await options.async_configure(shown["flow_id"], entered)
             assert (shown["type"], shown["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
-            speed = str(entry.runtime_data.data.health.speed)
+            speed = str(entry.runtime_data.coordinator.data.health.speed)
             assert shown["description_placeholders"] == {"speed": speed}
             await called.wait()
             # Who opens the page a second time sees the same.
             again = await options.async_configure(shown["flow_id"])
             assert (again["type"], again["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
             options.async_abort(shown["flow_id"])
-            async with entry.runtime_data.hold():
+            async with entry.runtime_data.coordinator.hold():
                 assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
             await asyncio.sleep(30)
             assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
@@ -219,13 +219,13 @@ async def test_quick_registers_of_a_meter_with_a_short_list(hass: HomeAssistant)
             await send(hass, shown)
             assert entry.options["quick_request"] == "2"
             await hass.async_block_till_done()
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             begun = len(sent)
             await asyncio.sleep(30)
             assert sum(one.startswith(b"/2!") for one in sent[begun:]) >= 3
-            known = entry.runtime_data.data.registers["1-0:16.7.0"].register
+            known = entry.runtime_data.coordinator.data.registers["1-0:16.7.0"].register
             assert known.values[0].text == "00.777"
-            assert entry.runtime_data.profile.request == "?"
+            assert entry.runtime_data.coordinator.profile.request == "?"
 
 
 async def test_quick_registers_where_there_is_no_way(hass: HomeAssistant) -> None:

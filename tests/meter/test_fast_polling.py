@@ -44,7 +44,7 @@ class Station:
         self.rounds = 0
         self._last = entity_id(hass, "last_reading", f"LGZ_{serial}")
         async_track_state_change_event(hass, [self._last], self._changed)
-        self.coordinator = entry.runtime_data
+        self.coordinator = entry.runtime_data.coordinator
         entry.async_on_unload(self.coordinator.async_add_listener(self._counted))
 
     @callback

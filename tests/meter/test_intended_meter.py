@@ -98,12 +98,12 @@ class Person:
         return reason_of(await through(flows, shown))
 
     async def poll(self) -> str:
-        await self.entry.runtime_data.async_refresh()
+        await self.entry.runtime_data.coordinator.async_refresh()
         return ""
 
     async def quick(self) -> str:
         # Who waits for the line ends the session there was; after failures, the next one is put off.
-        async with self.entry.runtime_data.hold():
+        async with self.entry.runtime_data.coordinator.hold():
             pass
         await asyncio.sleep(900)
         return ""
@@ -154,7 +154,7 @@ async def test_another_meter_hears_nothing_private(
             entry = probe.entry(hass, **said)
             await load(hass, entry)
             person = Person(hass, probe, entry, admin)
-            coordinator = entry.runtime_data
+            coordinator = entry.runtime_data.coordinator
             for serial in (OTHER, ""):
                 probe.move(serial)
                 sent.clear()
@@ -238,7 +238,7 @@ async def test_meter_that_never_tells_its_number(
             entry = probe.entry(hass, interval=3600)
             hass.config_entries.async_update_entry(entry, unique_id=None)
             await load(hass, entry)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             person = Person(hass, probe, entry, admin)
             assert SENTENCE not in await person.write()
             assert probe.private(sent)
@@ -252,7 +252,7 @@ async def test_meter_that_never_tells_its_number(
             assert probe.private(sent) == []
             assert SENTENCE not in await person.read_registers()
             assert probe.private(sent)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert SENTENCE not in await person.write()
             probe.move("")
             sent.clear()
@@ -365,7 +365,7 @@ async def test_plain_readings_cost_nothing_more(hass: HomeAssistant, admin: Cont
             # The meter may still be asked to repeat its readout.
             await asyncio.sleep(5)
             sent.clear()
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert sent == [b"/?!\r\n", b"\x06050\r\n"]
             hass.config_entries.async_update_entry(
                 entry, data={name: entry.data[name] for name in ("device", "address")}
@@ -390,7 +390,7 @@ async def test_plain_reading_in_mode_e_is_one_session(hass: HomeAssistant) -> No
             entry = probe.entry(hass, interval=86400)
             await load(hass, entry)
             before = len(memory.log.of(Kind.SIGN_ON))
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert len(memory.log.of(Kind.SIGN_ON)) == before + 1
 
 
@@ -404,7 +404,7 @@ async def test_reading_with_more_registers_has_told_the_number_already(
             await load(hass, entry)
             sent.clear()
             before = len(memory.log.of(Kind.SIGN_ON))
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert [one[1:3] for one in probe.private(sent)] == [b"P1"]
             assert not any(b"0.0.0" in one for one in sent)
             assert len(memory.log.of(Kind.SIGN_ON)) == before + 2

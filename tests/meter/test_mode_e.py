@@ -114,7 +114,7 @@ async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 def mode_of(entry: MockConfigEntry) -> Mode | None:
     """The mode of the latest reading."""
-    mode: Mode | None = entry.runtime_data.data.health.mode
+    mode: Mode | None = entry.runtime_data.coordinator.data.health.mode
     return mode
 
 
@@ -226,7 +226,7 @@ async def test_the_same_sensors_in_mode_c_and_in_mode_e(hass: HomeAssistant) -> 
                 entry, data={**entry.data, "security": "low", "password": SECRET}
             )
             assert await hass.config_entries.async_reload(entry.entry_id)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert mode_of(entry) is Mode.E
             await hass.async_block_till_done()
             after = {
@@ -255,13 +255,13 @@ async def test_the_object_list_is_read_once(
         async with wire(hass, meter(device())):
             entry = entry_of(hass, security="low", password=SECRET)
             await load(hass, entry)
-            await entry.runtime_data.async_save_now()
+            await entry.runtime_data.coordinator.async_save_now()
             stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["known"]
             assert stored["lists"].keys() == {"16/0", "1/1"}
-            first = entry.runtime_data.data.health.characters
+            first = entry.runtime_data.coordinator.data.health.characters
             assert await hass.config_entries.async_reload(entry.entry_id)
-            await entry.runtime_data.async_refresh()
-            again = entry.runtime_data.data
+            await entry.runtime_data.coordinator.async_refresh()
+            again = entry.runtime_data.coordinator.data
             assert again.health.characters * 2 < first
             assert PROTECTED.replace("1-0", "0-0") in again.registers
 
@@ -281,7 +281,7 @@ async def test_the_dialogue_has_read_the_object_lists(
                 shown["flow_id"], {"registers": ["1-0:1.8.0"]}
             )
             await hass.async_block_till_done()
-            coordinator = made["result"].runtime_data
+            coordinator = made["result"].runtime_data.coordinator
             await coordinator.async_refresh()
             assert mode_of(made["result"]) is Mode.E
             assert "0-0:96.50.1" in coordinator.data.registers
@@ -319,14 +319,14 @@ async def test_wrong_secret_is_tried_once_and_the_rest_is_read(
             await load(hass, entry)
             assert float(state(hass, "1-0:1.8.0", METER).state) > 7000
             assert len(asked_again(hass)) == 1
-            await entry.runtime_data.async_refresh()
-            assert entry.runtime_data.last_update_success
+            await entry.runtime_data.coordinator.async_refresh()
+            assert entry.runtime_data.coordinator.last_update_success
             assert await hass.config_entries.async_reload(entry.entry_id)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             await hass.config_entries.async_remove(entry.entry_id)
             again = entry_of(hass, **data)
             await load(hass, again)
-            await again.runtime_data.async_refresh()
+            await again.runtime_data.coordinator.async_refresh()
             assert sent_with(sent, proof) == 1
             assert len(asked_again(hass)) == 1
 
@@ -351,8 +351,8 @@ async def test_reauth_tries_once_and_keeps_what_the_meter_takes(hass: HomeAssist
             ended = await through(flows, ended)
             assert ended["reason"] == "reauth_successful"
             await hass.async_block_till_done()
-            await entry.runtime_data.async_refresh()
-            assert "0-0:96.50.1" in entry.runtime_data.data.registers
+            await entry.runtime_data.coordinator.async_refresh()
+            assert "0-0:96.50.1" in entry.runtime_data.coordinator.data.registers
             assert not asked_again(hass)
 
 
@@ -371,7 +371,7 @@ async def test_no_number_is_used_before_it_is_on_disk(hass: HomeAssistant, tmp_p
                 assert float(state(hass, "1-0:1.8.0", METER).state) > 7000
             # It is no fault of the keys.
             assert not asked_again(hass)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert dev.seen > 0
             (end,) = json.loads((tmp_path / ".storage" / invocation_counters.FILE).read_text())[
                 "ends"
@@ -567,7 +567,7 @@ async def test_the_action_and_the_dialogue_tell_the_same_levels(
             levels = [told[code]["level"] for code in codes]
             assert levels == ["open", "secret", "secret", "secret", "secret"]
             assert told["1-0:52.7.0"]["refused"] == "access_denied"
-            for offer in await entry.runtime_data.access.async_offered():
+            for offer in await entry.runtime_data.coordinator.access.async_offered():
                 if offer.code in told:
                     seen = None if told[offer.code]["values"] is None else told[offer.code]["level"]
                     assert seen == offer.readable, offer.code
@@ -607,16 +607,16 @@ async def test_keys_are_entered_later_and_forgotten(hass: HomeAssistant) -> None
             assert shown["errors"] == {"base": "failed"}
             assert "encryption_key" not in entry.data
             # A reading in between knows nothing of the try.
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert mode_of(entry) is Mode.C
             shown = await flow.async_configure(shown["flow_id"], {**KEYS, "client": "3"})
             await through(flow, shown)
             await hass.async_block_till_done()
             assert entry.data["client"] == 3
             assert entry.data["system_title"]
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert mode_of(entry) is Mode.E
-            assert "0-0:96.50.1" in entry.runtime_data.data.registers
+            assert "0-0:96.50.1" in entry.runtime_data.coordinator.data.registers
             shown = await options(hass, entry, "keys")
             await flow.async_configure(shown["flow_id"], {"forget": True, "client": "3"})
             await hass.async_block_till_done()
@@ -782,7 +782,7 @@ async def test_quick_registers_in_a_kept_association(hass: HomeAssistant) -> Non
                 options={"quick": ["1-0:16.7.0"], "quick_seconds": 1},
             )
             await load(hass, entry)
-            coordinator = entry.runtime_data
+            coordinator = entry.runtime_data.coordinator
             before = coordinator.data.registers["1-0:16.7.0"].received
             came = asyncio.Event()
 
@@ -831,10 +831,10 @@ async def test_secrets_are_nowhere_but_in_the_entry(
                 # The meter's own names are in frames too.
                 assert SERIAL not in repr(told)
                 assert "SIM0000010012345" not in repr(told)
-                trace = entry.runtime_data.trace
+                trace = entry.runtime_data.coordinator.trace
                 written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
                 written.append(b"".join(bytes(run.data) for run in trace.runs).hex())
-                await entry.runtime_data.async_save_now()
+                await entry.runtime_data.coordinator.async_save_now()
                 await hass.config_entries.async_remove(entry.entry_id)
             written += [repr(one.as_dict()) for one in hass.states.async_all()]
             written += [json.dumps(one) for name, one in hass_storage.items() if DOMAIN in name]

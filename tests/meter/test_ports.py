@@ -244,11 +244,11 @@ async def test_port_that_the_user_did_not_choose_is_never_opened(
         patch.object(usb, "async_get_serial_port_consumers", AsyncMock(return_value={})),
     ):
         assert await hass.config_entries.async_setup(entry.entry_id)
-        failures = entry.runtime_data.failures
+        failures = entry.runtime_data.coordinator.failures
         async with asyncio.timeout(10):
-            while entry.runtime_data.failures == failures:
-                await entry.runtime_data.async_refresh()
+            while entry.runtime_data.coordinator.failures == failures:
+                await entry.runtime_data.coordinator.async_refresh()
                 await asyncio.sleep(0)
-    assert entry.runtime_data.last_exception.translation_key == "port_missing"
+    assert entry.runtime_data.coordinator.last_exception.translation_key == "port_missing"
     assert set(asked) == {OLD}
     assert entry.data["device"] == OLD

@@ -66,9 +66,11 @@ async def test_next_start_reads_after_a_kill(
         assert entry.state is ConfigEntryState.LOADED
         async with asyncio.timeout(60):
             await hass.async_block_till_done(wait_background_tasks=True)
-        assert entry.runtime_data.last_update_success, entry.runtime_data.last_exception
-        assert entry.runtime_data.failures == 0
-        known = entry.runtime_data.data.registers["1-0:1.8.0"].register
+        assert entry.runtime_data.coordinator.last_update_success, (
+            entry.runtime_data.coordinator.last_exception
+        )
+        assert entry.runtime_data.coordinator.failures == 0
+        known = entry.runtime_data.coordinator.data.registers["1-0:1.8.0"].register
         assert known.values[0].text.startswith("1000.")
         # It was told to end the session, and did not have to wait for its own patience.
         assert not served.log.of(Kind.TIMED_OUT)

@@ -115,10 +115,10 @@ async def test_whoever_asks_no_day_has_more_than_the_budget(
                     await one.stop()
                     await one.start()
                 elif hour % 2:
-                    await one.entry.runtime_data.async_refresh()
+                    await one.entry.runtime_data.coordinator.async_refresh()
                 else:
                     try:
-                        await one.entry.runtime_data.async_read_now()
+                        await one.entry.runtime_data.coordinator.async_read_now()
                     except HomeAssistantError:
                         refused += 1
             assert refused > 8 * DAYS

@@ -94,7 +94,7 @@ async def test_numbers_that_move_on_are_not_mixed(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert len((await ask(hass, entry))[0]["registers"]) == 2
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     (billing,) = await ask(hass, entry)
     assert (billing["number"], billing["time"]) == (1, None)
     assert [one["address"] for one in billing["registers"]] == ["1.8.0*01"]

@@ -277,10 +277,10 @@ async def test_who_asked_may_go_away(
     """An automation that is restarted says nothing of the connection."""
     bench.gate.clear()
     reads = bench.reads
-    asking = hass.async_create_task(loaded.runtime_data.async_read_now())
+    asking = hass.async_create_task(loaded.runtime_data.coordinator.async_read_now())
     await bench.until(lambda: bench.reads > reads)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
     bench.gate.set()
-    assert loaded.runtime_data.connected
+    assert loaded.runtime_data.coordinator.connected

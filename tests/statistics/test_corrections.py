@@ -1,9 +1,12 @@
 """A total that begins anew: each hour has what was used, whatever the recorder makes of the number."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 import json
+from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.core import Recorder
@@ -15,14 +18,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.model import Reading
-from custom_components.iec62056.statistics.corrections import (
-    PATIENCE,
-    PERIOD,
-    Offset,
-    async_correct,
-)
+from custom_components.iec62056.statistics import corrections
+from custom_components.iec62056.statistics.corrections import PATIENCE, async_correct
+from custom_components.iec62056.validation.offsets import PERIOD, Offset
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
+from ..test_init import file_of
 from ..validation.test_meter_replacement import OTHER, answer, changes, sum_up
 
 ENERGY = "1-0:1.8.0"
@@ -69,7 +70,7 @@ def read(
         freezer.move_to(at)
         sent = {"C.1.0": [NUMBER], "1.8.0": [f"{total}*kWh"], "1.9.0": [f"{periodic}*kWh"]}
         bench.answers = [reading(sent, at=at), reading(sent, at=at + timedelta(seconds=5))]
-        await metered.runtime_data.async_refresh()
+        await metered.runtime_data.coordinator.async_refresh()
         await hass.async_block_till_done()
 
     return read
@@ -84,7 +85,7 @@ async def test_roll_over_loses_nothing(
     for minute, (total, since) in shown.items():
         await read(minute, total, since)
     assert state(hass, ENERGY).state == "4"
-    assert [(one.key, one.offset) for one in metered.runtime_data.trust.steps] == [
+    assert [(one.key, one.offset) for one in metered.runtime_data.coordinator.trust.steps] == [
         (ENERGY, 1_000_000),
         (PERIODIC, 104),
     ]
@@ -95,7 +96,7 @@ async def test_roll_over_loses_nothing(
     freezer.move_to(later(120))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert metered.runtime_data.trust.steps == ()
+    assert metered.runtime_data.coordinator.trust.steps == ()
     assert await changes(hass, energy) == [8, 6]
     assert await changes(hass, periodic) == [4, 100]
 
@@ -105,7 +106,7 @@ async def test_number_that_is_shown_a_moment_later(
 ) -> None:
     """The step is where the sensor made it, also where the recorder closed its time just before: not an hour earlier."""
     energy = entity_id(hass, ENERGY)
-    trust = metered.runtime_data.trust
+    trust = metered.runtime_data.coordinator.trust
     step = Offset(ENERGY, later(60) - timedelta(seconds=1), Decimal(10**6), "kWh", Decimal(999_990))
     await read(60, "000003", "000100")
     trust.steps = ()
@@ -152,7 +153,7 @@ class Tariffs:
             self._sent(number, numbers, minute),
             self._sent(number, numbers, minute + 0.1),
         ]
-        await self._entry.runtime_data.async_refresh()
+        await self._entry.runtime_data.coordinator.async_refresh()
         await self._hass.async_block_till_done()
 
     def _sent(self, number: str, numbers: tuple[str, ...], minute: float) -> Reading:
@@ -165,7 +166,7 @@ class Tariffs:
         self._freezer.move_to(later(120))
         async_fire_time_changed(self._hass)
         await self._hass.async_block_till_done(wait_background_tasks=True)
-        assert self._entry.runtime_data.trust.steps == ()
+        assert self._entry.runtime_data.coordinator.trust.steps == ()
         return await changes(self._hass, entity_id(self._hass, TOTAL, meter))
 
 
@@ -234,3 +235,64 @@ async def test_sum_of_tariffs_loses_what_a_person_put_right(
     await answer(hass, "held", "believe")
     await tariffs.read(90, "011001.000", "000345.000")
     assert await tariffs.changes() == [1, -1000]
+
+
+async def test_correction_ends_with_its_entry(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    trust, gate, begun = loaded.runtime_data.coordinator.trust, asyncio.Event(), []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    with patch.object(corrections, "async_correct", correct):
+        trust.steps = (Offset(ENERGY, START, Decimal(1), "kWh"),)
+        loaded.runtime_data.coordinator.async_update_listeners()
+        freezer.move_to(later(20))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+        assert len(begun) == 1
+        await hass.config_entries.async_remove(loaded.entry_id)
+        gate.set()
+        freezer.move_to(later(60))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+    assert len(begun) == 1
+    assert file_of(loaded) not in hass_storage
+
+
+async def test_one_correction_at_a_time(
+    hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """Of two at once, both would find the same amount missing."""
+    trust, gate = loaded.runtime_data.coordinator.trust, asyncio.Event()
+    begun: list[Offset] = []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
+    with patch.object(corrections, "async_correct", correct):
+        for step in (one, two):
+            trust.steps = (*trust.steps, step)
+            loaded.runtime_data.coordinator.async_update_listeners()
+            freezer.move_to(later(20))
+            async_fire_time_changed(hass)
+            await hass.async_block_till_done()
+        assert begun == [one]
+        gate.set()
+        await hass.async_block_till_done(wait_background_tasks=True)
+        freezer.move_to(later(40))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert begun == [one, two]
+    assert trust.steps == ()

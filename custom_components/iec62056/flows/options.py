@@ -18,7 +18,6 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from ..const import CONF_FILL_GAPS
-from ..coordinator import MeterCoordinator
 from ..entry_data import (
     ALIGNED_AFTER,
     ALIGNED_BEFORE,
@@ -40,6 +39,7 @@ from ..meter.schedule import Schedule, is_push, runs_on_battery
 from ..protocol.model import Mode
 from ..registers.registry import is_sensor_enabled, set_sensor_enabled
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
+from ..runtime import coordinator_of
 from ..state.meter_state import MeterState
 from .forms import OutOfRange, async_labels, interval_marker, intervals, rhythm_of, several, shown
 from .keys import KeysFlow
@@ -71,7 +71,7 @@ class MeterOptionsFlow(KeysFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Give the choice between the groups."""
-        coordinator: MeterCoordinator | None = getattr(self.config_entry, "runtime_data", None)
+        coordinator = coordinator_of(self.config_entry)
         if coordinator is None:
             return self.async_abort(reason="not_read_yet")
         self._coordinator = coordinator

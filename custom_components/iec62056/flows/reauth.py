@@ -12,7 +12,6 @@ from homeassistant.const import CONF_PASSWORD
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from ..coordinator import MeterCoordinator
 from ..entry_data import (
     AUTO,
     CONF_AUTHENTICATION_KEY,
@@ -26,6 +25,7 @@ from ..messages import async_message
 from ..meter.reader import MeterReader
 from ..protocol.errors import BadSecret, LoginError
 from ..registers.descriptions import clean_text
+from ..runtime import coordinator_of
 from .access import LOGIN, with_login
 from .forms import async_text
 from .meter_progress import AskingFlow, Failure
@@ -59,7 +59,7 @@ class ReauthFlow(ConfigFlow, AskingFlow):
             return await self._reauth_page()
         entry = self._get_reauth_entry()
         # It may be refused in the very first reading, before the entry is set up.
-        coordinator: MeterCoordinator | None = getattr(entry, "runtime_data", None)
+        coordinator = coordinator_of(entry)
         if coordinator is None:
             return self.async_abort(reason="not_read_yet")
         binary = CONF_LOGIN not in user_input
@@ -81,7 +81,7 @@ class ReauthFlow(ConfigFlow, AskingFlow):
 
     async def _reauth_page(self, reason: str = "") -> ConfigFlowResult:
         entry = self._get_reauth_entry()
-        coordinator: MeterCoordinator | None = getattr(entry, "runtime_data", None)
+        coordinator = coordinator_of(entry)
         access = None if coordinator is None else coordinator.access
         return self.async_show_form(
             step_id="reauth_confirm",

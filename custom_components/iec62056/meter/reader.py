@@ -153,7 +153,8 @@ class MeterReader:
         if battery:
             coordinator.trust.check_budget()
         async with coordinator.hold() as line:
-            if getattr(coordinator.config_entry, "runtime_data", None) is not coordinator:
+            runtime = getattr(coordinator.config_entry, "runtime_data", None)
+            if runtime is None or runtime.coordinator is not coordinator:
                 # Its entry was unloaded while the line was waited for.
                 raise self._not_now("not_set_up")
             check_question()

@@ -18,10 +18,11 @@ from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfPower, UnitO
 from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..derived.sources import Derived
 from ..derived.status_flags import Fault
 from ..entity import MeterEntity
+from ..runtime import MeterConfigEntry
 
 ATTR_DERIVED: Final = "derived"
 ATTR_FROM: Final = "from"
@@ -115,7 +116,7 @@ def async_setup(
     entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add what can be derived now, and later what new registers give rise to."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     known: set[Derived] = set()
 
     @callback

@@ -18,9 +18,10 @@ from homeassistant.const import EntityCategory, UnitOfRatio, UnitOfTime
 from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..entity import LinkEntity
 from ..protocol.model import Health, ParitySeen
+from ..runtime import MeterConfigEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,9 @@ def async_setup(
     entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of the link."""
-    async_add_entities(LinkSensor(entry.runtime_data, description) for description in DESCRIPTIONS)
+    async_add_entities(
+        LinkSensor(entry.runtime_data.coordinator, description) for description in DESCRIPTIONS
+    )
 
 
 class LinkSensor(LinkEntity, SensorEntity):

@@ -11,8 +11,8 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from ..coordinator import MeterConfigEntry
 from ..meter.schedule import runs_on_battery
+from ..runtime import MeterConfigEntry
 from .link import LinkDescription, LinkSensor
 
 HELD_VALUES: Final = LinkDescription(
@@ -36,7 +36,7 @@ def async_setup(
     entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     descriptions = [HELD_VALUES]
     if runs_on_battery(coordinator.profile):
         descriptions.append(WAKE_UPS)

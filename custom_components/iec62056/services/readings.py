@@ -26,10 +26,11 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from ..const import DOMAIN
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..messages import async_message
 from ..protocol.errors import MeterError, NotPermitted
 from ..registers.descriptions import Description, native, taken_at
+from ..runtime import MeterConfigEntry, MeterRuntime
 from ..state.meter_state import RegisterState
 from ..state.redaction import SHORTEST_SECRET, redact, secrets_of
 
@@ -94,6 +95,11 @@ async def _only_administrators(call: ServiceCall) -> None:
 
 
 def meters_of(call: ServiceCall) -> list[MeterCoordinator]:
+    """The coordinators of the meters that are meant."""
+    return [runtime.coordinator for runtime in runtimes_of(call)]
+
+
+def runtimes_of(call: ServiceCall) -> list[MeterRuntime]:
     """The meters that are meant, each once, in the order of the call."""
     entries: list[MeterConfigEntry] = [
         *(

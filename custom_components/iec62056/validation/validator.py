@@ -18,13 +18,11 @@ from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryDisabler
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, UnitOfEnergy
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_NUMBER_CODE, DOMAIN
@@ -51,11 +49,10 @@ from ..protocol.model import LineProfile, Reading
 from ..registers.descriptions import TOTALS, Description, clean_text, context_of, kept_unit
 from ..registers.index import RegisterIndex
 from ..registers.overrides import describe_with_overrides, overrides_of
-from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
 from ..state.meter_state import MeterState
-from ..statistics.corrections import PERIOD, Offset, async_correct
 from ..storage import Stored, async_hand_over
+from .offsets import Offset
 from .validation_state import NO_WRONG_CHECK, MeterReplacement, ValidationResult, ValidationState
 
 if TYPE_CHECKING:
@@ -86,9 +83,6 @@ class ReadingValidator:
         self._coordinator = coordinator
         self._hass = coordinator.hass
         self._judged: tuple[object, ValidationResult] | None = None
-        self._cancel_correction: CALLBACK_TYPE | None = None
-        self._correcting = False
-        coordinator.config_entry.async_on_unload(self._stop_correcting)
 
     @callback
     def restore(self, stored: Stored) -> None:
@@ -104,9 +98,8 @@ class ReadingValidator:
 
     @callback
     def async_start(self) -> None:
-        """Ask again what is still open, and correct what is not corrected yet."""
+        """Ask again what is still open."""
         self._ask()
-        self._correct_later()
 
     @property
     def held(self) -> int:
@@ -133,7 +126,7 @@ class ReadingValidator:
         self._ask(taken.state)
         state = taken.state
         if state is not None and self._coordinator.data is not None:
-            self._add_steps(*self._steps(before, state, taken.anew))
+            self.steps = (*self.steps, *self._steps(before, state, taken.anew))
         if state is not None and state is self._coordinator.data:
             # The line and its health are known anew, the values keep their age.
             state = replace(state, profile=profile, health=reading.health)
@@ -202,7 +195,7 @@ class ReadingValidator:
         coordinator = self._coordinator
         before = self.beliefs
         self.beliefs, state = before.believe(key, coordinator.data, coordinator.units)
-        self._add_steps(*self._steps(before, state, {key: Decimal(0)}))
+        self.steps = (*self.steps, *self._steps(before, state, {key: Decimal(0)}))
         self._publish(state)
 
     @callback
@@ -363,50 +356,10 @@ class ReadingValidator:
         code = state.identity.number_code
         return data if code is None else {**data, CONF_NUMBER_CODE: code}
 
-    # The steps in the statistics
-
     @callback
-    def _add_steps(self, *steps: Offset) -> None:
-        if steps:
-            self.steps = (*self.steps, *steps)
-            self._correct_later()
-
-    @callback
-    def _correct_later(self, least: timedelta = timedelta(0)) -> None:
-        """Correct the earliest step as soon as the recorder has summed it up, after that time at the earliest."""
-        self._stop_correcting()
-        if self._correcting or not self.steps or RECORDER not in self._hass.config.components:
-            return
-        ready = min(step.ready for step in self.steps)
-        self._cancel_correction = async_track_point_in_utc_time(
-            self._hass, self._begin_correcting, max(ready, dt_util.utcnow() + least)
-        )
-
-    @callback
-    def _begin_correcting(self, now: datetime) -> None:
-        self._cancel_correction = None
-        # Of two at once, both would find the same amount missing.
-        self._correcting = True
-        self._coordinator.in_background(self._correct(now), "correction")
-
-    @callback
-    def _stop_correcting(self) -> None:
-        if self._cancel_correction is not None:
-            self._cancel_correction()
-            self._cancel_correction = None
-
-    async def _correct(self, now: datetime) -> None:
-        try:
-            for step in self.steps:
-                if step.ready > now:
-                    continue
-                entity_id = entity_id_of(self._hass, self._coordinator.unique_id, step.key)
-                if entity_id is None or await async_correct(self._hass, entity_id, step, now):
-                    self.steps = tuple(one for one in self.steps if one is not step)
-                    self._coordinator.async_save()
-        finally:
-            self._correcting = False
-        self._correct_later(PERIOD)
+    def drop_offset(self, offset: Offset) -> None:
+        """The statistics are right where that offset is concerned."""
+        self.steps = tuple(one for one in self.steps if one is not offset)
 
     @callback
     def _publish(self, state: MeterState) -> None:
