@@ -255,7 +255,12 @@ def imports() -> None:
     for _ in range(IMPORTS):
         command = [sys.executable, "-W", "ignore", "-c", IMPORT]
         done = subprocess.run(
-            command, cwd=COMPONENTS.parent, capture_output=True, text=True, check=True
+            command,
+            cwd=COMPONENTS.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
         )
         ours, before = map(float, done.stdout.split())
         found.append((ours, before))

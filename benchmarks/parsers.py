@@ -153,8 +153,9 @@ def node(text: Text, seconds: float, npm: Path) -> tuple[int, float]:
                 *(npm / "node_modules" / "smartmeter-obis", file.name, str(seconds)),
             ),
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
+            timeout=60 + seconds,
         )
     found = json.loads(answer.stdout)
     return found["sets"], found["rate"]

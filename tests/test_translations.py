@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.iec62056.sensors import derived, link
 
-from .parts.names import translation_keys
+from .common.names import translation_keys
 
 COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))

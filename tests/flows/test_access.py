@@ -332,9 +332,7 @@ async def test_password_in_the_first_dialogue(hass: HomeAssistant) -> None:
             shown = await flow.async_configure(
                 shown["flow_id"], {"device": URL, "advanced": {"password": SECRET}}
             )
-            while shown["type"] is FlowResultType.SHOW_PROGRESS:
-                await asyncio.sleep(0.5)
-                shown = await flow.async_configure(shown["flow_id"])
+            shown = await through(flow, shown)
             done = await flow.async_configure(shown["flow_id"], {})
             assert done["type"] is FlowResultType.CREATE_ENTRY, done
             await hass.async_block_till_done()

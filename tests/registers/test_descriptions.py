@@ -46,7 +46,7 @@ from custom_components.iec62056.registers.tables import (
 )
 from custom_components.iec62056.registers.units import SPELLINGS
 
-from ..parts.names import translation_keys
+from ..common.names import translation_keys
 
 ZONE = ZoneInfo("Europe/Berlin")
 E, H = Medium.ELECTRICITY, Medium.HEAT

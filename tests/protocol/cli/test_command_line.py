@@ -58,6 +58,7 @@ def test_starts_without_home_assistant(telegram: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["identification"]["flag"] == "LGZ"
