@@ -57,7 +57,7 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
         patch("custom_components.iec62056.meter.push_listener.MeterClient", bench.meter),
         patch("custom_components.iec62056.flows.reading.MeterClient", bench.meter),
         patch("custom_components.iec62056.meter.alignment_run.MeterClient", bench.meter),
-        patch("custom_components.iec62056.coordinator.discover", bench.climb),
+        patch("custom_components.iec62056.meter.reader.discover", bench.climb),
         patch("custom_components.iec62056.flows.reading.discover", bench.climb),
     ):
         yield bench

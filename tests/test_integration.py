@@ -34,10 +34,10 @@ FASTER = {"pty": 4.0, "tcp": 10.0, "rfc2217": 4.0}
 READER = """
 import asyncio, sys
 from custom_components.iec62056.protocol.transport.line import open_line
-from custom_components.iec62056.protocol.client import Meter
+from custom_components.iec62056.protocol.client import MeterClient
 
 async def main():
-    await Meter(await open_line(sys.argv[1])).read_all()
+    await MeterClient(await open_line(sys.argv[1])).read_all()
 
 asyncio.run(main())
 """

@@ -6,7 +6,7 @@ from string import Formatter
 
 import pytest
 
-from custom_components.iec62056.sensors import derived, link
+from custom_components.iec62056.sensors import derived, diagnostics
 
 from .common.names import translation_keys
 
@@ -22,7 +22,7 @@ OTHERS = dict.fromkeys(
         "load_profile_progress",
         *(
             description.translation_key or ""
-            for description in (*derived.DESCRIPTIONS.values(), *link.DESCRIPTIONS)
+            for description in (*derived.DESCRIPTIONS.values(), *diagnostics.DESCRIPTIONS)
         ),
     ),
     frozenset[str](),

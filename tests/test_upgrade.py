@@ -54,8 +54,8 @@ async def test_what_the_first_version_wrote(
     await hass.config_entries.async_setup(old.entry_id)
     await hass.async_block_till_done()
     assert_as_before(hass, old, bench)
-    assert old.runtime_data.coordinator.units == WRITTEN["file"]["data"]["units"]
-    assert old.runtime_data.coordinator.trust.beliefs is not None
+    assert old.runtime_data.coordinator.validator.units == WRITTEN["file"]["data"]["units"]
+    assert old.runtime_data.coordinator.validator.state is not None
 
 
 async def test_it_goes_on_from_there(

@@ -1,6 +1,7 @@
 """Waiting until something is so, with a deadline that fails with what is known by then."""
 
 import asyncio
+from asyncio import sleep
 from collections.abc import Callable
 import time
 
@@ -23,4 +24,4 @@ async def until(
             raise AssertionError(f"not within {seconds:.0f} s. Its last words: {words()}")
         turns += 1
         # The loop's own clock may be frozen.
-        await (asyncio.sleep(0) if turns < TURNS else asyncio.to_thread(time.sleep, 0.001))
+        await (sleep(0) if turns < TURNS else asyncio.to_thread(time.sleep, 0.001))

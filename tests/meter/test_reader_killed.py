@@ -26,11 +26,11 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 TALKER = """
 import asyncio, sys
 from custom_components.iec62056.protocol.transport.line import open_line
-from custom_components.iec62056.protocol.client import Meter
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.ascii.passwords import Password
 
 async def main():
-    client = Meter(await open_line(sys.argv[1]), password=Password(sys.argv[2]))
+    client = MeterClient(await open_line(sys.argv[1]), password=Password(sys.argv[2]))
     async with client.conversation() as talk:
         while True:
             await talk.read(("32.7.0",))

@@ -29,7 +29,8 @@ def simulate(*options: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             process.kill()
             # Of a test that failed, pytest shows its last words.
-            print(process.stderr and process.stderr.read())
+            if process.stderr is not None and not process.stderr.closed:
+                print(process.stderr.read())
 
 
 def test_it_says_where_it_is_answers_and_cleans_up(tmp_path: Path) -> None:

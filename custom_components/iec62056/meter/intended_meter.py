@@ -15,7 +15,6 @@ from ..protocol.errors import NotThisMeter, ReadingTooOld
 from ..protocol.model import Identification, Register
 from ..state.identity import UNKNOWN_FLAG, flag_of, plain
 from ..state.meter_state import MeterState
-from .schedule import runs_on_battery
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class IntendedMeter:
             code,
             address="" if known is None else known.register.address,
             # Where the readout told none, it may have come for the password. A battery is not woken twice.
-            in_readout=bool(entry.unique_id) and not runs_on_battery(state.profile),
+            in_readout=bool(entry.unique_id) and not state.profile.on_battery,
             identification=meant,
             too_old=change_needs is not None and state.received < change_needs,
         )

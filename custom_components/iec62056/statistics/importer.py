@@ -21,13 +21,14 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_FILL_GAPS, DOMAIN, LOGGER
 from ..coordinator import MeterCoordinator
 from ..meter import backoff
-from ..meter.schedule import is_push, runs_on_battery
 from ..protocol.errors import LoginError, MeterError, MeterRefused, NoProgramming
 from ..protocol.model import Obis
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile
-from ..registers.descriptions import TOTALS, Description, kept_unit, native
+from ..registers.descriptions import TOTALS, kept_unit
 from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
+from ..registers.values import native
+from ..state.description import Description
 from ..state.meter_state import MeterState
 from . import profile_amounts, recorder
 from .gaps import SHORTEST_GAP, Gap, Point, ReadingHistory
@@ -186,7 +187,7 @@ class ProfileImporter:
                     history = history.with_reading(
                         description.key, point, description.unit, longest
                     )
-        for added in profile_amounts.sums(state):
+        for added in profile_amounts.sums(coordinator.derived.lookup):
             if added.number is not None:
                 point = Point(added.received, added.number)
                 history = history.with_reading(added.key, point, "kWh", longest)
@@ -200,8 +201,8 @@ class ProfileImporter:
         """The totals of a register, in the unit their sensor has."""
         coordinator = self._coordinator
         return [
-            kept_unit(description, coordinator.units.get(description.key))
-            for description in coordinator.describe(key)
+            kept_unit(description, coordinator.validator.units.get(description.key))
+            for description in coordinator.data.registers[key].descriptions
             if description.state_class in TOTALS
         ]
 
@@ -212,8 +213,8 @@ class ProfileImporter:
         return (
             bool(coordinator.config_entry.options.get(CONF_FILL_GAPS, True))
             and not coordinator.config_entry.pref_disable_polling
-            and not is_push(coordinator.profile)
-            and not runs_on_battery(coordinator.profile)
+            and not coordinator.reader.line_profile.pushes
+            and not coordinator.reader.line_profile.on_battery
             and RECORDER in self._hass.config.components
         )
 
@@ -490,7 +491,8 @@ class ProfileImporter:
             if description.unit is not None
         ]
         fillable += [
-            (added.key, added.code, "kWh") for added in profile_amounts.sums(coordinator.data)
+            (added.key, added.code, "kWh")
+            for added in profile_amounts.sums(coordinator.derived.lookup)
         ]
         found = []
         for key, code, unit in fillable:

@@ -189,7 +189,7 @@ def test_modes(
         async def read_all(self) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "Meter", Meter)
+    monkeypatch.setattr(command, "MeterClient", Meter)
     assert command.main(["/dev/ttyTEST", "--mode", mode]) == 130
     assert [profile.mode for profile in seen] == [Mode(mode)]
     assert capsys.readouterr().err == "Stopped.\n"
