@@ -4,6 +4,7 @@ from asyncio import BaseEventLoop
 from collections.abc import Generator
 import logging
 import os
+from pathlib import Path
 import traceback
 from typing import Any
 from unittest.mock import patch
@@ -60,14 +61,15 @@ def _our_component(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def recorder_config() -> dict[str, Any]:
-    """A recorder that writes in batches, as everybody's does; the test plugin's writes each event by itself."""
-    return {"commit_interval": 5}
+def recorder_db_url(tmp_path: Path) -> str:
+    """A database in a file, as everybody's is: the test plugin's own lets one connection in at a time."""
+    return f"sqlite:///{tmp_path}/home.db"
 
 
 @pytest.fixture
-def recorder_db_url(tmp_path: Any) -> str:
-    return f"sqlite:///{tmp_path}/home.db"
+def recorder_config() -> dict[str, Any]:
+    """A recorder that writes in batches, as everybody's does; the test plugin's writes each event by itself."""
+    return {"commit_interval": 5}
 
 
 @pytest.fixture
