@@ -12,6 +12,9 @@ PHCC_VERSION=0.13.375
 DEMO_HA_VERSION=2026.11.0
 PYTHON_WANTED='>=3.14.2,<3.15'
 export UV_PYTHON_INSTALL_DIR="$CACHE/python" UV_PYTHON_DOWNLOADS=manual
+# Each start would compile all of Home Assistant anew where nothing may keep what was compiled.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="$CACHE/bytecode"
 # A company's own certificate stands in the system's list, not in uv's.
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=1
 

@@ -1,7 +1,12 @@
 """What the tests of the integration share. Tests of the client and of the simulator ask for none of it."""
 
+from asyncio import BaseEventLoop
 from collections.abc import Generator
+import logging
 import os
+from pathlib import Path
+import traceback
+from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -26,6 +31,17 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("drawn", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+# The test plugin lets it write down every statement: thousands of lines in each failure, and a third of a test's time.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
+
+# At the time of day in seconds, a loop's own resolution is less than the next float. A timer that is due exactly now
+# would not be, and the loop of a frozen clock would turn round and round for it.
+BaseEventLoop._clock_resolution = property(lambda _: 1e-6, lambda *_: None)  # type: ignore[attr-defined]
+
+# The test plugin switches asyncio's debug mode on, which keeps the whole stack of where each future was made: another
+# half of a test's time. What that mode checks, it checks without them too.
+traceback.StackSummary.extract = classmethod(lambda cls, *_, **__: cls())  # type: ignore[method-assign,assignment]
+
 
 # They have a Home Assistant and a browser of their own: scripts/test --browser.
 collect_ignore = ["browser"]
@@ -42,6 +58,18 @@ def _our_component(request: pytest.FixtureRequest) -> None:
             # The recorder wants to be there before anything else is.
             request.getfixturevalue("recorder_mock")
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+def recorder_db_url(tmp_path: Path) -> str:
+    """A database in a file, as everybody's is: the test plugin's own lets one connection in at a time."""
+    return f"sqlite:///{tmp_path}/home.db"
+
+
+@pytest.fixture
+def recorder_config() -> dict[str, Any]:
+    """A recorder that writes in batches, as everybody's does; the test plugin's writes each event by itself."""
+    return {"commit_interval": 5}
 
 
 @pytest.fixture

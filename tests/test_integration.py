@@ -31,17 +31,6 @@ TRANSPORTS = ["pty", "tcp", "rfc2217"]
 # A raw bridge stays at 300 Bd: a household then takes half a minute.
 FASTER = {"pty": 4.0, "tcp": 10.0, "rfc2217": 4.0}
 
-READER = """
-import asyncio, sys
-from custom_components.iec62056.protocol.transport.line import open_line
-from custom_components.iec62056.protocol.client import MeterClient
-
-async def main():
-    await MeterClient(await open_line(sys.argv[1])).read_all()
-
-asyncio.run(main())
-"""
-
 
 def meter(mode: Mode = Mode.C, speed: int = 9600, serial: str = SERIAL, **manners: Any) -> Meter:
     return Meter(
@@ -166,7 +155,7 @@ async def test_silent_port_says_so(hass: HomeAssistant) -> None:
 
 async def killed_while_reading(served: Served, log: Path) -> None:
     """Another program reads the meter and is killed while the data come."""
-    command = [sys.executable, "-c", READER, served.url]
+    command = [sys.executable, "-m", "tests.common.reader", served.url, "1"]
     await killed_once(lambda: served.log.of(Kind.DATA), command, log)
     assert len(served.log.of(Kind.SIGN_ON)) == 1
 

@@ -25,8 +25,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from .common.bench import NUMBER, START, Bench, entity_id, later, reading
 
-pytestmark = pytest.mark.alone
-
 ENERGY: Final = "1-0:1.8.0"
 OLD: Final = "sensor.old_meter_energy"
 # The first reading of all is at 1000 kWh, and each hour takes two.

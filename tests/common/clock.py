@@ -1,12 +1,13 @@
 """A loop whose clock runs faster than the wall's, so that a minute of the protocol takes seconds.
 
 Here: the loop's own clock and how long it sleeps. Everything in the loop (client, simulated meter, Home Assistant)
-lives in that time; other processes and threads only seem slower.
+lives in that time; other processes and threads only seem slower. A busy machine makes nobody late: the clock counts
+what the loop works and what it waits for, not what it stands still for others.
 Never here: the time of day.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 import time
 from typing import Any
@@ -15,40 +16,48 @@ from typing import Any
 class Clock:
     """The time of one loop, continuous through every change of its pace."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, select: Callable[[float | None], Any]) -> None:
         self._base = now
-        self._since = time.monotonic()
+        self._select = select
+        self._worked = time.thread_time()
         self._ahead = 0.0
         self.pace = 1.0
 
     def time(self) -> float:
-        return self._base + (time.monotonic() - self._since) * self.pace
+        return self._base + (time.thread_time() - self._worked) * self.pace
 
     def set_pace(self, pace: float) -> None:
-        self._base, self._since, self.pace = self.time(), time.monotonic(), pace
+        self._pass(0.0)
+        self.pace = pace
 
     def skip(self, seconds: float) -> None:
         """Let that time be over when the loop next waits: for times in which nothing is on the wire."""
         self._ahead += seconds
 
-    def wait(self, timeout: float | None) -> float | None:
-        """How long the loop really waits where it would wait `timeout` seconds of its own."""
+    def wait(self, timeout: float | None = None) -> Any:
+        """In place of the selector's own wait, for `timeout` seconds of the loop's time."""
         if self._ahead:
-            self._base += self._ahead
+            self._pass(self._ahead)
             self._ahead = 0.0
-            return 0
-        return timeout and timeout / self.pace
+            timeout = 0
+        begun = time.monotonic()
+        events = self._select(timeout and timeout / self.pace)
+        waited = (time.monotonic() - begun) * self.pace
+        self._pass(waited if timeout is None else min(waited, timeout))
+        return events
+
+    def _pass(self, seconds: float) -> None:
+        self._base = self.time() + seconds
+        self._worked = time.thread_time()
 
 
 @contextmanager
 def hurried(pace: float) -> Iterator[Clock]:
     """Let the running loop's time pass `pace` times as fast."""
     loop: Any = asyncio.get_running_loop()
-    clock = Clock(loop.time())
     selector = loop._selector
-    select = selector.select
-    loop.time = clock.time
-    selector.select = lambda timeout=None: select(clock.wait(timeout))
+    clock = Clock(loop.time(), selector.select)
+    loop.time, selector.select = clock.time, clock.wait
     clock.set_pace(pace)
     try:
         yield clock

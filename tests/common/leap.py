@@ -1,6 +1,7 @@
 """A loop whose time passes only while nobody has anything to do: a day of waiting takes no time at all.
 
-Here: the loop's own clock, the time of day that goes with it, and when to leap to the next moment something is due.
+Here: the loop's own clock, the time of day that goes with it, and when to leap to the next moment something is due;
+or the clock that a test has frozen, in small steps.
 Never here: sockets and ports; the kernel's time does not leap, so lines are in memory (wire.py).
 """
 
@@ -12,12 +13,15 @@ import time
 from typing import Any
 from unittest.mock import patch
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.util import dt as dt_util
 
 from custom_components.iec62056.protocol.transport.line import SerialLine
 
 # How long a thread that still works is waited for, before the loop looks again.
 GLANCE = 0.01
+# A frozen clock goes on by that much each time there is nothing to do for so long.
+STEP, IDLE = 0.1, 0.001
 
 
 class Time:
@@ -75,3 +79,22 @@ def leaping(begin: datetime) -> Iterator[Time]:
             yield clock
     finally:
         loop._selector.select, loop.run_in_executor = select, run_in_executor
+
+
+@contextmanager
+def ticking(freezer: FrozenDateTimeFactory) -> Iterator[None]:
+    """Let a frozen clock go on while the running loop has nothing to do."""
+    selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    select = selector.select
+
+    def tick(timeout: float | None = None) -> Any:
+        events = select(0 if timeout == 0 else IDLE)
+        if not events and timeout != 0:
+            freezer.tick(STEP)
+        return events
+
+    selector.select = tick
+    try:
+        yield
+    finally:
+        selector.select = select

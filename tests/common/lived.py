@@ -3,12 +3,10 @@
 Here: the integration, the client and the meter are real; only time passes as the test wants.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-import time
 from typing import override
 from unittest.mock import patch
 
@@ -21,6 +19,7 @@ from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
 from simulator import Manners, Meter, Programming
 
 from .bench import NUMBER, Bench
+from .leap import ticking
 from .week import House, Week
 from .wired import WiredLine
 
@@ -64,12 +63,9 @@ class WiredWeek(Week):
 
     @override
     async def settle(self) -> None:
-        task = self.entry.runtime_data.importer._reading
-        while task is not None and not task.done():
-            # A line rests between two sessions.
-            self.freezer.tick(0.1)
-            await asyncio.to_thread(time.sleep, 0.001)
-        await super().settle()
+        # A line rests between two sessions.
+        with ticking(self.freezer):
+            await super().settle()
 
 
 def lived(house: House, mode: Programming) -> Lived:

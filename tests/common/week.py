@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.statistics import (
-    compile_missing_statistics,
+    compile_statistics,
     statistics_during_period,
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.recorder import get_instance
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
@@ -32,6 +33,7 @@ from .bench import NUMBER, Bench, entity_id, reading
 
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)
+FIVE_MINUTES = timedelta(minutes=5)
 BERLIN = ZoneInfo("Europe/Berlin")
 KEYS = ("1-0:1.8.0", "1-0:2.8.0")
 # When it is read: within a quarter that is after all of its use.
@@ -134,15 +136,25 @@ class Week:
     async def compile(self, hour: datetime) -> None:
         """The recorder sums up the hour that is over."""
         await async_wait_recording_done(self.hass)
-        do_adhoc_statistics(self.hass, start=hour - timedelta(minutes=5))
+        do_adhoc_statistics(self.hass, start=hour - FIVE_MINUTES)
         await async_wait_recording_done(self.hass)
 
     async def off(self, until: datetime) -> None:
-        """Home Assistant was not running; at its start the recorder makes up for it."""
+        """Home Assistant was not running; at its start the recorder makes up for it.
+
+        It does so for every five minutes. The last ones of each hour are enough: nothing has changed meanwhile.
+        """
+        end = dt_util.utcnow().replace(minute=0) + HOUR
         self.freezer.move_to(until)
         await async_wait_recording_done(self.hass)
         instance = get_instance(self.hass)
-        await instance.async_add_executor_job(compile_missing_statistics, instance)
+        while end < until:
+            await instance.async_add_executor_job(
+                compile_statistics, instance, end - FIVE_MINUTES, False
+            )
+            end += HOUR
+        last = until.replace(minute=until.minute // 5 * 5) - FIVE_MINUTES
+        await instance.async_add_executor_job(compile_statistics, instance, last, False)
         await async_wait_recording_done(self.hass)
 
     async def tick(self, moment: datetime) -> None:

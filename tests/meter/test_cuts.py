@@ -15,7 +15,7 @@ from ..common.cuts import SEED, Cut, Ports, Station, all_of, station
 from ..common.document import section, write_section
 from ..common.held import open_files, tasks
 
-pytestmark = [pytest.mark.usefixtures("socket_enabled"), pytest.mark.alone]
+pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 STATIONS = 6
 PACE = 8.0

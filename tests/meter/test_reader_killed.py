@@ -25,9 +25,11 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 TALKER = """
 import asyncio, sys
-from custom_components.iec62056.protocol.transport.line import open_line
-from custom_components.iec62056.protocol.client import MeterClient
-from custom_components.iec62056.protocol.ascii.passwords import Password
+# The client alone: with Home Assistant, the start would take seconds.
+sys.path.insert(0, "custom_components/iec62056")
+from protocol.ascii.passwords import Password
+from protocol.client import MeterClient
+from protocol.transport.line import open_line
 
 async def main():
     client = MeterClient(await open_line(sys.argv[1]), password=Password(sys.argv[2]))

@@ -41,8 +41,6 @@ from simulator.profile import LoadProfile
 from ..common.bench import NUMBER, Bench, entity_id, reading
 from ..common.week import BERLIN, HOUR, KEYS, QUARTER, House, Memory, Week
 
-pytestmark = pytest.mark.alone
-
 WRITE = "custom_components.iec62056.statistics.importer.recorder.async_write"
 
 # Three days of autumn; on the second one the clocks go back.

@@ -15,8 +15,6 @@ from demo.processes import running
 from ..common import killed_import
 from ..common.killed_import import BEGIN, HOUSE, LIFE, ROW, WRITTEN
 
-pytestmark = pytest.mark.alone
-
 ROOT: Final = Path(__file__).parents[2]
 LONGEST: Final = 120.0  # seconds that a life may take
 

@@ -18,8 +18,6 @@ from simulator.profile import LoadProfile
 from ..common.lived import Lived, lived, living
 from ..common.week import BERLIN, HOUR, KEYS, QUARTER, House, Week
 
-pytestmark = pytest.mark.alone
-
 # The clocks go back in the outage.
 BEGIN = datetime(2027, 10, 30, 16, tzinfo=UTC)
 HOURS = 24

@@ -6,7 +6,6 @@ from homeassistant.components.recorder.db_schema import StateAttributes, States,
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance, session_scope
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
@@ -15,8 +14,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.iec62056.const import DOMAIN
 
 from ..common.bench import NUMBER, Bench, entity_id, later, reading
-
-pytestmark = pytest.mark.alone
 
 POLLS = 1000
 REGISTERS = 60

@@ -20,13 +20,13 @@ from tools.mutations import SEED, Harm, arrive, harmed, telegram, with_parity
 from ..common.bench import IDENTIFICATION, NUMBER, OTHER_PORT, START, Bench, entity_id, later, state
 from .test_meter_replacement import OTHER, changes, sum_up
 
-DAY = 24 * 60
 BAD = 0.05
 # So many of them are the last of their hours.
 LAST = 4
 TOTALS = {"1-0:1.8.0": "1.8.0", "1-0:2.8.0": "2.8.0"}
-# Each minute, as a meter that tells its numbers fast is read; and as often as every run of the tests can afford.
-MINUTE, SELDOM = 1, 6
+# Minutes and hours: each minute of a day, as a meter that tells its numbers fast is read; and what every run of the tests
+# can afford.
+WHOLE, PART = (1, 24), (2, 8)
 KINDS = [CheckKind.XOR, CheckKind.CRC16]
 # What a check character of the standard cannot see where parity is.
 UNSEEN = {CheckKind.XOR: {Harm.SWAPPED}, CheckKind.CRC16: set[Harm]()}
@@ -122,9 +122,9 @@ class Day:
         self.bench.answers = [replace(right, registers=tuple(same))]
         await self.without.runtime_data.coordinator.async_refresh()
 
-    async def changes(self) -> list[list[list[float]]]:
+    async def changes(self, hours: int) -> list[list[list[float]]]:
         """What each hour's consumption was, of each total, with the bad readings and without."""
-        await sum_up(self.hass, START, START + timedelta(days=1))
+        await sum_up(self.hass, START, START + timedelta(hours=hours))
         return [
             [await changes(self.hass, entity_id(self.hass, key, f"LGZ_{number}")) for key in TOTALS]
             for number in (NUMBER, OTHER)
@@ -148,13 +148,15 @@ async def day(
     return day
 
 
-async def pass_day(day: Day, freezer: FrozenDateTimeFactory, interval: int, seed: str) -> None:
-    """A day of readings, one in twenty of them bad, of each class as many; some are the last of their hour."""
+async def pass_hours(
+    day: Day, freezer: FrozenDateTimeFactory, interval: int, hours: int, seed: str
+) -> None:
+    """Hours of readings, one in twenty of them bad, of each class as many; some are the last of their hour."""
     print("seed", seed)
     chance = Random(seed)
     classes: list[Harm | None] = [*Harm, None]
-    minutes = range(interval, DAY, interval)
-    last = range(60 - interval, DAY, 60)
+    minutes = range(interval, 60 * hours, interval)
+    last = range(60 - interval, 60 * hours, 60)
     some = chance.sample(last, LAST)
     others = [minute for minute in minutes if minute not in last]
     spoiled = {*some, *chance.sample(others, round(BAD * len(minutes)) - LAST)}
@@ -174,10 +176,11 @@ async def pass_day(day: Day, freezer: FrozenDateTimeFactory, interval: int, seed
 async def test_hours_are_those_of_the_good_readings(
     day: Day, freezer: FrozenDateTimeFactory
 ) -> None:
-    await pass_day(day, freezer, SELDOM, f"{SEED} {day.kind}")
+    interval, hours = PART
+    await pass_hours(day, freezer, interval, hours, f"{SEED} {day.kind}")
     assert not day.published
-    spoiled, expected = await day.changes()
-    assert [len(hours) for hours in expected] == [24, 24]
+    spoiled, expected = await day.changes(hours)
+    assert [len(one) for one in expected] == [hours, hours]
     assert spoiled == expected
 
 
@@ -188,9 +191,10 @@ async def test_hours_of_days_that_are_read_each_minute(
     day: Day, freezer: FrozenDateTimeFactory, number: int
 ) -> None:
     """Only what no gate can see may change them, and then by no more than it was wrong."""
-    await pass_day(day, freezer, MINUTE, f"{SEED} {day.kind} {number}")
+    interval, hours = WHOLE
+    await pass_hours(day, freezer, interval, hours, f"{SEED} {day.kind} {number}")
     assert set(day.published) <= UNSEEN[day.kind]
-    spoiled, expected = await day.changes()
+    spoiled, expected = await day.changes(hours)
     print("published wrongly:", len(day.published))
     if not day.published:
         assert spoiled == expected
