@@ -29,22 +29,34 @@ die() {
 with_lock() {
   mkdir -p "$CACHE"
   exec 9>"$CACHE/setup.lock"
-  flock 9
+  flock -n 9 && return
+  say "Waiting for another script that is setting something up"
+  flock -w 1800 9 || die "Another script has been setting something up for half an hour: end it and start again."
 }
+
+unlock() { exec 9>&-; }
 
 # An apt for one Debian suite with a state of its own, which knows what is installed here: needs no root, installs nothing.
 #   private_apt SUITE   sets APT, the options that every apt-get then takes
 private_apt() {
   local apt="$CACHE/apt" mirror
-  mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Component: main' 2>/dev/null |
-    grep -v security | head -n 1)" || true
-  [ -n "$mirror" ] || return 1
+  command -v apt-get >/dev/null || return 1
   rm -rf "$apt"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+  APT=(-qq -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
+  mirror="$(debian_mirror)"
+  # A fresh image has no lists yet, and apt knows nothing of its own sources without them.
+  [ -n "$mirror" ] || { apt-get "${APT[@]}" update && mirror="$(debian_mirror "${APT[@]}")"; }
+  [ -n "$mirror" ] || return 1
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$1" >"$apt/sources.list"
-  APT=(-qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
-    -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
+  APT+=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=-)
   apt-get "${APT[@]}" update
+}
+
+# The mirror of Debian that this machine's apt takes its packages from; with apt's options.
+debian_mirror() {
+  { apt-get "$@" indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Component: main' 2>/dev/null || true; } |
+    { grep -v security || true; } | head -n 1
 }
 
 # What was downloaded, into a folder.

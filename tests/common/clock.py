@@ -10,7 +10,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 import time
-from typing import Any
+from typing import Any, Final
+
+# Seconds by which a sum of floats may miss: whoever compares times allows for it.
+ROUNDING: Final = 1e-6
 
 
 class Clock:

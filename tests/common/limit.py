@@ -37,7 +37,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
 
 def _end(item: pytest.Item, seconds: float) -> None:
     captured = item.config.pluginmanager.getplugin("capturemanager")
-    captured.suspend_global_capture(in_=True)
+    captured.suspend(in_=True)
     print(f"\n{item.nodeid} did not end within {seconds:.0f} s", file=sys.stderr)
     print(*captured.read_global_capture(), file=sys.stderr)
     for one in gc.get_objects():

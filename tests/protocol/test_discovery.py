@@ -45,6 +45,7 @@ from custom_components.iec62056.protocol.model import (
     Stage,
     Verdict,
 )
+from tests.common.clock import ROUNDING
 from tests.protocol.scripted import Push, Reply, ScriptedLine
 from tests.protocol.telegrams import LINES, framed, p1, text
 
@@ -393,7 +394,8 @@ async def test_a_bus_is_not_woken_and_its_converter_has_time_to_turn() -> None:
     line = ScriptedLine(_mode_c(name=b"/ISk5MX174\r\n"), run=0)
     await _climb(line, DiscoveryHints(LineProfile(bus=True)))
     asked, selected = line.sent
-    assert selected.began - asked.ended >= 0.2 + len(b"/ISk5MX174\r\n") * 10 / 300 + 0.2
+    name_ended = asked.ended + 0.2 + len(b"/ISk5MX174\r\n") * 10 / 300
+    assert selected.began >= name_ended + 0.2 - ROUNDING
 
 
 # Lines that cannot change their speed
