@@ -139,8 +139,8 @@ class Parts:
 
 PARTS = (
     ("bytes → registers: the client", MeterClient, "read_all"),
-    ("what is believed", ReadingValidator, "_judge"),
-    ("what follows from it, what is kept", MeterCoordinator, "async_ingest"),
+    ("which values are published", ReadingValidator, "check"),
+    ("what follows from them, what is kept", MeterCoordinator, "async_process_reading"),
     ("sensors", MeterCoordinator, "async_update_listeners"),
     ("Home Assistant writes states", Entity, "_async_write_ha_state"),
 )

@@ -489,7 +489,7 @@ async def test_telegram_that_cannot_be_taken_does_not_end_the_listening(
 ) -> None:
     monkeypatch.setattr("custom_components.iec62056.meter.backoff.FIRST_PAUSE", 0)
     coordinator = pushing.runtime_data
-    with patch.object(coordinator.trust, "take", side_effect=KeyError("1-0:1.8.0")):
+    with patch.object(coordinator.validator, "check", side_effect=KeyError("1-0:1.8.0")):
         bench.pushes.put_nowait(reading(at=later(1)))
         await bench.until(lambda: not coordinator.last_update_success)
     bench.pushes.put_nowait(reading({**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}, at=later(2)))

@@ -6,8 +6,8 @@ from string import Formatter
 
 import pytest
 
-from custom_components.iec62056.registers.descriptions import translation_keys
-from custom_components.iec62056.sensors import derived, link
+from custom_components.iec62056.registers.naming import translation_keys
+from custom_components.iec62056.sensors import derived, diagnostics
 
 COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
@@ -21,7 +21,7 @@ OTHERS = dict.fromkeys(
         "load_profile_progress",
         *(
             description.translation_key or ""
-            for description in (*derived.DESCRIPTIONS.values(), *link.DESCRIPTIONS)
+            for description in (*derived.DESCRIPTIONS.values(), *diagnostics.DESCRIPTIONS)
         ),
     ),
     frozenset[str](),

@@ -55,7 +55,7 @@ async def test_what_the_first_version_wrote(
     await hass.async_block_till_done()
     assert_as_before(hass, old, bench)
     assert old.runtime_data.units == WRITTEN["file"]["data"]["units"]
-    assert old.runtime_data.trust.beliefs is not None
+    assert old.runtime_data.validator.state is not None
 
 
 async def test_it_goes_on_from_there(

@@ -9,7 +9,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from . import issues, line_issues
+from . import issues
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterConfigEntry, MeterCoordinator
 from .services.load_profile import async_setup_profile_services
@@ -46,15 +46,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bo
     """Unload a meter; its reading is cancelled and its port freed."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        # Nobody could answer them; those that are still open are asked again at the next start.
-        issues.async_forget(hass, entry.entry_id)
+        issues.async_withdraw_questions(hass, entry)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> None:
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
-    line_issues.async_forget(hass, entry.entry_id)
+    issues.async_withdraw_notices(hass, entry)
     await ImportStore(hass, entry.entry_id).async_remove()
 
 

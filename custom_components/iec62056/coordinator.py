@@ -5,25 +5,28 @@ Never here: the protocol itself, opening ports, the times of readings (schedule)
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, UnitOfEnergy
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import line_issues
+from . import issues
 from .const import CONF_ADAPTER, DOMAIN, LOGGER
 from .derived.history import DerivedHistory
-from .derived.values import DerivedValues, remember
+from .derived.values import DerivedValues, Numbers, remember, steps_of_sums
 from .entry_data import (
     ALIGNED_OFF,
+    CONF_AMPERES,
     CONF_EXTRA,
     hints_of,
     idle_of,
@@ -38,6 +41,7 @@ from .meter.probe_alignment import ProbeAlignment
 from .meter.push_listener import PushListener
 from .meter.reader import MeterReader, needs_login
 from .meter.schedule import INTERVAL_FACTOR, Schedule, Timer, is_push, runs_on_battery
+from .meter.wake_ups import WakeUps
 from .protocol.discovery import discover
 from .protocol.errors import CheckWrong, LineError, MeterError, NumberUnsteady, PortMissing
 from .protocol.model import Reading, Register
@@ -46,13 +50,16 @@ from .protocol.profiles.load_profile import Profile
 from .protocol.profiles.requests import read_events, read_profile
 from .protocol.transport.line import Line
 from .protocol.transport.trace import Trace
-from .registers.descriptions import Context, Description, clean_text, context_of
 from .registers.index import RegisterIndex
-from .registers.overrides import describe_with_overrides, overrides_of
+from .registers.naming import clean_text
+from .registers.overrides import overrides_of
 from .state.meter_state import MeterState
+from .statistics.correction_timers import CorrectionTimers
 from .statistics.importer import ProfileImporter
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
-from .validation.validator import ReadingValidator
+from .validation.offsets import Offset, totals_of
+from .validation.validation_state import MeterReplacement
+from .validation.validator import CheckedReading, Outcome, ReadingValidator
 
 type MeterConfigEntry = ConfigEntry[MeterCoordinator]
 
@@ -110,14 +117,19 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.push = PushListener(self)
         self.quick = FastPoller(self)
         self.alignment = ProbeAlignment(self)
-        self.units: dict[str, str] = {}
         self.memory = DerivedHistory()
         # Set with the first data.
         self.view: DerivedValues
         self.schedule: Schedule
-        self.trust = ReadingValidator(self)
+        amperes = entry.options.get(CONF_AMPERES)
+        self.validator = ReadingValidator(
+            overrides_of(entry.options), None if amperes is None else Decimal(str(amperes))
+        )
+        # Offsets of totals that the statistics do not take into account yet.
+        self.offsets: tuple[Offset, ...] = ()
+        self.wake_ups = WakeUps(self)
+        self.corrections = CorrectionTimers(self)
         self.backfill = ProfileImporter(self)
-        self._context: tuple[MeterState, Context] | None = None
         self._polls = False
         self._tried: datetime | None = None
         self._reading_timer = Timer(hass, self._read_by_itself)
@@ -132,30 +144,35 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         await self.access.async_recall()
         stored = await self.store.async_load()
         if stored is not None:
-            self.units = stored.units
             self.memory = stored.memory
             self.backfill.past = stored.past
             self.access.known = stored.known
             self.alignment.last = stored.aligned
-            self.trust.restore(stored)
-            self._take(stored.state)
+            self.wake_ups.budget = stored.budget
+            restored = self.validator.restore(
+                stored.state, stored.beliefs, stored.units, stored.steps
+            )
+            self.offsets = restored.offsets
+            self._take(restored.state)
         # The dialogue's is newer, and where the meter was moved it knows the new line.
         states, known = async_take_over(self.hass, self.device, self.address)
         if known is not None:
             self.access.known = known
         for first in states:
-            state = self.trust.take(first.reading, first.profile)
-            if state is None:
+            checked = self.validator.check(first.reading, first.profile, self.data)
+            outcome = self.validator.apply(checked, self.data, dt_util.utcnow())
+            if outcome is None:
                 self.profile = replace(first.profile, **profile_overrides(self.config_entry.data))
             else:
-                self._take(state)
+                self._apply(outcome)
                 self._save(soon=True)
         return self.data is not None
 
     @callback
     def async_start(self) -> None:
         """Begin to poll or to listen, in the background."""
-        self.trust.async_start()
+        self._update_issues()
+        self.corrections.async_plan()
         if self.config_entry.pref_disable_polling:
             return
         if is_push(self.profile):
@@ -176,7 +193,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """When the next reading is due by itself; that may be over."""
         last = self._tried or self.data.received
         if runs_on_battery(self.profile):
-            last = self.trust.last_due(self.data.received)
+            last = self.wake_ups.last_due(self.data.received)
         # A clock that was set back must not put it off.
         return self.schedule.next(min(last, dt_util.utcnow()))
 
@@ -193,7 +210,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             if self.schedule.aligned != ALIGNED_OFF and due > now:
                 start = min(start, due)
         if runs_on_battery(self.profile):
-            start = max(start, due, self.trust.next_free(now))
+            start = max(start, due, self.wake_ups.next_free(now))
         if start > now:
             awake = self.schedule.awake(start)
             aligned = self.schedule.aligned != ALIGNED_OFF
@@ -244,20 +261,16 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Whether the last attempt succeeded, and was not too long ago."""
         return self.last_update_success and self.alive(self.data.received)
 
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The units that sensors keep."""
+        return self.validator.units
+
     @callback
     def async_keep_unit(self, key: str, unit: str) -> None:
         """Let a sensor keep the unit it was first seen with."""
-        self.units[key] = unit
+        self.validator.keep_unit(key, unit)
         self._save()
-
-    def describe(self, key: str) -> tuple[Description, ...]:
-        """What the register of that key is, seen among the others."""
-        if self._context is None or self._context[0] is not self.data:
-            self._context = (self.data, context_of(self.data.reading))
-        register = self.data.registers[key].register
-        return describe_with_overrides(
-            register, self._context[1], overrides_of(self.config_entry.options)
-        )
 
     async def async_read_now(self) -> None:
         """Read the meter because someone asks for it; one that sends by itself is only asked what it has sent.
@@ -265,7 +278,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         Raises HomeAssistantError with the reason where there is no new reading.
         """
         if runs_on_battery(self.profile):
-            self.trust.check_budget()
+            self.wake_ups.check_budget()
         if not is_push(self.profile):
             before = self.last_update_success, self.last_exception
             try:
@@ -311,7 +324,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     async def _update(self) -> MeterState:
         """Read the meter once; cancelled with the entry, whoever asked for it."""
         if self.data is not None and (
-            is_push(self.profile) or (runs_on_battery(self.profile) and not self.trust.may_wake)
+            is_push(self.profile) or (runs_on_battery(self.profile) and not self.wake_ups.may_wake)
         ):
             # It is not asked, so what is known of it stays, its failure too.
             if not self.last_update_success and isinstance(self.last_exception, UpdateFailed):
@@ -328,7 +341,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
         return state
 
-    async def _read(self) -> list[Reading]:
+    async def _read(self) -> Sequence[Reading | CheckedReading]:
         """One reading, and a second one made at once where the first is in doubt."""
         opened: float | None = None
         self.trace = None
@@ -337,17 +350,18 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
                 opened = self.hass.loop.time()
                 if self.data is not None and runs_on_battery(self.profile):
                     # Only now: a port that cannot be opened wakes nobody.
-                    await self.trust.async_may_wake()
+                    await self.wake_ups.async_may_wake()
                 if self.lost:
                     return [await self._find(line)]
                 first = await self._read_once(line)
-                if not await self._may_read_again(first):
-                    return [first]
+                checked = self.validator.check(first, self.profile, self.data)
+                if not await self._may_read_again(checked):
+                    return [checked]
                 try:
-                    return [first, await self._read_once(line)]
+                    return [checked, await self._read_once(line)]
                 except MeterError as err:
-                    self.trust.count_failure(err)
-                    return [first]
+                    self.validator.record_failure(err)
+                    return [checked]
         except MeterError as err:
             if (reading := await self.async_follow(err)) is not None:
                 return [reading]
@@ -361,17 +375,19 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         async with self.access.meter(line, login=login) as meter:
             reading = await meter.read_all()
             # A second session wakes a battery once more.
-            if codes and (not runs_on_battery(self.profile) or await self.trust.async_may_wake()):
+            if codes and (
+                not runs_on_battery(self.profile) or await self.wake_ups.async_may_wake()
+            ):
                 reading = await self.access.async_with(meter, reading, codes)
             return reading
 
-    async def _may_read_again(self, first: Reading) -> bool:
-        """Whether a second reading would settle a doubt, and the meter's battery can bear it."""
-        if not self.trust.wants_again(first, self.profile):
+    async def _may_read_again(self, first: CheckedReading) -> bool:
+        """Whether a second reading would settle why a value is held, and the meter's battery can bear it."""
+        if not first.result.retry:
             return False
         if self.data is None or not runs_on_battery(self.profile):
             return True
-        return await self.trust.async_may_wake()
+        return await self.wake_ups.async_may_wake()
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Line]:
@@ -466,7 +482,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Note a failure, and whether it says that the meter may have to be looked for; gives the sentence for it."""
         self.failures += 1
         self.last_bad = self._session() or self.last_bad
-        self.trust.count_failure(err)
+        self.validator.record_failure(err)
         self.checks_failed += isinstance(err, CheckWrong)
         self.consecutive_failures += 1
         if not isinstance(err, LineError):
@@ -474,28 +490,31 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.alignment.async_show(of_failure(err))
         if self.data is not None:
             since = self.schedule.next(self.data.received)
-            line_issues.async_tell(self.hass, self.config_entry, err, since, dt_util.utcnow())
+            issues.async_raise_notice(self.hass, self.config_entry, err, since, dt_util.utcnow())
             if isinstance(err, CheckWrong):
+                self._update_issues()
                 # Of a meter on its battery, three in a row take days.
                 self._save()
         return failure(err)
 
     @callback
-    def async_process_reading(self, reading: Reading) -> MeterState | None:
-        """Join what is believed of a good reading to what is known; None where nothing was ever believed.
+    def async_process_reading(self, reading: Reading | CheckedReading) -> MeterState | None:
+        """Publish what may be published of a good reading; None if nothing was ever published, nor is now.
 
         Raises UpdateFailed where another meter answers.
         """
-        state = self.trust.take(reading, self.profile)
-        if state is None:
+        if isinstance(reading, Reading):
+            reading = self.validator.check(reading, self.profile, self.data)
+        outcome = self.validator.apply(reading, self.data, dt_util.utcnow())
+        if outcome is None:
             return None
-        self._take(state)
+        self._apply(outcome)
         self._save()
         self.last_good = self._session() or self.last_good
-        line_issues.async_forget(self.hass, self.config_entry.entry_id)
-        if self.trust.exchanged:
+        issues.async_withdraw_notices(self.hass, self.config_entry)
+        if self.validator.is_replaced:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
-        return state
+        return self.data
 
     @callback
     def async_process_registers(self, registers: Sequence[Register]) -> None:
@@ -510,12 +529,16 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             received=dt_util.utcnow(),
             health=replace(before.health, retries=0),
         )
-        state = self.trust.take(reading, before.profile)
-        if state is None or self.trust.exchanged:
+        checked = self.validator.check(reading, before.profile, before)
+        outcome = self.validator.apply(checked, before, dt_util.utcnow())
+        self._update_issues()
+        if outcome is None or self.validator.is_replaced:
             return
         # When the meter was last read, and what it said then, is another matter: the next reading is due after that.
-        self.data = replace(state, received=before.received, health=before.health)
-        self.view = DerivedValues(RegisterIndex.of(self.data), self.memory, self.view.zone)
+        self.data = replace(outcome.state, received=before.received, health=before.health)
+        index = RegisterIndex.of(self.data, self.view.lookup)
+        self._note_offsets(outcome.offsets, index)
+        self.view = DerivedValues(index, self.memory, self.view.zone)
         self._save()
         self.async_update_listeners()
 
@@ -523,25 +546,79 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         return None if self.trace is None else Session(dt_util.utcnow(), self.trace)
 
     @callback
-    def _take(self, state: MeterState) -> None:
+    def _take(self, state: MeterState, offsets: tuple[Offset, ...] = ()) -> None:
         """Make this the current state, and wake up when its values become too old."""
+        before = None if self.data is None else self.view.lookup
         self.data = state
         self.consecutive_failures = self._silent_failures = 0
         self.profile = replace(state.profile, **profile_overrides(self.config_entry.data))
-        lookup, zone = RegisterIndex.of(state), dt_util.get_default_time_zone()
+        index, zone = RegisterIndex.of(state, before), dt_util.get_default_time_zone()
+        if before is not None:
+            self._note_offsets(offsets, index)
         self.schedule = Schedule.of(self.config_entry.options, state, zone)
-        self.memory = remember(self.memory, lookup, zone, self.life)
-        self.view = DerivedValues(lookup, self.memory, zone)
+        self.memory = remember(self.memory, index, zone, self.life)
+        self.view = DerivedValues(index, self.memory, zone)
         self.backfill.note(state)
         self.alignment.async_show(of_health(state.health))
         self._expiry_timer.set(self.schedule.expiry(state.received, self.life))
 
     @callback
-    def async_publish(self, state: MeterState) -> None:
-        """Show a state that no reading has brought, but a person's answer."""
-        self._take(state)
+    def _apply(self, outcome: Outcome) -> None:
+        """Publish what a reading or an answer has led to."""
+        self._take(outcome.state, outcome.offsets)
+        self._update_issues()
+
+    @callback
+    def async_publish(self, outcome: Outcome) -> None:
+        """Show a state that no reading has brought, but the user's answer."""
+        self._apply(outcome)
         self.async_save()
         self.async_update_listeners()
+
+    @callback
+    def async_replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
+        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
+        outcome = self.validator.accept_replacement(other, state, self.data, dt_util.utcnow())
+        firsts = {
+            description.key: (other.first_totals[description.key], description.unit)
+            for description in totals_of(state, self.units)
+            if description.key in other.first_totals
+        }
+        self._note_offsets(outcome.offsets, RegisterIndex.of(state), firsts)
+        self.data = state
+        self._update_issues()
+
+    @callback
+    def _note_offsets(
+        self,
+        offsets: tuple[Offset, ...],
+        index: RegisterIndex,
+        firsts: Numbers = MappingProxyType({}),
+    ) -> None:
+        """Keep the offsets of totals, and those of sums of them, until the statistics are corrected.
+
+        `index` is that of the new state; `firsts` are the first numbers of totals of another meter.
+        """
+        before, now = self.view.lookup, dt_util.utcnow()
+        if not offsets and index.state.registers.keys() <= before.state.registers.keys():
+            return
+        numbers = {one.key: (one.offset, one.unit) for one in offsets}
+        sums = (
+            Offset(one.kind, now, one.offset, UnitOfEnergy.WATT_HOUR, one.last)
+            for one in steps_of_sums(before, index, numbers, firsts)
+        )
+        self.offsets = (*self.offsets, *offsets, *sums)
+        self.corrections.async_plan()
+
+    @callback
+    def async_drop_offset(self, offset: Offset) -> None:
+        """The statistics are right where that offset is concerned."""
+        self.offsets = tuple(one for one in self.offsets if one is not offset)
+        self.async_save()
+
+    @callback
+    def _update_issues(self) -> None:
+        issues.async_update_questions(self.hass, self.config_entry, self.validator.state, self.data)
 
     @callback
     def async_save(self) -> None:
@@ -553,14 +630,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         await self.store.async_save(self._content())
 
     def _content(self) -> Stored:
-        trust = self.trust
         return Stored(
             self.data,
-            self.units,
+            self.validator.units,
             self.alignment.last,
-            trust.beliefs,
-            trust.budget,
-            trust.steps,
+            self.validator.state,
+            self.wake_ups.budget,
+            self.offsets,
             memory=self.memory,
             past=self.backfill.past,
             known=self.access.known,

@@ -75,14 +75,14 @@ async def async_get_config_entry_diagnostics(
         },
         "health": asdict(state.health),
         "doubts": {
-            "held_since_start": coordinator.trust.counts["held"],
-            "retries_since_start": coordinator.trust.counts["retries"],
+            "held_since_start": coordinator.validator.counts["held"],
+            "retries_since_start": coordinator.validator.counts["retries"],
             "checks_failed_since_start": coordinator.checks_failed,
             "held": {
-                key: {"reason": hold.doubt, "received": hold.received.isoformat()}
-                for key, hold in coordinator.trust.beliefs.holds.items()
+                key: {"reason": hold.reason, "received": hold.received.isoformat()}
+                for key, hold in coordinator.validator.state.held.items()
             },
-            "other_meter": coordinator.trust.exchanged,
+            "other_meter": coordinator.validator.is_replaced,
         },
         "registers": {
             key: {"received": known.received.isoformat(), "restored": known.restored}

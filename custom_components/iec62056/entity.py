@@ -10,7 +10,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .registers.descriptions import clean_text
+from .registers.naming import clean_text
 
 # Longer texts of a meter are noise, not names.
 

@@ -12,7 +12,7 @@ from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import DOMAIN
 from .protocol.errors import MeterError
-from .registers.descriptions import clean_text
+from .registers.naming import clean_text
 
 # What a meter says in an error may stand in it.
 LONGEST_SENTENCE: Final = 512

@@ -34,6 +34,7 @@ from custom_components.iec62056.protocol.model import (
 )
 from custom_components.iec62056.protocol.register_session import NOTHING, Permits
 from custom_components.iec62056.protocol.transport.trace import Direction, LineStats, Trace
+from custom_components.iec62056.state.meter_state import MeterState
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NUMBER = "34567812"
@@ -100,6 +101,12 @@ def reading(
         health,
         raw=f"{'' if identification is None else identification.raw}\r\n\x02{block}!\r\n\x03B".encode(),
     )
+
+
+def joined(read: Reading, profile: LineProfile, before: MeterState | None) -> MeterState:
+    """What is known after a reading that is published as it is."""
+    received = MeterState.of(read, profile).registers
+    return MeterState.joined(read, received, profile, before)
 
 
 class Damaged(NamedTuple):

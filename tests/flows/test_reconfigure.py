@@ -317,10 +317,10 @@ async def test_battery_meter_pays_for_it(
 ) -> None:
     bench.learned = lambda profile: replace(profile, medium=Medium.HEAT)
     await hass.config_entries.async_setup(entry.entry_id)
-    spent = len(entry.runtime_data.trust.budget.asked)
+    spent = len(entry.runtime_data.wake_ups.budget.asked)
     assert (await change(hass, entry, device=OTHER_PORT))["reason"] == "reconfigure_successful"
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert len(entry.runtime_data.trust.budget.asked) == spent + 1
+    assert len(entry.runtime_data.wake_ups.budget.asked) == spent + 1
     # It is not woken once more by its new set-up.
     assert bench.reads == 2
 

@@ -548,7 +548,7 @@ async def test_a_battery_is_asked_first(hass: HomeAssistant, admin: Context) -> 
             coordinator = entry.runtime_data
             coordinator.profile = replace(coordinator.profile, medium=Medium.HEAT)
             await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
-            assert coordinator.trust.budget.spent(dt_util.utcnow()) == 1
+            assert coordinator.wake_ups.budget.spent(dt_util.utcnow()) == 1
             opened = memory.opened
             for action, said in {**CHANGING, "read_registers": {"codes": ["1.8.0"]}}.items():
                 with pytest.raises(ServiceValidationError) as refused:
@@ -628,7 +628,7 @@ async def test_reauth_page_of_a_battery_that_is_to_be_left_alone(hass: HomeAssis
             await load(hass, entry)
             coordinator = entry.runtime_data
             coordinator.profile = replace(coordinator.profile, medium=Medium.HEAT)
-            while await coordinator.trust.async_may_wake():
+            while await coordinator.wake_ups.async_may_wake():
                 pass
             shown = await entry.start_reauth_flow(hass)
             flow = hass.config_entries.flow

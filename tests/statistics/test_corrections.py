@@ -80,7 +80,7 @@ async def test_roll_over_loses_nothing(
     for minute, (total, since) in shown.items():
         await read(minute, total, since)
     assert state(hass, ENERGY).state == "4"
-    assert [(one.key, one.offset) for one in metered.runtime_data.trust.steps] == [
+    assert [(one.key, one.offset) for one in metered.runtime_data.offsets] == [
         (ENERGY, 1_000_000),
         (PERIODIC, 104),
     ]
@@ -91,7 +91,7 @@ async def test_roll_over_loses_nothing(
     freezer.move_to(later(120))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert metered.runtime_data.trust.steps == ()
+    assert metered.runtime_data.offsets == ()
     assert await changes(hass, energy) == [8, 6]
     assert await changes(hass, periodic) == [4, 100]
 
@@ -101,10 +101,9 @@ async def test_number_that_is_shown_a_moment_later(
 ) -> None:
     """The step is where the sensor made it, also where the recorder closed its time just before: not an hour earlier."""
     energy = entity_id(hass, ENERGY)
-    trust = metered.runtime_data.trust
     step = Offset(ENERGY, later(60) - timedelta(seconds=1), Decimal(10**6), "kWh", Decimal(999_990))
     await read(60, "000003", "000100")
-    trust.steps = ()
+    metered.runtime_data.offsets = ()
     await sum_up(hass, START, later(60))
     # It is not known yet where the sensor has gone on.
     assert not await async_correct(hass, energy, step, later(61))
@@ -161,7 +160,7 @@ class Tariffs:
         self._freezer.move_to(later(120))
         async_fire_time_changed(self._hass)
         await self._hass.async_block_till_done(wait_background_tasks=True)
-        assert self._entry.runtime_data.trust.steps == ()
+        assert self._entry.runtime_data.offsets == ()
         return await changes(self._hass, entity_id(self._hass, TOTAL, meter))
 
 
@@ -214,7 +213,7 @@ async def test_sum_of_tariffs_goes_on_with_another_meter(
     await tariffs.set_up("12000", *last[1:])
     await tariffs.read(30, *last)
     await tariffs.read(63, *first, number=OTHER)
-    await answer(hass, "exchanged", "go_on")
+    await answer(hass, "exchanged", "replace_meter")
     tariffs.stop_polling()
     await tariffs.read(90, *then, number=OTHER)
     assert await tariffs.changes(OTHERS) == [1, 1]
@@ -227,6 +226,6 @@ async def test_sum_of_tariffs_loses_what_a_person_put_right(
     await tariffs.read(30, "012001.000", "000345.000")
     for minute in (61, 62):
         await tariffs.read(minute, "011000.000", "000345.000")
-    await answer(hass, "held", "believe")
+    await answer(hass, "held", "accept_held")
     await tariffs.read(90, "011001.000", "000345.000")
     assert await tariffs.changes() == [1, -1000]

@@ -19,9 +19,10 @@ from custom_components.iec62056.protocol.ascii import checks
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
-from custom_components.iec62056.validation import validator as trust_room
+from custom_components.iec62056.statistics import correction_timers
+from custom_components.iec62056.validation import validator as validator_module
 from custom_components.iec62056.validation.offsets import Offset
-from custom_components.iec62056.validation.validation_state import ValidationState
+from custom_components.iec62056.validation.reading_check import check_reading
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state
 from ..sensors.test_registers import read_again
@@ -67,9 +68,7 @@ async def test_reading_is_judged_once(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     """It costs most of what a reading costs; whether another is wanted follows from it, as does what is believed."""
-    with patch.object(
-        ValidationState, "take", autospec=True, side_effect=ValidationState.take
-    ) as judged:
+    with patch.object(validator_module, "check_reading", wraps=check_reading) as judged:
         for minute in (1, 2):
             await read_again(loaded, bench, freezer, {"16.7": [f"00{minute}.000*kW"]}, minute)
     assert judged.call_count == 2
@@ -80,17 +79,19 @@ async def test_answer_that_comes_while_a_reading_is_judged_counts(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     coordinator = loaded.runtime_data
-    trust, profile = coordinator.trust, coordinator.profile
+    validator = coordinator.validator
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 1)
     sent = reading({**HOUSEHOLD, "1.8.0": ["011000.001*kWh"]}, at=later(2))
     freezer.move_to(later(2))
-    trust.wants_again(sent, profile)
-    trust.async_keep_published(ENERGY)
-    trust.take(sent, profile)
-    assert (trust.beliefs.kept, trust.beliefs.asked) == ({ENERGY}, frozenset())
+    checked = validator.check(sent, coordinator.profile, coordinator.data)
+    coordinator.async_publish(validator.keep_published(ENERGY, coordinator.data))
+    validator.apply(checked, coordinator.data, later(2))
+    assert (validator.state.dismissed, validator.state.pending_repairs) == ({ENERGY}, frozenset())
 
 
-@pytest.mark.parametrize(("choice", "shown"), [("believe", "11000.000"), ("keep", "12345.678")])
+@pytest.mark.parametrize(
+    ("choice", "shown"), [("accept_held", "11000.000"), ("keep_published", "12345.678")]
+)
 async def test_total_that_fell_asks_a_person(
     recorder_mock: Any,
     hass: HomeAssistant,
@@ -118,7 +119,7 @@ async def test_total_that_fell_asks_a_person(
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 5)
     assert state(hass, ENERGY).state == shown
     assert questions(hass) == []
-    assert [step.offset for step in loaded.runtime_data.trust.steps] == [0] * (choice == "believe")
+    assert [one.offset for one in loaded.runtime_data.offsets] == [0] * (choice == "accept_held")
 
 
 async def test_question_goes_when_the_value_is_right_again(
@@ -164,7 +165,7 @@ async def test_another_meter_gets_no_secret_and_no_permit(
         data={**loaded.data, **SECRETS, "mode": "C"},
         options={**PERMITS, **READ, "interval": 300},
     )
-    await answer(hass, "exchanged", "add")
+    await answer(hass, "exchanged", "add_as_new_meter")
     (new,) = [one for one in hass.config_entries.async_entries(DOMAIN) if one is not loaded]
     assert new.unique_id == f"LGZ_{OTHER}"
     assert dict(new.options) == {"interval": 300}
@@ -183,7 +184,7 @@ async def test_exchanged_meter_may_not_be_changed_until_somebody_allows_it(
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
     hass.config_entries.async_update_entry(loaded, options={**PERMITS, "interval": 300})
-    await answer(hass, "exchanged", "go_on")
+    await answer(hass, "exchanged", "replace_meter")
     assert dict(loaded.options) == {"interval": 300}
 
 
@@ -193,7 +194,7 @@ async def test_correction_ends_with_its_entry(
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
 ) -> None:
-    trust, gate, begun = loaded.runtime_data.trust, asyncio.Event(), []
+    coordinator, gate, begun = loaded.runtime_data, asyncio.Event(), []
 
     async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
         begun.append(step)
@@ -201,9 +202,9 @@ async def test_correction_ends_with_its_entry(
         return True
 
     hass.config.components.add("recorder")
-    with patch.object(trust_room, "async_correct", correct):
-        trust.steps = (Offset(ENERGY, START, Decimal(1), "kWh"),)
-        trust.async_start()
+    with patch.object(correction_timers, "async_correct", correct):
+        coordinator.offsets = (Offset(ENERGY, START, Decimal(1), "kWh"),)
+        coordinator.corrections.async_plan()
         freezer.move_to(later(20))
         async_fire_time_changed(hass)
         await hass.async_block_till_done()
@@ -221,7 +222,7 @@ async def test_one_correction_at_a_time(
     hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     """Of two at once, both would find the same amount missing."""
-    trust, gate = loaded.runtime_data.trust, asyncio.Event()
+    coordinator, gate = loaded.runtime_data, asyncio.Event()
     begun: list[Offset] = []
 
     async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
@@ -231,9 +232,9 @@ async def test_one_correction_at_a_time(
 
     hass.config.components.add("recorder")
     one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
-    with patch.object(trust_room, "async_correct", correct):
+    with patch.object(correction_timers, "async_correct", correct):
         for step in (one, two):
-            trust._add_steps(step)
+            coordinator._note_offsets((step,), coordinator.view.lookup)
             freezer.move_to(later(20))
             async_fire_time_changed(hass)
             await hass.async_block_till_done()
@@ -244,7 +245,7 @@ async def test_one_correction_at_a_time(
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
     assert begun == [one, two]
-    assert trust.steps == ()
+    assert coordinator.offsets == ()
 
 
 async def test_known_meter_that_comes_back_needs_no_answer(
@@ -261,7 +262,7 @@ async def test_other_meter_is_added(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
-    await answer(hass, "exchanged", "add")
+    await answer(hass, "exchanged", "add_as_new_meter")
     assert loaded.disabled_by is not None
     added = [one for one in hass.config_entries.async_entries() if one.unique_id == f"LGZ_{OTHER}"]
     assert len(added) == 1
@@ -269,7 +270,7 @@ async def test_other_meter_is_added(
     assert questions(hass) == []
 
 
-@pytest.mark.parametrize("choice", ["go_on", "add"])
+@pytest.mark.parametrize("choice", ["replace_meter", "add_as_new_meter"])
 async def test_other_meter_that_has_an_entry(
     hass: HomeAssistant,
     loaded: MockConfigEntry,

@@ -43,7 +43,7 @@ from ..protocol.ascii import commands
 from ..protocol.ascii.dialects import dialect
 from ..protocol.errors import BadField, BadSecret
 from ..protocol.register_session import Answer
-from ..registers.descriptions import clean_text
+from ..registers.naming import clean_text
 from ..registers.selection import choices_of
 from .forms import NO_BREAK, async_labels, several
 from .meter_progress import AskingFlow, Failure

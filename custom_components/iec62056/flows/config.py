@@ -50,7 +50,7 @@ from ..meter.schedule import runs_on_battery
 from ..protocol.errors import BadSecret, NumberNeeded
 from ..protocol.model import Mode
 from ..protocol.transport.connect import public_name
-from ..registers.descriptions import clean_text
+from ..registers.naming import clean_text
 from ..registers.registry import is_sensor_enabled
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
 from ..state.meter_state import MeterState
@@ -228,7 +228,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         entry: MeterConfigEntry = self._get_reconfigure_entry()
         if entry.state is ConfigEntryState.LOADED and runs_on_battery(entry.runtime_data.profile):
             # A person at the meter is not refused, but it counts.
-            await entry.runtime_data.trust.async_may_wake()
+            await entry.runtime_data.wake_ups.async_may_wake()
         try:
             freed = await self.hass.config_entries.async_unload(entry.entry_id)
         except OperationNotAllowed:

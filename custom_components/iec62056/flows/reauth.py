@@ -25,7 +25,7 @@ from ..entry_data import (
 from ..messages import async_message
 from ..meter.reader import MeterReader
 from ..protocol.errors import BadSecret, LoginError
-from ..registers.descriptions import clean_text
+from ..registers.naming import clean_text
 from .access import LOGIN, with_login
 from .forms import async_text
 from .meter_progress import AskingFlow, Failure

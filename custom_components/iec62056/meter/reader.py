@@ -47,6 +47,7 @@ from ..protocol.model import LineProfile, Mode, Reading
 from ..protocol.register_session import Answer, Offer, RegisterSession, Written
 from ..protocol.transport.line import Line
 from ..protocol.transport.trace import CLEAR_BIT_7, Direction, Trace
+from ..registers.descriptions import describe_state
 from ..registers.index import RegisterIndex
 from ..state.meter_state import MeterState
 from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
@@ -154,7 +155,7 @@ class MeterReader:
             # It hears nothing, and its line is never free.
             raise NoProgramming(meter=coordinator.config_entry.title)
         if battery:
-            coordinator.trust.check_budget()
+            coordinator.wake_ups.check_budget()
         async with coordinator.hold() as line:
             if getattr(coordinator.config_entry, "runtime_data", None) is not coordinator:
                 # Its entry was unloaded while the line was waited for.
@@ -163,9 +164,9 @@ class MeterReader:
                     translation_key="not_set_up",
                     translation_placeholders={"meter": coordinator.config_entry.title},
                 )
-            if battery and not await coordinator.trust.async_may_wake():
+            if battery and not await coordinator.wake_ups.async_may_wake():
                 # Somebody else has used it up while the line was waited for.
-                coordinator.trust.check_budget()
+                coordinator.wake_ups.check_budget()
             yield line
 
     @asynccontextmanager
@@ -380,7 +381,8 @@ class MeterReader:
                 state.identification, (), dt_util.utcnow(), replace(state.health, duration=0.0)
             )
             zone = dt_util.get_default_time_zone()
-            lookup = RegisterIndex.of(MeterState.of(_joined(shown, answers), state.profile))
+            asked = MeterState.of(_joined(shown, answers), state.profile)
+            lookup = RegisterIndex.of(describe_state(asked, {}))
             ahead = DerivedValues(lookup, DerivedHistory(), zone).result(Derived.CLOCK_DRIFT).value
             if not isinstance(ahead, Decimal):
                 raise ClockUnknown

@@ -26,7 +26,8 @@ from ..const import DOMAIN
 from ..coordinator import MeterConfigEntry, MeterCoordinator
 from ..messages import async_message
 from ..protocol.errors import MeterError, NotPermitted
-from ..registers.descriptions import Description, native, taken_at
+from ..registers.values import native, taken_at
+from ..state.description import Description
 from ..state.meter_state import RegisterState
 from ..state.redaction import SHORTEST_SECRET, redact, secrets_of
 
@@ -149,8 +150,8 @@ def _reading(meter: MeterCoordinator) -> JsonObjectType:
         **head_of(meter),
         "registers": [
             _register(known, description)
-            for key, known in meter.data.registers.items()
-            for description in meter.describe(key)
+            for known in meter.data.registers.values()
+            for description in known.descriptions
         ],
     }
 

@@ -1,8 +1,4 @@
-"""What is known of one meter: every register with its time, how it was read, and how to reach it. Pure.
-
-Here: how a new reading joins what was known, and how all of it becomes plain data and back.
-Never here: files, clocks, entities.
-"""
+"""All that is known of one meter: its registers with their descriptions and times, how it was read and is reached."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -23,6 +19,7 @@ from ..protocol.model import (
     Value,
     Verdict,
 )
+from .description import Context, Description
 from .identity import Identity
 
 # A meter without a check character can invent addresses out of noise; no real one has so many.
@@ -36,11 +33,14 @@ _HEALTH_KINDS = {"check": Verdict, "check_kind": CheckKind, "parity": ParitySeen
 
 @dataclass(frozen=True, slots=True)
 class RegisterState:
-    """One register as last received, and whether that was before the last start."""
+    """One register as last received, and the descriptions of its sensors."""
 
     register: Register
     received: datetime
+    # Whether it was received before the last start.
     restored: bool = False
+    # Empty until the register is described.
+    descriptions: tuple[Description, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,31 @@ class MeterState:
     health: Health
     unparsed: tuple[str, ...] = ()
     raw: bytes = field(default=b"", repr=False)
+    # The one that the registers are described in.
+    context: Context = field(default=Context(), repr=False)
 
     @classmethod
-    def of(cls, reading: Reading, profile: LineProfile, before: Self | None = None) -> Self:
-        """Join a reading to what was known: registers it lacks stay, each with its own time."""
-        registers = {} if before is None else dict(before.registers)
-        now: set[str] = set()
+    def of(cls, reading: Reading, profile: LineProfile) -> Self:
+        """The state after a first reading; its registers are not described yet."""
+        received: dict[str, RegisterState] = {}
         for register in reading.registers:
             # The first one sent is the current one where a meter repeats an address.
-            if register.key in now or (
-                register.key not in registers and len(registers) >= MOST_REGISTERS
-            ):
-                continue
-            now.add(register.key)
-            registers[register.key] = RegisterState(register, reading.received)
+            received.setdefault(register.key, RegisterState(register, reading.received))
+        return cls.joined(reading, received, profile)
+
+    @classmethod
+    def joined(
+        cls,
+        reading: Reading,
+        received: Mapping[str, RegisterState],
+        profile: LineProfile,
+        before: Self | None = None,
+    ) -> Self:
+        """The state after a reading of which these registers count: others stay, each with its own time."""
+        registers = {} if before is None else dict(before.registers)
+        for key, known in received.items():
+            if key in registers or len(registers) < MOST_REGISTERS:
+                registers[key] = known
         identification = reading.identification
         if identification is None and before is not None:
             identification = before.identification
@@ -79,6 +90,7 @@ class MeterState:
             health=reading.health,
             unparsed=reading.unparsed,
             raw=reading.raw[:MOST_TELEGRAM_BYTES],
+            context=Context() if before is None else before.context,
         )
 
     @cached_property

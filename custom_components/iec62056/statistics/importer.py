@@ -24,9 +24,11 @@ from ..meter.schedule import is_push, runs_on_battery
 from ..protocol.errors import LoginError, MeterError, MeterRefused, NoProgramming
 from ..protocol.model import Obis
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile
-from ..registers.descriptions import TOTALS, Description, kept_unit, native
+from ..registers.descriptions import TOTALS, kept_unit
 from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
+from ..registers.values import native
+from ..state.description import Description
 from . import profile_amounts, recorder
 from .gaps import SHORTEST_GAP, Gap, Point, ReadingHistory
 from .import_job import ImportJob, Imports, ImportStore, Replaced
@@ -170,7 +172,7 @@ class ProfileImporter:
                     self.past = self.past.with_reading(
                         description.key, point, description.unit, longest
                     )
-        for added in profile_amounts.sums(state):
+        for added in profile_amounts.sums(coordinator.view.lookup):
             if added.number is not None:
                 point = Point(added.received, added.number)
                 self.past = self.past.with_reading(added.key, point, "kWh", longest)
@@ -184,7 +186,7 @@ class ProfileImporter:
         coordinator = self._coordinator
         return [
             kept_unit(description, coordinator.units.get(description.key))
-            for description in coordinator.describe(key)
+            for description in coordinator.data.registers[key].descriptions
             if description.state_class in TOTALS
         ]
 
@@ -219,7 +221,7 @@ class ProfileImporter:
     def _fill(self, _now: datetime) -> None:
         self._cancel_timer = None
         gaps = self.past.open()
-        if self._imports.job is not None or self._coordinator.trust.steps:
+        if self._imports.job is not None or self._coordinator.offsets:
             # What a person asked for comes first, and so do sums that are about to be corrected.
             self._schedule(not_before=dt_util.utcnow() + AFTER_HOUR)
         elif gaps:
@@ -470,7 +472,8 @@ class ProfileImporter:
             if description.unit is not None
         ]
         fillable += [
-            (added.key, added.code, "kWh") for added in profile_amounts.sums(coordinator.data)
+            (added.key, added.code, "kWh")
+            for added in profile_amounts.sums(coordinator.view.lookup)
         ]
         found = []
         for key, code, unit in fillable:

@@ -14,7 +14,6 @@ from ..protocol.model import Medium, Obis
 from ..protocol.profiles.load_profile import Channel, Measure, Profile
 from ..registers.index import RegisterIndex
 from ..registers.units import convert, unit_of
-from ..state.meter_state import MeterState
 from .planner import Amount
 
 # Value group D of a total.
@@ -37,11 +36,10 @@ class Sum(NamedTuple):
     number: Decimal | None
 
 
-def sums(state: MeterState) -> Iterator[Sum]:
+def sums(index: RegisterIndex) -> Iterator[Sum]:
     """The totals that a meter does not send: a load profile has columns of them all the same."""
-    lookup = RegisterIndex.of(state)
     for kind in SUMS:
-        sources = sources_of(kind, lookup)
+        sources = sources_of(kind, index)
         code = sources[0].known.register.obis if sources else None
         if code is None:
             continue

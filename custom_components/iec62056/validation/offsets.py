@@ -1,9 +1,14 @@
-"""Steps of totals: when a sensor went on from another number, and what the change of its state misses."""
+"""Offsets of totals: what the change of a sensor's state misses where it went on from another number."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Self
+
+from ..registers.descriptions import TOTALS, kept_unit
+from ..state.description import Description
+from ..state.meter_state import MeterState
 
 # The recorder sums up so often, and needs a moment for it.
 PERIOD: Final = timedelta(minutes=5)
@@ -14,15 +19,17 @@ AFTER_PERIOD: Final = timedelta(seconds=60)
 class Offset:
     """When the sensor of a description's key went on from another number.
 
-    What was used across the step is the change of the state, and `offset`: the last number before less the first behind
-    it where another meter began, the range of the digits where they rolled over, nothing where a wrong number was put
-    right. `last` is the number that was shown until then. In `unit`, that of the sensor's values.
+    What was used meanwhile is the change of the state plus `offset`. After a replacement that is the last number of the
+    old meter less the first of the new one, after a rollover the range of the digits, after the correction of a wrong
+    number zero.
     """
 
     key: str
     at: datetime
     offset: Decimal
+    # That of the sensor's values.
     unit: str | None
+    # What the sensor showed until then.
     last: Decimal | None = None
 
     @property
@@ -48,7 +55,7 @@ class Offset:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The step that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        """The offset that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
         at, last = datetime.fromisoformat(data["at"]), data.get("last")
         return cls(
             str(data["key"]),
@@ -57,3 +64,11 @@ class Offset:
             data["unit"],
             None if last is None else Decimal(last),
         )
+
+
+def totals_of(state: MeterState, units: Mapping[str, str]) -> Iterator[Description]:
+    """The totals of a described state, in the units of their sensors; the recorder makes sums of these."""
+    for known in state.registers.values():
+        for description in known.descriptions:
+            if description.state_class in TOTALS:
+                yield kept_unit(description, units.get(description.key))

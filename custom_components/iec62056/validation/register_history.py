@@ -1,8 +1,4 @@
-"""What is known of one register before its next value: the last good one, its forms, what is held, how fast it rises.
-
-Here: frozen values, and how they become plain data and back. Pure.
-Never here: what is concluded from them (plausibility.py).
-"""
+"""What is known of one register before its next value: the last good one, its formats, held values, its rate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 
 class HoldReason(StrEnum):
-    """Why a value is held; the keys of the texts a person sees."""
+    """Why a value is held; also the keys of the translated reasons."""
 
     FIRST = "first"
     NUMBER = "number"
@@ -32,7 +28,7 @@ _NUMBER = re.compile(r"( *)([+-]?)([0-9]+)(?:([.,])([0-9]+))?( *)").fullmatch
 
 
 class NumberFormat(NamedTuple):
-    """How a number looks as sent: its sign, whether blanks, places before the point, the point, decimals, unit."""
+    """How a number looks as sent: sign, padding, places before the point, point, decimals, unit."""
 
     signed: bool
     blanks: bool
@@ -43,7 +39,7 @@ class NumberFormat(NamedTuple):
 
     @classmethod
     def of(cls, text: str, unit: str | None) -> Self | None:
-        """The form of a number; None where the text is none."""
+        """The format of a number; None if the text is none."""
         if (found := _NUMBER(text)) is None:
             return None
         before, sign, digits, point, decimals, behind = found.groups()
@@ -54,20 +50,20 @@ class NumberFormat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value as read.
+    """One value as read."""
 
-    `number` is in the unit of the entity, None where it cannot be said in it; `text` and `unit`
-    are as sent; `at` is when, in UTC seconds; `checked`, whether a check character vouched for the reading.
-    """
-
+    # In the unit of the entity; None if it cannot be converted to it.
     number: Decimal | None
+    # As sent.
     text: str
     unit: str | None
+    # UTC seconds.
     at: float
+    # Whether a check character vouched for the reading.
     checked: bool
 
     @property
-    def form(self) -> NumberFormat | None:
+    def number_format(self) -> NumberFormat | None:
         """How the number looks."""
         return None if self.number is None else NumberFormat.of(self.text, self.unit)
 
@@ -84,37 +80,38 @@ class Sample:
 
 
 class HeldSample(NamedTuple):
-    """A value that is not believed yet, and why."""
+    """A value that was not published, and why."""
 
     sample: Sample
-    doubt: HoldReason
+    reason: HoldReason
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterHistory:
-    """What is known of one register: nothing, before its first value, and again after a meter was exchanged.
+    """What is known of one value of a register; empty before the first one."""
 
-    `good` is the published sample. `forms` were believed. `held` came since the good one, latest last: `withheld` in
-    all, `contradictions` of them totals below it. `rate` is the steepest rise per hour, learned in `steps` of an hour or
-    more from `anchor` on. `reach` is the largest size that was confirmed beyond the limits.
-    """
-
+    # The published one.
     good: Sample | None = None
-    forms: tuple[NumberFormat, ...] = ()
+    # Those of published numbers.
+    formats: tuple[NumberFormat, ...] = ()
+    # The latest values held since the good one, latest last.
     held: tuple[HeldSample, ...] = ()
+    # How many were held in all, and how many of them were totals below the good one.
     withheld: int = 0
     contradictions: int = 0
+    # The steepest rise per hour, how many steps of an hour or more it was learned in, and where the next one begins.
     rate: Decimal | None = None
     steps: int = 0
     anchor: Sample | None = None
+    # The largest size that was confirmed beyond the limits.
     reach: Decimal | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""
         return {
             "good": self.good and self.good.as_list(),
-            "forms": [list(form) for form in self.forms],
-            "held": [[sample.as_list(), doubt.value] for sample, doubt in self.held],
+            "forms": [list(number_format) for number_format in self.formats],
+            "held": [[sample.as_list(), reason.value] for sample, reason in self.held],
             "withheld": self.withheld,
             "contradictions": self.contradictions,
             "rate": None if self.rate is None else str(self.rate),
@@ -125,14 +122,14 @@ class RegisterHistory:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The record that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        """The history that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
         good, anchor, rate, reach = (data[name] for name in ("good", "anchor", "rate", "reach"))
         return cls(
             good=good and Sample.from_list(good),
-            forms=tuple(NumberFormat(*form) for form in data["forms"]),
+            formats=tuple(NumberFormat(*number_format) for number_format in data["forms"]),
             held=tuple(
-                HeldSample(Sample.from_list(sample), HoldReason(doubt))
-                for sample, doubt in data["held"]
+                HeldSample(Sample.from_list(sample), HoldReason(reason))
+                for sample, reason in data["held"]
             ),
             withheld=int(data["withheld"]),
             contradictions=int(data["contradictions"]),
