@@ -193,7 +193,7 @@ async def read(clock: Clock, coordinator: MeterCoordinator) -> float:
 async def readouts(hass: HomeAssistant, clock: Clock, count: int) -> float:
     """Print where a readout's time and memory go; returns its seconds."""
     entry = await add(hass)
-    coordinator: MeterCoordinator = entry.runtime_data
+    coordinator: MeterCoordinator = entry.runtime_data.coordinator
     for _ in range(WARM):
         await read(clock, coordinator)
     whole = median([await read(clock, coordinator) for _ in range(count)])
@@ -255,7 +255,12 @@ def imports() -> None:
     for _ in range(IMPORTS):
         command = [sys.executable, "-W", "ignore", "-c", IMPORT]
         done = subprocess.run(
-            command, cwd=COMPONENTS.parent, capture_output=True, text=True, check=True
+            command,
+            cwd=COMPONENTS.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
         )
         ours, before = map(float, done.stdout.split())
         found.append((ours, before))

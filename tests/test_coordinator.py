@@ -17,8 +17,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import failure
-from custom_components.iec62056.meter.schedule import interval_of, runs_on_battery
+from custom_components.iec62056.messages import failure
+from custom_components.iec62056.meter.schedule import interval_of
 from custom_components.iec62056.protocol.discovery import DiscoveryHints
 from custom_components.iec62056.protocol.errors import (
     CheckWrong,
@@ -73,9 +73,9 @@ def test_interval(known: MeterState, interval: timedelta) -> None:
 
 
 def test_meter_that_sends_by_itself_is_not_spared() -> None:
-    assert runs_on_battery(HEAT)
-    assert not runs_on_battery(replace(HEAT, mode=Mode.D))
-    assert not runs_on_battery(ELECTRIC)
+    assert HEAT.on_battery
+    assert not replace(HEAT, mode=Mode.D).on_battery
+    assert not ELECTRIC.on_battery
 
 
 def test_text_of_a_meter_is_no_markup_in_a_notice() -> None:
@@ -121,8 +121,8 @@ async def test_failed_poll_changes_no_register(
     assert bench.reads == 4
     expected = "damaged"
     assert registers() == before
-    assert loaded.runtime_data.failures == 3
-    assert isinstance(error := loaded.runtime_data.last_exception, UpdateFailed)
+    assert loaded.runtime_data.coordinator.failures == 3
+    assert isinstance(error := loaded.runtime_data.coordinator.last_exception, UpdateFailed)
     assert error.translation_key == "check_wrong"
     # Said once when it begins, once when it ends, and never as a traceback.
     assert said(caplog, logging.ERROR) == 1
@@ -164,7 +164,7 @@ async def test_values_go_when_they_are_too_old(
     assert state(hass, "last_reading").state == START.isoformat()
     bench.answers = [reading(at=later(16))]
     await fire(hass, freezer, 16)
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
 
@@ -187,14 +187,14 @@ async def test_register_that_is_not_sent_any_more_becomes_unknown(
     for minute in range(1, 17):
         bench.answers = [reading(without, at=later(minute))]
         freezer.move_to(later(minute))
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
         expected = "12345.678" if minute < 15 else "unknown"
         assert state(hass, "1-0:1.8.0").state == expected
         assert state(hass, "1-0:2.8.0").state == "12.003"
     assert state(hass, "1-0:1.8.0").attributes["quality"] == "stale"
     bench.answers = [reading(at=later(17))]
     freezer.move_to(later(17))
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
 
@@ -348,7 +348,7 @@ async def test_push_line_that_breaks_is_opened_again_with_a_pause(
         await bench.until(bench.pushes.empty)
     await bench.until(lambda: bench.open_lines == 1)
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
-    assert not pushing.runtime_data.last_update_success
+    assert not pushing.runtime_data.coordinator.last_update_success
     assert said(caplog, logging.ERROR) == 1
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
@@ -363,7 +363,7 @@ async def test_push_meter_is_not_asked(
     hass: HomeAssistant, pushing: MockConfigEntry, bench: Bench
 ) -> None:
     """The listener holds the line: whoever asks for an update gets what there is."""
-    await pushing.runtime_data.async_refresh()
+    await pushing.runtime_data.coordinator.async_refresh()
     assert bench.reads == 0
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
@@ -391,7 +391,7 @@ async def refresh(loaded: MockConfigEntry, bench: Bench, answer: Reading | Excep
     """Read once more; whether the meter was looked for."""
     bench.answers = [answer]
     climbs = len(bench.climbs)
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     return len(bench.climbs) > climbs
 
 
@@ -399,9 +399,9 @@ async def test_meter_is_looked_for_after_repeated_failures(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
 ) -> None:
     """Three failures in a row, then twice as many each time: the search takes the line for minutes."""
-    coordinator = loaded.runtime_data
-    before = replace(coordinator.profile, check_kind=CheckKind.XOR)
-    coordinator.profile = before
+    coordinator = loaded.runtime_data.coordinator
+    before = replace(coordinator.reader.line_profile, check_kind=CheckKind.XOR)
+    coordinator.reader.line_profile = before
     looked_for = [await refresh(loaded, bench, NoAnswer()) for _ in range(14)]
     assert [number for number, looked in enumerate(looked_for) if looked] == [3, 6, 12]
     # The way that led to the meter is the first that is tried.
@@ -420,7 +420,7 @@ async def test_way_that_was_found_is_kept(
         await refresh(loaded, bench, NoAnswer())
     bench.learned = lambda profile: replace(profile, request="#", medium=Medium.ELECTRICITY)
     assert await refresh(loaded, bench, reading(at=later(4)))
-    assert loaded.runtime_data.profile.request == "#"
+    assert loaded.runtime_data.coordinator.reader.line_profile.request == "#"
     bench.learned = lambda profile: profile
     assert not await refresh(loaded, bench, reading(at=later(5)))
     assert bench.profiles[-1].request == "#"
@@ -488,7 +488,7 @@ async def test_telegram_that_cannot_be_taken_does_not_end_the_listening(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("custom_components.iec62056.meter.backoff.FIRST_PAUSE", 0)
-    coordinator = pushing.runtime_data
+    coordinator = pushing.runtime_data.coordinator
     with patch.object(coordinator.validator, "check", side_effect=KeyError("1-0:1.8.0")):
         bench.pushes.put_nowait(reading(at=later(1)))
         await bench.until(lambda: not coordinator.last_update_success)
@@ -501,7 +501,7 @@ async def test_asking_a_push_meter_that_fails_brings_nothing_back(
     pushing: MockConfigEntry, bench: Bench
 ) -> None:
     """`update_entity` asks it nothing, so it learns nothing of the connection."""
-    coordinator = pushing.runtime_data
+    coordinator = pushing.runtime_data.coordinator
     bench.pushes.put_nowait(NoAnswer())
     await bench.until(lambda: not coordinator.last_update_success)
     await coordinator.async_refresh()
@@ -517,7 +517,7 @@ async def test_battery_meter_that_was_read_again_has_no_failure_any_more(
     hass_storage[file_of(entry)] = stored(MeterState.of(reading(), HEAT))
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     bench.answers = [NoAnswer()]
     await fire(hass, freezer, 24 * 60 + 1)
     assert not coordinator.connected

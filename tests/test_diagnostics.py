@@ -142,7 +142,7 @@ async def test_after_a_restart_and_a_failure(
     assert data["registers"]["1-0:1.8.0"]["restored"] is True
     assert data["line"]["profile"]["mode"] == "C"
     bench.answers = [NoAnswer()]
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     data = await async_get_config_entry_diagnostics(hass, entry)
     assert data["schedule"]["failures"] == 1
     assert data["schedule"]["last_error"] == {
@@ -163,7 +163,7 @@ async def test_reason_of_a_failure_names_nothing(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, error: MeterError, sentence: str
 ) -> None:
     bench.answers = [error]
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     data = await async_get_config_entry_diagnostics(hass, loaded)
     assert data["schedule"]["last_error"]["reason"] == error.key
     assert data["schedule"]["last_error"]["sentence"].startswith(sentence)
@@ -177,7 +177,7 @@ async def test_last_good_and_last_bad_session(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """Each stays until there is another of its kind; a port that cannot be opened makes none."""
-    coordinator = loaded.runtime_data
+    coordinator = loaded.runtime_data.coordinator
     answers: list[Reading | MeterError] = [CheckWrong(), reading(at=later(2)), PortBusy(port="x")]
     for minute, answer in enumerate(answers, 1):
         freezer.move_to(later(minute))
@@ -213,4 +213,6 @@ async def test_download_is_read_by_the_command_line(
     explained = json.loads(capsys.readouterr().out)
     assert explained["redacted"] is True
     assert explained["health"]["check"] == "right"
-    assert len(explained["registers"]) == len(loaded.runtime_data.data.reading.registers)
+    assert len(explained["registers"]) == len(
+        loaded.runtime_data.coordinator.data.reading.registers
+    )

@@ -138,7 +138,7 @@ async def test_unload_cancels_a_reading_that_an_action_asked_for(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
 ) -> None:
     bench.gate.clear()
-    asked = hass.async_create_task(loaded.runtime_data.async_refresh())
+    asked = hass.async_create_task(loaded.runtime_data.coordinator.async_refresh())
     await bench.until(lambda: bench.open_lines == 1)
     assert await hass.config_entries.async_unload(loaded.entry_id)
     assert bench.open_lines == 0

@@ -48,7 +48,7 @@ def told(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, ir.IssueEntry
 async def fail(entry: MockConfigEntry, bench: Bench, err: MeterError, *, opens: bool) -> None:
     bench.answers = [err]
     bench.open_error = None if opens else err
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     bench.open_error = None
 
 
@@ -65,7 +65,7 @@ async def test_other_protocol_is_told_until_the_meter_is_back(
     }
     freezer.move_to(later(2))
     bench.answers = [reading(at=later(2))]
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     assert not told(hass, loaded)
 
 
@@ -145,14 +145,14 @@ async def test_question_is_asked_before_it_is_answered(
     wrong.shape = b"1.8.0(000000.000*kWh)"
     for _ in range(3):
         await fail(loaded, bench, wrong, opens=True)
-    kind = loaded.runtime_data.profile.check_kind
+    kind = loaded.runtime_data.coordinator.reader.line_profile.check_kind
     flows = repairs_flow_manager(hass)
     assert flows is not None
     form = await flows.async_init(DOMAIN, data={"issue_id": f"check_{loaded.entry_id}"})
     assert form["type"] is FlowResultType.FORM
-    assert loaded.runtime_data.profile.check_kind is kind
+    assert loaded.runtime_data.coordinator.reader.line_profile.check_kind is kind
     await flows.async_configure(form["flow_id"], {})
-    assert loaded.runtime_data.profile.check_kind is CheckKind.NONE
+    assert loaded.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
 
 
 async def test_port_of_a_meter_that_is_read_daily_is_not_gone_for_a_day_at_the_first_failure(
@@ -165,7 +165,7 @@ async def test_port_of_a_meter_that_is_read_daily_is_not_gone_for_a_day_at_the_f
     await hass.async_block_till_done()
     bench.open_error = PortMissing(port="x")
     await fire(hass, freezer, DAY + 1)
-    assert not entry.runtime_data.last_update_success
+    assert not entry.runtime_data.coordinator.last_update_success
     assert not told(hass, entry)
     await fire(hass, freezer, 2 * DAY + HOUR)
     assert set(told(hass, entry)) == {issues.PORT_GONE}

@@ -116,7 +116,7 @@ async def live_with_ours(
         at = later(minute)
         freezer.move_to(at)
         bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": [f"{total(at):010.3f}*kWh"]}, at=at)]
-        await entry.runtime_data.async_refresh()
+        await entry.runtime_data.coordinator.async_refresh()
         await hass.async_block_till_done()
     await sum_up(hass, later(minutes[0]), later(minutes[-1]))
 

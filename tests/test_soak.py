@@ -136,7 +136,7 @@ class House:
             files=len(list(Path("/proc/self/fd").iterdir())),
             tasks=len(asyncio.all_tasks()),
             timers=len(timers),
-            stored=len(json.dumps(self.entry.runtime_data._content().as_dict())),
+            stored=len(json.dumps(self.entry.runtime_data.coordinator._content().as_dict())),
         )
 
 
@@ -200,7 +200,7 @@ async def test_polls_with_faults(
     end = START + timedelta(minutes=house.minute + 1)
     freezer.move_to(end - timedelta(minutes=1))
     bench.answers = [house.good()]
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done(wait_background_tasks=True)
     await sum_up(hass, START, end)
     used = sum(await changes(hass, entity_id(hass, ENERGY)))

@@ -1,6 +1,7 @@
 """A Home Assistant that is killed while it writes: the file holds what was written before, or what was to be written."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 import json
 import os
@@ -74,12 +75,17 @@ async def test_no_wake_up_is_forgotten(tmp_path: Path, moment: str, left: set[in
     written = 0
     print("seed", SEED)
     until = Random(SEED).randrange(5, 20)
-    async for line in process.stdout:
-        written = int(line)
-        if moment == "any" and written == until:
-            # It is on its way with the next one.
+    try:
+        async with asyncio.timeout(120):
+            async for line in process.stdout:
+                written = int(line)
+                if moment == "any" and written == until:
+                    # It is on its way with the next one.
+                    process.kill()
+            assert await process.wait() == -signal.SIGKILL
+    finally:
+        with suppress(ProcessLookupError):
             process.kill()
-    assert await process.wait() == -signal.SIGKILL
     text = (tmp_path / ".storage" / f"{DOMAIN}.{ENTRY}").read_text()
     data = json.loads(text)["data"]
     wake_ups = len(data["budget"]["due"])

@@ -6,8 +6,9 @@ from string import Formatter
 
 import pytest
 
-from custom_components.iec62056.registers.naming import translation_keys
 from custom_components.iec62056.sensors import derived, diagnostics
+
+from .common.names import translation_keys
 
 COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))

@@ -54,8 +54,8 @@ async def test_what_the_first_version_wrote(
     await hass.config_entries.async_setup(old.entry_id)
     await hass.async_block_till_done()
     assert_as_before(hass, old, bench)
-    assert old.runtime_data.units == WRITTEN["file"]["data"]["units"]
-    assert old.runtime_data.validator.state is not None
+    assert old.runtime_data.coordinator.validator.units == WRITTEN["file"]["data"]["units"]
+    assert old.runtime_data.coordinator.validator.state is not None
 
 
 async def test_it_goes_on_from_there(
@@ -64,9 +64,9 @@ async def test_it_goes_on_from_there(
     """The next reading is judged by what was known: the same meter, and no new one."""
     await hass.config_entries.async_setup(old.entry_id)
     await hass.async_block_till_done()
-    await old.runtime_data.async_refresh()
+    await old.runtime_data.coordinator.async_refresh()
     assert bench.reads == 1
-    assert old.runtime_data.last_update_success
+    assert old.runtime_data.coordinator.last_update_success
     assert state(hass, TOTAL).state == "12345.678"
 
 

@@ -15,10 +15,11 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterConfigEntry, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .derived import status_flags
 from .derived.status_flags import StatusFlag
 from .entity import LinkEntity, MeterEntity
+from .runtime import MeterConfigEntry
 from .sensors.derived import ATTR_FROM
 
 PARALLEL_UPDATES = 0
@@ -56,12 +57,14 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the connection and the signs known so far, and later those that appear."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     known: set[StatusFlag] = set()
 
     @callback
     def add_new() -> None:
-        new = [sign for sign in status_flags.offered(coordinator.view.lookup) if sign not in known]
+        new = [
+            sign for sign in status_flags.offered(coordinator.derived.lookup) if sign not in known
+        ]
         known.update(new)
         async_add_entities(SignSensor(coordinator, DESCRIPTIONS[sign]) for sign in new)
 
@@ -102,14 +105,14 @@ class SignSensor(MeterEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        view = self.coordinator.view
+        view = self.coordinator.derived
         found = status_flags.sources(self._sign, view.lookup)
-        if not any(self.coordinator.alive(one.received) for one in found):
+        if not any(self.coordinator.is_fresh(one.received) for one in found):
             return None
         return status_flags.is_set(self._sign, view.lookup, view.memory, view.zone)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, list[str]]:
-        lookup = self.coordinator.view.lookup
+        lookup = self.coordinator.derived.lookup
         return {ATTR_FROM: [found.key for found in status_flags.sources(self._sign, lookup)]}

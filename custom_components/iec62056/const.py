@@ -12,7 +12,6 @@ DOMAIN: Final = "iec62056"
 LOGGER: Final = logging.getLogger(__package__)
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
-CONF_ADAPTER: Final = "adapter"
 CONF_FILL_GAPS: Final = "fill_gaps"
 CONF_MODE: Final = "mode"
 CONF_NUMBER_CODE: Final = "number_code"

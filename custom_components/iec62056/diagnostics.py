@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_NUMBER_CODE
-from .coordinator import MeterConfigEntry, Session
 from .entry_data import CONF_EXTRA, CONF_QUICK
+from .meter.reader import TracedSession
 from .protocol.errors import MeterError
 from .protocol.transport.trace import Direction, Run
+from .runtime import MeterConfigEntry
 from .state.redaction import SHORTEST_SECRET, mask, mask_frames, redact, secrets_of
 
 # Placeholders that name a person's things: a host, another entry.
@@ -27,23 +29,24 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: MeterConfigEntry
 ) -> dict[str, Any]:
     """Everything needed to understand a reading, nothing that names the meter or its owner."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     state = coordinator.data
     identity = state.identity
+    refused = coordinator.reader.login.refused
     secrets = secrets_of(known.register for known in state.registers.values())
-    if len(coordinator.address) >= SHORTEST_SECRET:
-        secrets |= {coordinator.address}
+    if len(coordinator.reader.address) >= SHORTEST_SECRET:
+        secrets |= {coordinator.reader.address}
     return {
         "line": {
-            "scheme": coordinator.device.partition("://")[0]
-            if "://" in coordinator.device
+            "scheme": coordinator.reader.device.partition("://")[0]
+            if "://" in coordinator.reader.device
             else "device",
-            "fixed_speed": coordinator.speed,
+            "fixed_speed": coordinator.reader.speed,
             "profile": {
-                **coordinator.profile.as_dict(),
-                "address": mask(coordinator.address),
+                **coordinator.reader.line_profile.as_dict(),
+                "address": mask(coordinator.reader.address),
                 # It often is the end of the meter's number.
-                "physical": coordinator.profile.physical and HIDDEN,
+                "physical": coordinator.reader.line_profile.physical and HIDDEN,
             },
         },
         "meter": {
@@ -54,18 +57,19 @@ async def async_get_config_entry_diagnostics(
             "number_code": entry.data.get(CONF_NUMBER_CODE),
         },
         "access": {
-            **coordinator.access.told(),
+            "refused": refused and refused.outcome.value,
+            "refused_at": refused and dt_util.as_local(refused.at).isoformat(timespec="seconds"),
             "stored": CONF_PASSWORD in entry.data,
             "extra": len(entry.options.get(CONF_EXTRA, ())),
             "quick": len(entry.options.get(CONF_QUICK, ())),
         },
         "schedule": {
             "interval": coordinator.interval.total_seconds(),
-            "aligned": coordinator.schedule.aligned,
-            "life": coordinator.life.total_seconds(),
-            "alive": coordinator.alive(state.received),
+            "aligned": coordinator.poller.schedule.aligned,
+            "life": coordinator.poller.max_age.total_seconds(),
+            "alive": coordinator.is_fresh(state.received),
             "failures": coordinator.failures,
-            "signal": coordinator.alignment.signal,
+            "signal": coordinator.reader.signal.current,
             "last_error": _reason(coordinator.last_exception, secrets),
         },
         "telegram": {
@@ -88,8 +92,8 @@ async def async_get_config_entry_diagnostics(
             key: {"received": known.received.isoformat(), "restored": known.restored}
             for key, known in state.registers.items()
         },
-        "last_good_session": _session(coordinator.last_good, secrets),
-        "last_bad_session": _session(coordinator.last_bad, secrets),
+        "last_good_session": _session(coordinator.reader.last_good, secrets),
+        "last_bad_session": _session(coordinator.reader.last_bad, secrets),
     }
 
 
@@ -117,7 +121,7 @@ def _framed(runs: Iterable[Run]) -> list[bool]:
     return framed
 
 
-def _session(session: Session | None, secrets: Iterable[str]) -> dict[str, Any] | None:
+def _session(session: TracedSession | None, secrets: Iterable[str]) -> dict[str, Any] | None:
     """The runs of a session with their times, masked across the gaps between them."""
     if session is None:
         return None

@@ -43,7 +43,7 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
     @override
     def available(self) -> bool:
         """Whether the last reading is young enough: one that failed says nothing about the values before it."""
-        return self.coordinator.alive(self.coordinator.data.received)
+        return self.coordinator.is_fresh(self.coordinator.data.received)
 
 
 class LinkEntity(MeterEntity):

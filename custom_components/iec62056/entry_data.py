@@ -24,7 +24,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import CONF_ADAPTER, CONF_MODE
+from .const import CONF_MODE
 from .protocol.ascii.passwords import PasswordMethod
 from .protocol.discovery import DiscoveryHints
 from .protocol.dlms.security import Mechanism
@@ -289,7 +289,8 @@ def form_from_entry_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def non_connection_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry knows of its meter that has nothing to do with where it is."""
-    of_the_line = {CONF_DEVICE, CONF_ADDRESS, CONF_SHARED, CONF_ADAPTER, *_ADVANCED, *_BINARY}
+    # 0.1.0 kept the kind of the port's adapter.
+    of_the_line = {CONF_DEVICE, CONF_ADDRESS, CONF_SHARED, "adapter", *_ADVANCED, *_BINARY}
     return {name: value for name, value in data.items() if name not in of_the_line}
 
 

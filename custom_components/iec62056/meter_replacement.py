@@ -9,7 +9,6 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .const import CONF_NUMBER_CODE, DOMAIN
-from .coordinator import MeterConfigEntry
 from .entry_data import (
     CONF_AUTOMATIONS,
     CONF_CLOCK,
@@ -24,6 +23,7 @@ from .entry_data import (
     omit_keys,
 )
 from .registers.naming import clean_text
+from .runtime import MeterConfigEntry
 from .state.meter_state import MeterState
 from .storage import async_hand_over
 from .validation.validation_state import MeterReplacement
@@ -44,7 +44,7 @@ async def async_replace_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> b
 
     The password stays, to be tried once; the permissions do not.
     """
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     if (found := _other(hass, entry)) is None:
         return False
     _, state = found
@@ -68,7 +68,7 @@ async def async_add_as_new_meter(hass: HomeAssistant, entry: MeterConfigEntry) -
 
     It is read at the same times in the same way, but gets neither password nor keys, and no permissions.
     """
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     if (found := _other(hass, entry)) is None:
         return False
     _, state = found
@@ -99,7 +99,7 @@ def _other(
     hass: HomeAssistant, entry: MeterConfigEntry
 ) -> tuple[MeterReplacement, MeterState] | None:
     """The other meter and its state; None if it has an entry already."""
-    other = entry.runtime_data.validator.state.replacement
+    other = entry.runtime_data.coordinator.validator.state.replacement
     if other is None or other.state is None:
         return None
     unique_id = other.state.identity.unique_id

@@ -13,10 +13,11 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .const import DOMAIN
-from .coordinator import MeterConfigEntry, MeterCoordinator
+from .coordinator import MeterCoordinator
 from .issues import CHECK, EXCHANGED, PORT_GONE
 from .meter import ports
 from .meter_replacement import async_add_as_new_meter, async_replace_meter
+from .runtime import MeterConfigEntry
 
 type Data = dict[str, str | int | float | None]
 
@@ -45,7 +46,7 @@ class MeterRepairFlow(RepairsFlow):
 
     @property
     def _coordinator(self) -> MeterCoordinator:
-        return self._loaded.runtime_data
+        return self._loaded.runtime_data.coordinator
 
 
 class HeldValueFlow(MeterRepairFlow):
@@ -111,7 +112,7 @@ class WrongCheckFlow(MeterRepairFlow):
         if user_input is None or "issue_id" in user_input:
             return self.async_show_form(step_id="init", description_placeholders=self._placeholders)
         meter = self._coordinator
-        meter.async_publish(meter.validator.ignore_check(meter.data, meter.profile))
+        meter.async_publish(meter.validator.ignore_check(meter.data, meter.reader.line_profile))
         return self.async_create_entry(data={})
 
 

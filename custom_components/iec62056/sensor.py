@@ -3,7 +3,7 @@
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterConfigEntry
+from .runtime import MeterConfigEntry
 from .sensors import derived, diagnostics, registers
 
 PARALLEL_UPDATES = 0

@@ -7,7 +7,7 @@ Never here: what the data mean.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -19,12 +19,11 @@ from .derived.history import DerivedHistory
 from .meter.wake_budget import WakeBudget
 from .protocol.dlms.object_cache import ObjectCache
 from .state.meter_state import MeterState
-from .statistics.gaps import ReadingHistory
 from .validation.offsets import Offset
 from .validation.validation_state import ValidationState
 
 VERSION = 1
-MINOR_VERSION = 1
+MINOR_VERSION = 2
 # A meter read every minute must not wear out a memory card; what a crash loses is read again at the next start.
 SAVE_DELAY = 15 * 60
 # Waking a battery meter once more because a crash lost its reading costs it more than a write costs the card; and
@@ -47,7 +46,6 @@ class Stored:
     budget: WakeBudget = field(default_factory=WakeBudget)
     steps: tuple[Offset, ...] = ()
     memory: DerivedHistory = field(default_factory=DerivedHistory)
-    past: ReadingHistory = field(default_factory=ReadingHistory)
     known: ObjectCache = field(default_factory=ObjectCache)
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,7 +58,6 @@ class Stored:
             "budget": self.budget.as_dict(),
             "steps": [step.as_dict() for step in self.steps],
             "memory": self.memory.as_dict(),
-            "past": self.past.as_dict(),
             "known": self.known.as_dict(),
         }
 
@@ -76,12 +73,26 @@ UNREADABLE: Final = (
 )
 
 
+class _MeterFile(Store[dict[str, Any]]):
+    @override
+    async def _async_migrate_func(
+        self, old_major_version: int, old_minor_version: int, old_data: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Before 1.2, the history of the readings stood here; it moves to the importer's file."""
+        if old_major_version != VERSION:
+            raise NotImplementedError
+        if (history := old_data.pop("past", None)) is not None:
+            importer = Store[dict[str, Any]](self.hass, VERSION, f"{self.key}.profile")
+            await importer.async_save({**(await importer.async_load() or {}), "history": history})
+        return old_data
+
+
 class MeterStore:
     """The file of one config entry."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
-        self._store: Store[dict[str, Any]] = Store(
+        self._store = _MeterFile(
             hass,
             VERSION,
             f"{DOMAIN}.{entry_id}",
@@ -110,7 +121,6 @@ class MeterStore:
                 WakeBudget.from_dict(data["budget"]) if "budget" in data else WakeBudget(),
                 tuple(Offset.from_dict(step) for step in data.get("steps", ())),
                 self._memory(data.get("memory")),
-                self._past(data.get("past")),
                 ObjectCache.from_dict(data.get("known", {})),
             )
         except UNREADABLE:
@@ -139,14 +149,6 @@ class MeterStore:
         except AttributeError, KeyError, TypeError, ValueError:
             LOGGER.warning("What %s remembers of earlier readings cannot be used", self._store.key)
             return DerivedHistory()
-
-    def _past(self, data: Any) -> ReadingHistory:
-        """What is forgotten of earlier outages is not filled."""
-        try:
-            return ReadingHistory() if data is None else ReadingHistory.from_dict(data)
-        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
-            LOGGER.warning("What %s says of earlier outages cannot be used", self._store.key)
-            return ReadingHistory()
 
     @callback
     def async_save_later(self, content: Callable[[], Stored], delay: float) -> None:

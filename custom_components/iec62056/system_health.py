@@ -12,8 +12,8 @@ from homeassistant.const import CONF_DEVICE
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .coordinator import MeterConfigEntry
 from .meter import connection
+from .runtime import MeterConfigEntry
 
 
 @callback
@@ -27,7 +27,11 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     entries: list[MeterConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
     )
-    meters = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    meters = [
+        entry.runtime_data.coordinator
+        for entry in entries
+        if entry.state is ConfigEntryState.LOADED
+    ]
     # Together: the page waits only a few seconds, and each bridge that is off takes its time.
     ports = set(
         await asyncio.gather(

@@ -64,7 +64,7 @@ class WiredWeek(Week):
 
     @override
     async def settle(self) -> None:
-        task = self.entry.runtime_data.backfill._reading
+        task = self.entry.runtime_data.importer._reading
         while task is not None and not task.done():
             # A line rests between two sessions.
             self.freezer.tick(0.1)

@@ -119,7 +119,7 @@ class Week:
         """One good reading."""
         self.freezer.move_to(moment)
         self.answer(moment)
-        await self.entry.runtime_data.async_refresh()
+        await self.entry.runtime_data.coordinator.async_refresh()
 
     async def watch(self, begin: datetime, end: datetime) -> None:
         """Home Assistant runs, and reads each quarter of an hour; both ends on the hour or between."""
@@ -154,7 +154,7 @@ class Week:
 
     async def settle(self) -> None:
         """All that is under way has ended."""
-        task = self.entry.runtime_data.backfill._reading
+        task = self.entry.runtime_data.importer._reading
         if task is not None:
             await task
         await self.hass.async_block_till_done(wait_background_tasks=False)

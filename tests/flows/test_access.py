@@ -128,8 +128,13 @@ async def test_quick_registers(hass: HomeAssistant) -> None:
         async with wire(hass, meter()):
             entry = await load(hass, options={"extra": ["32.7.0"]})
             shown = await page(hass, entry, "quick")
-            assert shown["description_placeholders"]["three"].endswith("s")
-            await send(hass, shown, quick=["16.7.0", "32.7.0"], quick_seconds=10)
+            shown = await send(hass, shown, quick=["16.7.0", "32.7.0"], quick_seconds=10)
+            # 200 ms on both sides for each, and the characters: as it was measured.
+            assert shown["step_id"] == "quick_tried"
+            took = shown["description_placeholders"]["took"]
+            assert 0.8 <= float(took.removesuffix("\N{NO-BREAK SPACE}s")) < 1.0
+            assert "quick" not in entry.options
+            await send(hass, shown)
             assert entry.options["quick"] == ["16.7.0", "32.7.0"]
             assert entry.options["quick_seconds"] == 10
             assert "quick_request" not in entry.options
@@ -155,14 +160,14 @@ async def test_page_shows_that_the_meter_is_asked_and_stops_when_it_is_closed(
             sent.looked_at_by = lambda _: called.set()
             shown = await options.async_configure(shown["flow_id"], entered)
             assert (shown["type"], shown["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
-            speed = str(entry.runtime_data.data.health.speed)
+            speed = str(entry.runtime_data.coordinator.data.health.speed)
             assert shown["description_placeholders"] == {"speed": speed}
             await called.wait()
             # Who opens the page a second time sees the same.
             again = await options.async_configure(shown["flow_id"])
             assert (again["type"], again["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
             options.async_abort(shown["flow_id"])
-            async with entry.runtime_data.hold():
+            async with entry.runtime_data.coordinator.reader.hold_line():
                 assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
             await asyncio.sleep(30)
             assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
@@ -179,7 +184,7 @@ async def test_page_of_a_battery_that_is_to_be_left_alone(hass: HomeAssistant) -
                 translation_key="budget_spent",
                 translation_placeholders={"hours": "9"},
             )
-            with patch.object(MeterReader, "async_read", side_effect=spent):
+            with patch.object(MeterReader, "session", side_effect=spent):
                 shown = await send(hass, shown, extra=["32.7.0"])
             assert shown["errors"] == {"base": "failed"}
             assert "due in 9 h" in shown["description_placeholders"]["reason"]
@@ -209,16 +214,18 @@ async def test_quick_registers_of_a_meter_with_a_short_list(hass: HomeAssistant)
         async with wire(hass, one) as (_, sent):
             entry = await load(hass)
             shown = await page(hass, entry, "quick")
-            await send(hass, shown, quick=["16.7.0"], quick_seconds=5)
+            shown = await send(hass, shown, quick=["16.7.0"], quick_seconds=5)
+            assert shown["step_id"] == "quick_tried"
+            await send(hass, shown)
             assert entry.options["quick_request"] == "2"
             await hass.async_block_till_done()
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             begun = len(sent)
             await asyncio.sleep(30)
             assert sum(one.startswith(b"/2!") for one in sent[begun:]) >= 3
-            known = entry.runtime_data.data.registers["1-0:16.7.0"].register
+            known = entry.runtime_data.coordinator.data.registers["1-0:16.7.0"].register
             assert known.values[0].text == "00.777"
-            assert entry.runtime_data.profile.request == "?"
+            assert entry.runtime_data.coordinator.reader.line_profile.request == "?"
 
 
 async def test_quick_registers_where_there_is_no_way(hass: HomeAssistant) -> None:
@@ -325,9 +332,7 @@ async def test_password_in_the_first_dialogue(hass: HomeAssistant) -> None:
             shown = await flow.async_configure(
                 shown["flow_id"], {"device": URL, "advanced": {"password": SECRET}}
             )
-            while shown["type"] is FlowResultType.SHOW_PROGRESS:
-                await asyncio.sleep(0.5)
-                shown = await flow.async_configure(shown["flow_id"])
+            shown = await through(flow, shown)
             done = await flow.async_configure(shown["flow_id"], {})
             assert done["type"] is FlowResultType.CREATE_ENTRY, done
             await hass.async_block_till_done()

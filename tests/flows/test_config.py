@@ -70,7 +70,7 @@ EVERYTHING_AUTOMATIC = {
     "rts": "auto",
     "login": "auto",
 }
-READ_NAMES = {"registers", "speed", "limit", "usual"}
+READ_NAMES = {"registers", "speed", "usual"}
 PLACE_NAMES = {"calls", "good", "enough", "left"}
 TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / DOMAIN / "translations"
 
@@ -159,7 +159,6 @@ async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) ->
     assert shown["description_placeholders"] == {
         "registers": "0",
         "speed": "300",
-        "limit": "100\N{NO-BREAK SPACE}s",
         "usual": "67\N{NO-BREAK SPACE}s",
     }
     # Asking again while nothing has changed starts no second reading.
@@ -195,8 +194,6 @@ def test_each_progress_has_a_text(language: str) -> None:
     for action, text in texts.items():
         known = PLACE_NAMES if action.startswith("place") else READ_NAMES
         assert _names(text) <= known
-        # How long it can take is said while nothing is found.
-        assert ("limit" in _names(text)) is action.startswith("rung")
 
 
 async def test_progress_is_drawn_again_while_a_stage_lasts(
@@ -361,7 +358,7 @@ async def test_known_meter_on_another_port_is_moved(
     }
     # The dialogue's reading and what it learned of the new line are taken over.
     assert state(hass, "1-0:1.8.0").state == "12346.000"
-    assert loaded.runtime_data.profile == LineProfile(
+    assert loaded.runtime_data.coordinator.reader.line_profile == LineProfile(
         address=NUMBER, medium=Medium.ELECTRICITY, stay=True
     )
     assert bench.reads == 2
@@ -375,7 +372,7 @@ async def test_known_meter_that_is_disabled_is_read_again_where_it_is_moved_to(
     assert done["reason"] == "moved"
     await hass.async_block_till_done(wait_background_tasks=True)
     assert loaded.state is ConfigEntryState.LOADED
-    assert loaded.runtime_data.device == OTHER_PORT
+    assert loaded.runtime_data.coordinator.reader.device == OTHER_PORT
     # The dialogue's reading is the first; the meter is not read twice.
     assert bench.reads == 2
 
@@ -531,9 +528,9 @@ async def test_what_is_said_by_hand_is_kept_and_stays(hass: HomeAssistant, bench
         rts=False,
     )
     assert bench.profiles == [given]
-    coordinator = created["result"].runtime_data
-    assert coordinator.profile == replace(given, check_kind=CheckKind.XOR)
-    assert ([line.speed for line in bench.lines], coordinator.speed) == ([9600], 9600)
+    coordinator = created["result"].runtime_data.coordinator
+    assert coordinator.reader.line_profile == replace(given, check_kind=CheckKind.XOR)
+    assert ([line.speed for line in bench.lines], coordinator.reader.speed) == ([9600], 9600)
 
 
 async def test_two_names_of_one_port_are_one_port(
@@ -632,7 +629,9 @@ async def test_check_that_is_always_wrong_can_be_done_without(
     # Nothing vouches for the number but a second reading.
     assert bench.reads == 3
     created = await confirm(hass, found)
-    assert created["result"].runtime_data.profile.check_kind is CheckKind.NONE
+    assert (
+        created["result"].runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
+    )
 
 
 async def test_check_that_is_always_wrong_can_be_looked_into(

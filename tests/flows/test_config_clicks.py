@@ -80,7 +80,7 @@ async def test_from_the_open_dialogue_to_the_meter_in_four_clicks(
     assert clicks <= 4
     entry = shown["result"]
     assert entry.unique_id == "LGZ_34567812"
-    assert len(entry.runtime_data.data.registers) == len(REGISTERS)
+    assert len(entry.runtime_data.coordinator.data.registers) == len(REGISTERS)
     assert opened.speed == 9600
     # All the waiting of the line, its own clock has counted.
     assert 5 < opened.elapsed < 30

@@ -331,12 +331,12 @@ async def test_fuse(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
 async def test_change_reloads_the_meter(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench
 ) -> None:
-    before = loaded.runtime_data
+    before = loaded.runtime_data.coordinator
     bench.answers = [reading(HOUSEHOLD)]
     await send(hass, await choose(hass, loaded, "reading"), interval=QUARTER)
     assert loaded.state is ConfigEntryState.LOADED
-    assert loaded.runtime_data is not before
-    assert loaded.runtime_data.schedule.interval == timedelta(minutes=15)
+    assert loaded.runtime_data.coordinator is not before
+    assert loaded.runtime_data.coordinator.poller.schedule.interval == timedelta(minutes=15)
 
 
 async def test_interval_that_nobody_changed_follows_the_readings(
@@ -348,7 +348,7 @@ async def test_interval_that_nobody_changed_follows_the_readings(
         freezer.move_to(later(minute))
         health = replace(GOOD_HEALTH, duration=duration)
         bench.answers = [reading(at=later(minute), health=health)]
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
 
     await read(1, 14.3)
     shown = await choose(hass, loaded, "reading")

@@ -22,17 +22,14 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import MeterCoordinator
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
 from custom_components.iec62056.entry_data import profile_overrides
-from custom_components.iec62056.meter import connection, invocation_counters, ports
+from custom_components.iec62056.meter import invocation_counters
 from custom_components.iec62056.meter.credentials import completed, credentials_of
-from custom_components.iec62056.meter.login_attempts import LoginOutcome, login_attempts_of
 from custom_components.iec62056.protocol.dlms.security import Keys
-from custom_components.iec62056.protocol.errors import BadSecret, CounterExhausted, PortMissing
+from custom_components.iec62056.protocol.errors import BadSecret, CounterExhausted
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Mode
 from custom_components.iec62056.protocol.register_session import Level
-from custom_components.iec62056.protocol.transport.line import open_line
 from custom_components.iec62056.services.registers import EVENT_CHANGED
 from custom_components.iec62056.state.redaction import mask_frames
 from simulator import Manners
@@ -116,7 +113,7 @@ async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 def mode_of(entry: MockConfigEntry) -> Mode | None:
     """The mode of the latest reading."""
-    mode: Mode | None = entry.runtime_data.data.health.mode
+    mode: Mode | None = entry.runtime_data.coordinator.data.health.mode
     return mode
 
 
@@ -228,7 +225,7 @@ async def test_the_same_sensors_in_mode_c_and_in_mode_e(hass: HomeAssistant) -> 
                 entry, data={**entry.data, "security": "low", "password": SECRET}
             )
             assert await hass.config_entries.async_reload(entry.entry_id)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert mode_of(entry) is Mode.E
             await hass.async_block_till_done()
             after = {
@@ -257,13 +254,13 @@ async def test_the_object_list_is_read_once(
         async with wire(hass, meter(device())):
             entry = entry_of(hass, security="low", password=SECRET)
             await load(hass, entry)
-            await entry.runtime_data.async_save_now()
+            await entry.runtime_data.coordinator.async_save_now()
             stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["known"]
             assert stored["lists"].keys() == {"16/0", "1/1"}
-            first = entry.runtime_data.data.health.characters
+            first = entry.runtime_data.coordinator.data.health.characters
             assert await hass.config_entries.async_reload(entry.entry_id)
-            await entry.runtime_data.async_refresh()
-            again = entry.runtime_data.data
+            await entry.runtime_data.coordinator.async_refresh()
+            again = entry.runtime_data.coordinator.data
             assert again.health.characters * 2 < first
             assert PROTECTED.replace("1-0", "0-0") in again.registers
 
@@ -283,7 +280,7 @@ async def test_the_dialogue_has_read_the_object_lists(
                 shown["flow_id"], {"registers": ["1-0:1.8.0"]}
             )
             await hass.async_block_till_done()
-            coordinator = made["result"].runtime_data
+            coordinator = made["result"].runtime_data.coordinator
             await coordinator.async_refresh()
             assert mode_of(made["result"]) is Mode.E
             assert "0-0:96.50.1" in coordinator.data.registers
@@ -321,14 +318,14 @@ async def test_wrong_secret_is_tried_once_and_the_rest_is_read(
             await load(hass, entry)
             assert float(state(hass, "1-0:1.8.0", METER).state) > 7000
             assert len(asked_again(hass)) == 1
-            await entry.runtime_data.async_refresh()
-            assert entry.runtime_data.last_update_success
+            await entry.runtime_data.coordinator.async_refresh()
+            assert entry.runtime_data.coordinator.last_update_success
             assert await hass.config_entries.async_reload(entry.entry_id)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             await hass.config_entries.async_remove(entry.entry_id)
             again = entry_of(hass, **data)
             await load(hass, again)
-            await again.runtime_data.async_refresh()
+            await again.runtime_data.coordinator.async_refresh()
             assert sent_with(sent, proof) == 1
             assert len(asked_again(hass)) == 1
 
@@ -353,8 +350,8 @@ async def test_reauth_tries_once_and_keeps_what_the_meter_takes(hass: HomeAssist
             ended = await through(flows, ended)
             assert ended["reason"] == "reauth_successful"
             await hass.async_block_till_done()
-            await entry.runtime_data.async_refresh()
-            assert "0-0:96.50.1" in entry.runtime_data.data.registers
+            await entry.runtime_data.coordinator.async_refresh()
+            assert "0-0:96.50.1" in entry.runtime_data.coordinator.data.registers
             assert not asked_again(hass)
 
 
@@ -373,7 +370,7 @@ async def test_no_number_is_used_before_it_is_on_disk(hass: HomeAssistant, tmp_p
                 assert float(state(hass, "1-0:1.8.0", METER).state) > 7000
             # It is no fault of the keys.
             assert not asked_again(hass)
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert dev.seen > 0
             (end,) = json.loads((tmp_path / ".storage" / invocation_counters.FILE).read_text())[
                 "ends"
@@ -486,7 +483,7 @@ async def test_meter_with_a_password_is_added(hass: HomeAssistant) -> None:
             assert float(state(hass, "1-0:1.8.0", METER).state) > 7000
             secret = credentials_of(entry.data).secret
             assert secret is not None
-            assert await login_attempts_of(hass).async_find(METER, secret)
+            assert await entry.runtime_data.reader.login.async_find(secret)
 
 
 async def test_why_a_mode_was_used_is_said(hass: HomeAssistant) -> None:
@@ -569,7 +566,9 @@ async def test_the_action_and_the_dialogue_tell_the_same_levels(
             levels = [told[code]["level"] for code in codes]
             assert levels == ["open", "secret", "secret", "secret", "secret"]
             assert told["1-0:52.7.0"]["refused"] == "access_denied"
-            for offer in await entry.runtime_data.access.async_offered():
+            async with entry.runtime_data.reader.register_session() as session:
+                offers = await session.offered()
+            for offer in offers:
                 if offer.code in told:
                     seen = None if told[offer.code]["values"] is None else told[offer.code]["level"]
                     assert seen == offer.readable, offer.code
@@ -609,16 +608,16 @@ async def test_keys_are_entered_later_and_forgotten(hass: HomeAssistant) -> None
             assert shown["errors"] == {"base": "failed"}
             assert "encryption_key" not in entry.data
             # A reading in between knows nothing of the try.
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert mode_of(entry) is Mode.C
             shown = await flow.async_configure(shown["flow_id"], {**KEYS, "client": "3"})
             await through(flow, shown)
             await hass.async_block_till_done()
             assert entry.data["client"] == 3
             assert entry.data["system_title"]
-            await entry.runtime_data.async_refresh()
+            await entry.runtime_data.coordinator.async_refresh()
             assert mode_of(entry) is Mode.E
-            assert "0-0:96.50.1" in entry.runtime_data.data.registers
+            assert "0-0:96.50.1" in entry.runtime_data.coordinator.data.registers
             shown = await options(hass, entry, "keys")
             await flow.async_configure(shown["flow_id"], {"forget": True, "client": "3"})
             await hass.async_block_till_done()
@@ -784,7 +783,7 @@ async def test_quick_registers_in_a_kept_association(hass: HomeAssistant) -> Non
                 options={"quick": ["1-0:16.7.0"], "quick_seconds": 1},
             )
             await load(hass, entry)
-            coordinator = entry.runtime_data
+            coordinator = entry.runtime_data.coordinator
             before = coordinator.data.registers["1-0:16.7.0"].received
             came = asyncio.Event()
 
@@ -795,120 +794,6 @@ async def test_quick_registers_in_a_kept_association(hass: HomeAssistant) -> Non
             coordinator.async_add_listener(note)
             await came.wait()
             assert coordinator.data.registers["1-0:16.7.0"].received > before
-
-
-# A meter whose probe was plugged in elsewhere
-
-
-ELSEWHERE = "rfc2217://192.0.2.9:4002"
-OTHER = "SIM0000010099999"
-
-
-async def followed(
-    hass: HomeAssistant, here: BinaryMeter, there: BinaryMeter, **data: Any
-) -> tuple[MockConfigEntry, MeterCoordinator, Sent]:
-    """An entry that was read `here` until Home Assistant was restarted; now that port is gone, and `there` is another.
-
-    Gives what became of the entry, and what was sent to the other.
-    """
-    entry = entry_of(
-        hass, **{"security": "low", "password": SECRET, "adapter": "1A86:7523", **data}
-    )
-    if here.binary.at_once:
-        # It says no make.
-        hass.config_entries.async_update_entry(entry, unique_id=f"unknown_{SERIAL}")
-    with leaping(START):
-        async with wire(hass, here):
-            await load(hass, entry)
-            await entry.runtime_data.async_refresh()
-
-    async def opened(url: str, *, speed: int) -> Any:
-        if url == URL:
-            raise PortMissing(port=url)
-        return await open_line(url, speed=speed)
-
-    async def candidates(*_: object) -> list[str]:
-        return [ELSEWHERE]
-
-    with (
-        leaping(START + timedelta(hours=1)),
-        patch.object(connection, "open_line", opened),
-        patch.object(ports, "async_candidates", candidates),
-    ):
-        async with wire(hass, there) as (_, sent):
-            await load(hass, entry)
-            for _ in range(3):
-                await entry.runtime_data.async_refresh()
-            return entry, entry.runtime_data, sent
-
-
-@pytest.mark.parametrize("public", [True, False])
-@pytest.mark.parametrize("at_once", [False, True])
-async def test_meter_that_shows_its_number_for_a_password_alone_is_followed(
-    hass: HomeAssistant, public: bool, at_once: bool
-) -> None:
-    """Unless nothing at all tells that it is this one."""
-    dev = device(level=PASSWORD)
-    if not public:
-        del dev.logins[16]
-    data: dict[str, Any] = {"mode": "E", "hdlc_at_once": True} if at_once else {}
-    meters = [meter(dev, at_once=at_once) for _ in range(2)]
-    entry, coordinator, sent = await followed(hass, *meters, **data)
-    if at_once and not public:
-        assert entry.data["device"] == URL
-        assert sent_with(sent, SECRET) == 0
-        return
-    assert entry.data["device"] == ELSEWHERE
-    assert "0-0:96.50.1" in coordinator.data.registers
-    assert coordinator.failures == 0
-
-
-@pytest.mark.parametrize("public", [True, False])
-@pytest.mark.parametrize("at_once", [False, True])
-async def test_no_secret_leaves_towards_a_meter_that_shows_itself_as_another(
-    hass: HomeAssistant, public: bool, at_once: bool
-) -> None:
-    """By its identification, or by what it tells anybody."""
-    stranger = device(level=PASSWORD, logical=OTHER)
-    if not public:
-        del stranger.logins[16]
-    model = "E1" if public else "E2"
-    data: dict[str, Any] = {"mode": "E", "hdlc_at_once": True} if at_once else {}
-    entry, _, sent = await followed(
-        hass,
-        meter(device(level=PASSWORD), at_once=at_once),
-        meter(stranger, model=model, at_once=at_once),
-        **data,
-    )
-    assert len(sent) > 0
-    assert sent_with(sent, SECRET) == 0
-    assert entry.data["device"] == URL
-    assert not asked_again(hass)
-
-
-async def test_a_meter_just_like_it_gets_the_password_once(hass: HomeAssistant) -> None:
-    """It is somebody else's: that it does not take the password says nothing of this one's."""
-    stranger = device(level=PASSWORD, logical=OTHER)
-    stranger.logins = {1: Login(PASSWORD, LOW, WRONG.encode())}
-    entry, coordinator, sent = await followed(hass, meter(device(level=PASSWORD)), meter(stranger))
-    assert sent_with(sent, SECRET) == 1
-    ring = await coordinator.access.async_keyring()
-    assert (ring.private, ring.refused) == (True, {})
-    assert entry.data["device"] == URL
-    assert not asked_again(hass)
-    secret = credentials_of(entry.data).secret
-    assert secret is not None
-    tried = await login_attempts_of(hass).async_find(METER, secret)
-    assert tried is not None
-    assert tried.outcome is LoginOutcome.ACCEPTED
-
-
-async def test_a_password_that_was_never_right_is_tried_nowhere_else(hass: HomeAssistant) -> None:
-    entry, _, sent = await followed(
-        hass, meter(device()), meter(device(level=PASSWORD)), password=WRONG
-    )
-    assert sent_with(sent, WRONG) == 0
-    assert entry.data["device"] == URL
 
 
 # Where a secret must never be
@@ -947,10 +832,10 @@ async def test_secrets_are_nowhere_but_in_the_entry(
                 # The meter's own names are in frames too.
                 assert SERIAL not in repr(told)
                 assert "SIM0000010012345" not in repr(told)
-                trace = entry.runtime_data.trace
+                trace = entry.runtime_data.reader._trace
                 written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
                 written.append(b"".join(bytes(run.data) for run in trace.runs).hex())
-                await entry.runtime_data.async_save_now()
+                await entry.runtime_data.coordinator.async_save_now()
                 await hass.config_entries.async_remove(entry.entry_id)
             written += [repr(one.as_dict()) for one in hass.states.async_all()]
             written += [json.dumps(one) for name, one in hass_storage.items() if DOMAIN in name]

@@ -1,10 +1,11 @@
-"""Names of USB ports that last, and a meter that is followed when its probe is plugged in elsewhere."""
+"""Names of USB ports that last, and what is opened where a port is gone."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 import logging
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from homeassistant.components import usb
 from homeassistant.core import HomeAssistant
@@ -13,19 +14,17 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.meter import connection, moved, ports
+from custom_components.iec62056.meter import ports
 from custom_components.iec62056.meter.ports import Why, lasting_name, tells_apart
-from custom_components.iec62056.protocol.errors import NoAnswer, PortMissing
+from custom_components.iec62056.protocol.errors import PortMissing
 from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode
-from custom_components.iec62056.protocol.transport.fair_lock import BUS_IDLE
 from custom_components.iec62056.state.meter_state import MeterState
 
-from ..common.bench import NUMBER, Bench, later, reading, state
+from ..common.bench import NUMBER, reading
 from ..test_init import file_of, stored
 
 CP210X = ("10C4", "EA60")
 CH340 = ("1A86", "7523")
-UNIQUE_ID = f"LGZ_{NUMBER}"
 
 
 def adapter(
@@ -52,7 +51,9 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.links = folder / "serial"
+        self.sockets = self.links / "by-path"
         self.found: list[usb.SerialDevice] = []
+        self.by_id: dict[str, str] = {}
 
     def plug(self, name: str, *, by_id: str = "", by_path: str = "", **known: Any) -> str:
         """Plug an adapter in; a link of that name then leads to it."""
@@ -67,19 +68,23 @@ class Machine:
                 (folder / link).symlink_to(device)
                 if kind == "by-id":
                     shown = folder / link
+                    self.by_id[str(device)] = str(shown)
         self.found.append(adapter(shown, **known))
         return str(device)
 
     def name(self, device: str) -> tuple[str, Why | None]:
         """The lasting name, below the folder."""
-        found = lasting_name(device, self.links)
+        found = lasting_name(device, self.sockets)
         return found.device.removeprefix(f"{self.folder}/"), found.why
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path)
-    with patch.object(usb, "scan_serial_ports", lambda: machine.found):
+    with (
+        patch.object(usb, "scan_serial_ports", lambda: machine.found),
+        patch.object(usb, "get_serial_by_id", lambda device: machine.by_id.get(device, device)),
+    ):
         yield machine
 
 
@@ -201,204 +206,49 @@ async def test_bridge_keeps_its_name(hass: HomeAssistant) -> None:
 async def test_name_that_was_stored_has_the_same_reason(machine: Machine) -> None:
     """It is asked again when the meter was found."""
     device = machine.plug("ttyUSB0", by_id="usb-1a86-if00", by_path="pci-usb-0:1", serial=None)
-    first = lasting_name(device, machine.links)
+    first = lasting_name(device, machine.sockets)
     assert first.why is Why.NO_SERIAL
-    assert lasting_name(first.device, machine.links) == first
+    assert lasting_name(first.device, machine.sockets) == first
 
 
-async def test_nothing_is_known_before_home_assistant_has_looked(hass: HomeAssistant) -> None:
-    assert await ports.async_kind(hass, "/dev/ttyUSB0") is None
-    assert await ports.async_candidates(hass, "1A86:7523") == []
+OLD, NEW = "/dev/serial/by-path/1", "/dev/serial/by-path/2"
 
 
-class Sockets:
-    """The ports Home Assistant sees now, and who uses them."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.found: list[usb.SerialDevice] = []
-        self.users: dict[str, list[usb.SerialPortConsumer]] = {}
-
-    async def scan(self, _: HomeAssistant) -> Sequence[usb.SerialDevice]:
-        return self.found
-
-    async def consumers(self, *_: object) -> dict[str, list[usb.SerialPortConsumer]]:
-        return self.users
-
-
-OLD, NEW, STICK = "/dev/serial/by-path/1", "/dev/serial/by-path/2", "/dev/serial/by-id/stick"
-MINE = LineProfile(medium=Medium.ELECTRICITY)
-
-
-@pytest.fixture
-def sockets(hass: HomeAssistant, bench: Bench) -> Iterator[Sockets]:
-    """The probe is in another socket: its port is gone, and a new one is there."""
-    sockets = Sockets(bench)
-    sockets.found = [adapter(OLD, CH340, None), adapter(STICK, CP210X)]
-    sockets.users = {STICK: [usb.SerialPortConsumer(kind="app", title="Stick", active=True)]}
-    bench_open = bench.open_line
+@pytest.mark.parametrize("mode", [Mode.C, Mode.D])
+async def test_port_that_the_user_did_not_choose_is_never_opened(
+    hass: HomeAssistant, hass_storage: dict[str, Any], mode: Mode
+) -> None:
+    """Also where the own port is gone, a free adapter of the same kind is there, and an older version noted the kind."""
+    asked: list[str] = []
 
     async def open_line(url: str, *, speed: int) -> Any:
-        if all(one.device != url for one in sockets.found):
-            raise PortMissing(port=url)
-        return await bench_open(url, speed=speed)
+        asked.append(url)
+        raise PortMissing(port=url)
 
-    with (
-        patch("custom_components.iec62056.meter.connection.open_line", open_line),
-        patch.object(usb, "async_scan_serial_ports", sockets.scan),
-        patch.object(usb, "async_get_serial_port_consumers", sockets.consumers),
-        patch.object(ports, "lasting_name", ports.Name),
-    ):
-        yield sockets
+    async def scan(_: HomeAssistant) -> Sequence[usb.SerialDevice]:
+        return [adapter(NEW, CH340, None)]
 
-
-async def set_up(
-    hass: HomeAssistant,
-    hass_storage: dict[str, Any],
-    profile: LineProfile = MINE,
-    **settings: Any,
-) -> MockConfigEntry:
-    """A meter that was read at the old port."""
     entry = MockConfigEntry(
-        domain="iec62056",
+        domain=DOMAIN,
         title="Meter",
+        unique_id=f"LGZ_{NUMBER}",
         data={"device": OLD, "address": "", "adapter": "1A86:7523"},
-        **{"unique_id": UNIQUE_ID, **settings},
     )
     entry.add_to_hass(hass)
-    hass_storage[file_of(entry)] = stored(MeterState.of(reading(), profile))
-    await hass.config_entries.async_setup(entry.entry_id)
-    return entry
-
-
-async def test_search_is_one_user_and_lets_a_bus_rest(
-    hass: HomeAssistant, sockets: Sockets, hass_storage: dict[str, Any]
-) -> None:
-    """Other meters may be on the lines that are searched."""
-    access = (await set_up(hass, hass_storage)).runtime_data.access
-    sockets.found = [adapter(NEW, CH340, None), adapter(STICK, CH340, None)]
-    sockets.users = {}
-    sockets.bench.answers = [NoAnswer()]
-    asked: list[Any] = []
-    hold = connection.hold
-
-    def noting(*where: Any, **how: Any) -> Any:
-        asked.append((how["user"], how["idle"]))
-        return hold(*where, **how)
-
-    with patch("custom_components.iec62056.meter.connection.hold", noting):
-        await moved.async_find(hass, "1A86:7523", UNIQUE_ID, LineProfile(bus=True), access)
-    assert asked == [(UNIQUE_ID, BUS_IDLE)] * 2
-
-
-async def test_kind_of_adapter_is_kept(
-    hass: HomeAssistant, bench: Bench, sockets: Sockets, hass_storage: dict[str, Any]
-) -> None:
-    entry = await set_up(hass, hass_storage)
-    hass.config_entries.async_update_entry(entry, data={"device": OLD, "address": ""})
-    await entry.runtime_data.async_refresh()
-    assert entry.data["adapter"] == "1A86:7523"
+    hass_storage[file_of(entry)] = stored(
+        MeterState.of(reading(), LineProfile(medium=Medium.ELECTRICITY, mode=mode))
+    )
+    with (
+        patch("custom_components.iec62056.meter.connection.open_line", open_line),
+        patch.object(usb, "async_scan_serial_ports", scan),
+        patch.object(usb, "async_get_serial_port_consumers", AsyncMock(return_value={})),
+    ):
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        failures = entry.runtime_data.coordinator.failures
+        async with asyncio.timeout(10):
+            while entry.runtime_data.coordinator.failures == failures:
+                await entry.runtime_data.coordinator.async_refresh()
+                await asyncio.sleep(0)
+    assert entry.runtime_data.coordinator.last_exception.translation_key == "port_missing"
+    assert set(asked) == {OLD}
     assert entry.data["device"] == OLD
-
-
-async def test_meter_on_another_port_is_followed(
-    hass: HomeAssistant,
-    bench: Bench,
-    sockets: Sockets,
-    hass_storage: dict[str, Any],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    entry = await set_up(hass, hass_storage)
-    sockets.found[0] = adapter(NEW, CH340, None)
-    bench.answers = [reading({"C.1.0": [NUMBER], "1.8.0": ["012345.700*kWh"]}, at=later(1))]
-    await entry.runtime_data.async_refresh()
-    assert entry.data["device"] == NEW
-    assert state(hass, "1-0:1.8.0").state == "12345.700"
-    assert "now found at" in caplog.text
-    assert entry.runtime_data.failures == 0
-    # From then on straight there.
-    bench.lines.clear()
-    await entry.runtime_data.async_refresh()
-    assert [line.name for line in bench.lines] == [NEW]
-    assert (bench.open_lines, bench.waiting(hass)) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        NoAnswer(),
-        reading({"C.1.0": ["34567899"], "1.8.0": ["1*kWh"]}),
-        reading({"1.8.0": ["1*kWh"]}),
-    ],
-    ids=["nobody", "another meter", "a meter without a number"],
-)
-async def test_another_meter_is_not_followed(
-    hass: HomeAssistant,
-    bench: Bench,
-    sockets: Sockets,
-    hass_storage: dict[str, Any],
-    answer: Any,
-) -> None:
-    entry = await set_up(hass, hass_storage)
-    sockets.found[0] = adapter(NEW, CH340, None)
-    bench.answers = [answer]
-    await entry.runtime_data.async_refresh()
-    assert bench.reads == 1
-    assert entry.data["device"] == OLD
-    assert state(hass, "1-0:1.8.0").state == "12345.678"
-    assert entry.runtime_data.last_exception.translation_key == "port_missing"
-
-
-async def test_ports_in_use_and_other_adapters_are_left_alone(
-    hass: HomeAssistant, bench: Bench, sockets: Sockets, hass_storage: dict[str, Any]
-) -> None:
-    entry = await set_up(hass, hass_storage)
-    sockets.found = [
-        adapter(NEW, CH340, None),
-        adapter(STICK, CP210X),
-        usb.SerialDevice(
-            device="/dev/ttyAMA0", serial_number=None, manufacturer=None, description=None
-        ),
-        adapter("esphome-hass://esphome/node?port_name=a", CH340, None),
-    ]
-    sockets.users = {NEW: [usb.SerialPortConsumer(kind="app", title="Other", active=False)]}
-    await entry.runtime_data.async_refresh()
-    assert bench.lines == []
-    assert entry.data["device"] == OLD
-
-
-@pytest.mark.parametrize(
-    ("profile", "unique_id"),
-    [
-        (LineProfile(medium=Medium.HEAT), UNIQUE_ID),
-        (LineProfile(medium=Medium.ELECTRICITY, wake_up=True), UNIQUE_ID),
-        (MINE, None),
-    ],
-    ids=["battery", "woken", "no number"],
-)
-async def test_no_meter_is_woken_blindly(
-    hass: HomeAssistant,
-    sockets: Sockets,
-    hass_storage: dict[str, Any],
-    profile: LineProfile,
-    unique_id: str | None,
-) -> None:
-    bench = sockets.bench
-    bench.learned = lambda learned: learned
-    entry = await set_up(hass, hass_storage, profile, unique_id=unique_id)
-    sockets.found[0] = adapter(NEW, CH340, None)
-    await entry.runtime_data.async_refresh()
-    assert bench.lines == []
-    assert entry.data["device"] == OLD
-
-
-async def test_pushing_meter_is_followed(
-    hass: HomeAssistant, bench: Bench, sockets: Sockets, hass_storage: dict[str, Any]
-) -> None:
-    sockets.found[0] = adapter(NEW, CH340, None)
-    bench.pushes.put_nowait(reading({"C.1.0": [NUMBER], "1.8.0": ["012345.700*kWh"]}, at=later(1)))
-    entry = await set_up(hass, hass_storage, LineProfile(medium=Medium.ELECTRICITY, mode=Mode.D))
-    await bench.until(lambda: bench.open_lines == 1 and entry.data["device"] == NEW)
-    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12345.700")
-    bench.pushes.put_nowait(reading({"C.1.0": [NUMBER], "1.8.0": ["012345.800*kWh"]}, at=later(2)))
-    await bench.until(lambda: state(hass, "1-0:1.8.0").state == "12345.800")

@@ -139,7 +139,7 @@ async def test_line_that_goes_and_comes_back(
     bench.answers = [reading(at=START + timedelta(seconds=life.seconds))]
     await life.pass_(302)
     assert life.opened >= 1
-    assert running.runtime_data.last_update_success
+    assert running.runtime_data.coordinator.last_update_success
     assert [text for text in said(caplog) if "recovered" in text] == said(caplog)[1:]
     # And from then on every minute again.
     before = life.opened
@@ -163,11 +163,11 @@ async def test_silent_meter_is_called_less_often(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench.answers = [NoAnswer()]
-    with patch("custom_components.iec62056.coordinator.LOST_AFTER", 10**6):
+    with patch("custom_components.iec62056.meter.reader.LOST_AFTER", 10**6):
         await life.pass_(3600)
     assert 15 <= life.opened <= 20
     assert len(said(caplog)) == 1
-    assert running.runtime_data.failures == life.opened
+    assert running.runtime_data.coordinator.failures == life.opened
     assert state(hass, "1-0:1.8.0").state == "unavailable"
     bench.answers = [reading(at=START + timedelta(seconds=life.seconds))]
     await life.pass_(302)
@@ -192,7 +192,7 @@ async def test_slow_try_is_not_repeated_at_once(
     def after_three_minutes() -> float:
         return clock() + 180.0 * (bench.reads > before)
 
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     pauses: list[float | None] = []
     for _ in range(3):
         before = bench.reads
@@ -252,7 +252,7 @@ async def test_pushing_meter_that_returns_says_so_once(
     await hass.config_entries.async_setup(entry.entry_id)
     for _ in range(4):
         bench.pushes.put_nowait(NoAnswer())
-    await bench.until(lambda: entry.runtime_data.failures == 4)
+    await bench.until(lambda: entry.runtime_data.coordinator.failures == 4)
     assert len(said(caplog)) == 1
     for minute, energy in enumerate(("012345.700", "012345.800"), 1):
         bench.pushes.put_nowait(reading({"1.8.0": [f"{energy}*kWh"]}, at=later(minute)))
@@ -268,5 +268,5 @@ async def test_meter_on_a_bus_lets_the_line_rest(
     hass.config_entries.async_update_entry(entry, data={**entry.data, "bus": True})
     hass_storage[file_of(entry)] = stored(MeterState.of(reading(), ELECTRIC))
     await hass.config_entries.async_setup(entry.entry_id)
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     assert [port.queue.idle for port in hass.data[connection._PORTS].values()] == [BUS_IDLE]

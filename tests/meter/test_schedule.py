@@ -23,6 +23,7 @@ from custom_components.iec62056.meter.schedule import MARGIN, SERVED, Schedule
 from custom_components.iec62056.protocol.errors import NoAnswer, PortMissing
 from custom_components.iec62056.protocol.model import LineProfile, Mode
 from custom_components.iec62056.state.meter_state import MeterState
+from custom_components.iec62056.validation.validator import Outcome
 
 from ..common.bench import GOOD_HEALTH, START, Bench, reading, state
 from ..test_coordinator import ELECTRIC, HEAT
@@ -140,7 +141,7 @@ def test_quiet_hours_are_quiet(schedule: Schedule, last: datetime) -> None:
 @given(zones, moments, quiets.filter(lambda quiet: quiet is not None))
 def test_end_of_the_quiet_hours(zone: ZoneInfo, moment: datetime, quiet: tuple[time, time]) -> None:
     schedule = Schedule(DAY, DAY, zone, quiet=quiet)
-    awake = schedule.awake(moment)
+    awake = schedule.after_quiet_hours(moment)
     if not is_quiet(moment, schedule):
         assert awake == moment
         return
@@ -367,7 +368,7 @@ async def test_battery_meter_is_read_before_ten_to_midnight(
     """Also on the day someone has asked for a reading."""
     await house.set_up(HEAT)
     freezer.move_to(START + timedelta(hours=3))
-    await house.entry.runtime_data.async_read_now()
+    await house.entry.runtime_data.coordinator.async_read_now()
     freezer.move_to(START + timedelta(hours=10, minutes=40))
     assert await house.reads(freezer, timedelta(hours=11)) == ["22. 23:49:30"]
     assert house.bench.reads == 2
@@ -404,10 +405,10 @@ async def test_third_wake_up_of_a_day_waits_for_the_budget(
     freezer.move_to(START + timedelta(hours=10, minutes=49))
     assert await house.reads(freezer, timedelta(hours=11)) == ["22. 23:49:30"]
     freezer.move_to(START + timedelta(hours=20))
-    await house.entry.runtime_data.async_read_now()
-    coordinator = house.entry.runtime_data
+    await house.entry.runtime_data.coordinator.async_read_now()
+    coordinator = house.entry.runtime_data.coordinator
     slower = replace(coordinator.data.health, duration=60.0)
-    coordinator.async_publish(replace(coordinator.data, health=slower))
+    coordinator.async_publish(Outcome(replace(coordinator.data, health=slower)))
     await coordinator.async_refresh()
     freezer.move_to(START + timedelta(hours=34, minutes=48))
     assert await house.reads(freezer, timedelta(hours=35)) == ["23. 23:49:30"]
@@ -420,7 +421,7 @@ async def test_polling_that_is_switched_off_while_it_waits(
     house.hass.config_entries.async_update_entry(house.entry, pref_disable_polling=True)
     assert await house.reads(freezer, timedelta(minutes=31)) == []
     # Who asks for a reading gets one.
-    await house.entry.runtime_data.async_refresh()
+    await house.entry.runtime_data.coordinator.async_refresh()
     assert house.bench.reads == 1
 
 
@@ -437,7 +438,7 @@ async def test_no_reading_after_the_end(house: House, freezer: FrozenDateTimeFac
     """Not even where the end came in the middle of one."""
     await house.set_up(aligned="before", boundary=15)
     house.bench.gate.clear()
-    asked = house.hass.async_create_task(house.entry.runtime_data.async_refresh())
+    asked = house.hass.async_create_task(house.entry.runtime_data.coordinator.async_refresh())
     await house.bench.until(lambda: house.bench.reads == 1)
     assert await house.hass.config_entries.async_unload(house.entry.entry_id)
     await asked
@@ -451,7 +452,7 @@ async def test_reading_goes_on_where_one_was_cancelled(
     """An automation that is stopped takes its own reading with it, not those that follow."""
     await house.set_up(aligned="before", boundary=15)
     house.bench.gate.clear()
-    asked = house.hass.async_create_task(house.entry.runtime_data.async_refresh())
+    asked = house.hass.async_create_task(house.entry.runtime_data.coordinator.async_refresh())
     await house.bench.until(lambda: house.bench.reads == 1)
     asked.cancel()
     await house.hass.async_block_till_done()

@@ -148,7 +148,7 @@ async def live(hass: HomeAssistant, clock: Time, hours: float, reloads: int) -> 
             assert station.longest <= INTERVAL + SLACK
             assert len(station.read) >= hours * HOUR / (INTERVAL + SLACK)
             if station.entry is not restless:
-                assert station.entry.runtime_data.failures == 0
+                assert station.entry.runtime_data.coordinator.failures == 0
         assert not memory.log.of(Kind.COLLISION)
     assert not memory.open
 

@@ -115,16 +115,17 @@ async def test_whoever_asks_no_day_has_more_than_the_budget(
                     await one.stop()
                     await one.start()
                 elif hour % 2:
-                    await one.entry.runtime_data.async_refresh()
+                    await one.entry.runtime_data.coordinator.async_refresh()
                 else:
                     try:
-                        await one.entry.runtime_data.async_read_now()
+                        await one.entry.runtime_data.coordinator.async_read_now()
                     except HomeAssistantError:
                         refused += 1
             assert refused > 8 * DAYS
             # The first reading is that of the set-up, which has its own allowance.
             woken = one.woken[1:]
             for first, over in zip(woken, woken[WAKE_UPS_A_DAY:], strict=False):
-                assert over - first >= DAY
+                # Floats: a day may lack some nanoseconds.
+                assert over - first > DAY - 1e-3
             assert DAYS <= len(woken) <= DAYS * WAKE_UPS_A_DAY
             assert max(later - earlier for earlier, later in pairwise(woken)) <= DAY + HOUR

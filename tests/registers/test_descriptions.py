@@ -33,7 +33,7 @@ from custom_components.iec62056.protocol.model import (
 from custom_components.iec62056.protocol.obis import parse
 from custom_components.iec62056.registers.descriptions import describe, describe_state, kept_unit
 from custom_components.iec62056.registers.matching import context_of
-from custom_components.iec62056.registers.naming import clean_text, translation_keys
+from custom_components.iec62056.registers.naming import clean_text
 from custom_components.iec62056.registers.tables import (
     BY_TYPE,
     HEAT,
@@ -47,6 +47,8 @@ from custom_components.iec62056.registers.units import SPELLINGS
 from custom_components.iec62056.registers.values import LONGEST_STATE, native, taken_at
 from custom_components.iec62056.state.description import Context, Description, Kind
 from custom_components.iec62056.state.meter_state import MeterState, RegisterState
+
+from ..common.names import translation_keys
 
 ZONE = ZoneInfo("Europe/Berlin")
 E, H = Medium.ELECTRICITY, Medium.HEAT

@@ -43,12 +43,12 @@ async def test_connection(
     assert binary(hass, "connection").state == "on"
     assert binary(hass, "connection").attributes["device_class"] == "connectivity"
     good, bench.answers = bench.answers, [NoAnswer()]
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
     assert binary(hass, "connection").state == "off"
     bench.answers = good
     freezer.move_to(later(1))
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
     assert binary(hass, "connection").state == "on"
 

@@ -56,7 +56,7 @@ async def read_again(
 ) -> None:
     bench.answers = [reading(sent, at=later(minute))]
     freezer.move_to(later(minute))
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
 
 

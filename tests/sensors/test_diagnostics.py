@@ -56,8 +56,8 @@ async def test_figures_of_the_last_reading(
     assert state(hass, "checks_failed").state == "0"
     for error in (NoAnswer(), CheckWrong(), CheckWrong()):
         bench.answers = [error]
-        await entry.runtime_data.async_refresh()
+        await entry.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
-    assert entry.runtime_data.checks_failed == 2
+    assert entry.runtime_data.coordinator.checks_failed == 2
     # They are there above all when nothing is read.
     assert state(hass, "reading_duration").state == "12.3"

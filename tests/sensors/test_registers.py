@@ -26,8 +26,8 @@ async def read_again(
     """Read the household again, with these registers changed."""
     bench.answers = [reading({**HOUSEHOLD, **sent}, at=later(minute))]
     freezer.move_to(later(minute))
-    await entry.runtime_data.async_refresh()
-    await entry.runtime_data.hass.async_block_till_done()
+    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.coordinator.hass.async_block_till_done()
 
 
 async def test_register(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
@@ -61,7 +61,7 @@ async def test_all_registers_are_there_and_the_useful_ones_enabled(
         one.unique_id.removeprefix(f"LGZ_{NUMBER}_"): one.disabled_by
         for one in er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
     }
-    registers = loaded.runtime_data.data.registers
+    registers = loaded.runtime_data.coordinator.data.registers
     assert len(registers) == len(HOUSEHOLD)
     assert found.keys() > set(registers)
     for enabled in ("1-0:1.8.0", "1-0:2.8.0", "1-0:16.7.0", "1-0:32.7.0", "last_reading"):
@@ -237,7 +237,7 @@ async def test_register_that_was_not_sent_for_long_has_no_entity_at_the_next_sta
         minutes = days * 24 * 60
         bench.answers = [reading(gone, at=later(minutes))]
         freezer.move_to(later(minutes))
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
         await hass.config_entries.async_reload(loaded.entry_id)
         await hass.async_block_till_done()
         voltage = hass.states.get(entity_id(hass, "1-0:32.7.0"))

@@ -147,9 +147,9 @@ async def test_no_meter_or_another_one(
     other.add_to_hass(hass)
     for data, key in (
         ({}, "no_meter"),
-        ({"config_entry_id": other.entry_id}, "not_a_meter"),
-        ({"config_entry_id": "nonsense"}, "not_a_meter"),
-        ({"device_id": "nonsense"}, "not_a_meter"),
+        ({"config_entry_id": other.entry_id}, "service_config_entry_wrong_domain"),
+        ({"config_entry_id": "nonsense"}, "service_config_entry_not_found"),
+        ({"device_id": "nonsense"}, "service_device_not_found"),
     ):
         with pytest.raises(ServiceValidationError) as refused:
             await call(hass, action, **data)
@@ -157,7 +157,7 @@ async def test_no_meter_or_another_one(
     await hass.config_entries.async_unload(loaded.entry_id)
     with pytest.raises(ServiceValidationError) as refused:
         await call(hass, action, config_entry_id=loaded.entry_id)
-    assert refused.value.translation_key == "not_set_up"
+    assert refused.value.translation_key == "service_config_entry_not_loaded"
 
 
 async def test_reading_that_is_cancelled_is_no_reading(
@@ -277,10 +277,10 @@ async def test_who_asked_may_go_away(
     """An automation that is restarted says nothing of the connection."""
     bench.gate.clear()
     reads = bench.reads
-    asking = hass.async_create_task(loaded.runtime_data.async_read_now())
+    asking = hass.async_create_task(loaded.runtime_data.coordinator.async_read_now())
     await bench.until(lambda: bench.reads > reads)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
     bench.gate.set()
-    assert loaded.runtime_data.connected
+    assert loaded.runtime_data.coordinator.connected

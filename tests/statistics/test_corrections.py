@@ -1,9 +1,12 @@
 """A total that begins anew: each hour has what was used, whatever the recorder makes of the number."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 import json
+from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.core import Recorder
@@ -15,10 +18,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.model import Reading
+from custom_components.iec62056.statistics import corrections
 from custom_components.iec62056.statistics.corrections import PATIENCE, async_correct
 from custom_components.iec62056.validation.offsets import PERIOD, Offset
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
+from ..test_init import file_of
 from ..validation.test_meter_replacement import OTHER, answer, changes, sum_up
 
 ENERGY = "1-0:1.8.0"
@@ -65,7 +70,7 @@ def read(
         freezer.move_to(at)
         sent = {"C.1.0": [NUMBER], "1.8.0": [f"{total}*kWh"], "1.9.0": [f"{periodic}*kWh"]}
         bench.answers = [reading(sent, at=at), reading(sent, at=at + timedelta(seconds=5))]
-        await metered.runtime_data.async_refresh()
+        await metered.runtime_data.coordinator.async_refresh()
         await hass.async_block_till_done()
 
     return read
@@ -80,7 +85,7 @@ async def test_roll_over_loses_nothing(
     for minute, (total, since) in shown.items():
         await read(minute, total, since)
     assert state(hass, ENERGY).state == "4"
-    assert [(one.key, one.offset) for one in metered.runtime_data.offsets] == [
+    assert [(one.key, one.offset) for one in metered.runtime_data.coordinator.offsets] == [
         (ENERGY, 1_000_000),
         (PERIODIC, 104),
     ]
@@ -91,7 +96,7 @@ async def test_roll_over_loses_nothing(
     freezer.move_to(later(120))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert metered.runtime_data.offsets == ()
+    assert metered.runtime_data.coordinator.offsets == ()
     assert await changes(hass, energy) == [8, 6]
     assert await changes(hass, periodic) == [4, 100]
 
@@ -103,7 +108,7 @@ async def test_number_that_is_shown_a_moment_later(
     energy = entity_id(hass, ENERGY)
     step = Offset(ENERGY, later(60) - timedelta(seconds=1), Decimal(10**6), "kWh", Decimal(999_990))
     await read(60, "000003", "000100")
-    metered.runtime_data.offsets = ()
+    metered.runtime_data.coordinator.offsets = ()
     await sum_up(hass, START, later(60))
     # It is not known yet where the sensor has gone on.
     assert not await async_correct(hass, energy, step, later(61))
@@ -147,7 +152,7 @@ class Tariffs:
             self._sent(number, numbers, minute),
             self._sent(number, numbers, minute + 0.1),
         ]
-        await self._entry.runtime_data.async_refresh()
+        await self._entry.runtime_data.coordinator.async_refresh()
         await self._hass.async_block_till_done()
 
     def _sent(self, number: str, numbers: tuple[str, ...], minute: float) -> Reading:
@@ -160,7 +165,7 @@ class Tariffs:
         self._freezer.move_to(later(120))
         async_fire_time_changed(self._hass)
         await self._hass.async_block_till_done(wait_background_tasks=True)
-        assert self._entry.runtime_data.offsets == ()
+        assert self._entry.runtime_data.coordinator.offsets == ()
         return await changes(self._hass, entity_id(self._hass, TOTAL, meter))
 
 
@@ -229,3 +234,64 @@ async def test_sum_of_tariffs_loses_what_a_person_put_right(
     await answer(hass, "held", "accept_held")
     await tariffs.read(90, "011001.000", "000345.000")
     assert await tariffs.changes() == [1, -1000]
+
+
+async def test_correction_ends_with_its_entry(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    coordinator, gate, begun = loaded.runtime_data.coordinator, asyncio.Event(), []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    with patch.object(corrections, "async_correct", correct):
+        coordinator.offsets = (Offset(ENERGY, START, Decimal(1), "kWh"),)
+        coordinator.async_update_listeners()
+        freezer.move_to(later(20))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+        assert len(begun) == 1
+        await hass.config_entries.async_remove(loaded.entry_id)
+        gate.set()
+        freezer.move_to(later(60))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+    assert len(begun) == 1
+    assert file_of(loaded) not in hass_storage
+
+
+async def test_one_correction_at_a_time(
+    hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """Of two at once, both would find the same amount missing."""
+    coordinator, gate = loaded.runtime_data.coordinator, asyncio.Event()
+    begun: list[Offset] = []
+
+    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
+        begun.append(step)
+        await gate.wait()
+        return True
+
+    hass.config.components.add("recorder")
+    one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
+    with patch.object(corrections, "async_correct", correct):
+        for step in (one, two):
+            coordinator.offsets = (*coordinator.offsets, step)
+            coordinator.async_update_listeners()
+            freezer.move_to(later(20))
+            async_fire_time_changed(hass)
+            await hass.async_block_till_done()
+        assert begun == [one]
+        gate.set()
+        await hass.async_block_till_done(wait_background_tasks=True)
+        freezer.move_to(later(40))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert begun == [one, two]
+    assert coordinator.offsets == ()

@@ -11,6 +11,7 @@ import pytest
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol import obis
 from custom_components.iec62056.protocol.profiles.load_profile import Channel, Profile, Row
+from custom_components.iec62056.statistics.gaps import ReadingHistory
 from custom_components.iec62056.statistics.import_job import (
     ImportJob,
     Imports,
@@ -100,6 +101,7 @@ async def test_all_of_it_survives(hass: HomeAssistant, hass_storage: dict[str, A
     assert await store.async_load() == Imports()
     one = replace(job(), until=START + 30 * HOUR, everything=True, automatic=True)
     imports = Imports(
+        ReadingHistory(),
         one.with_piece([part(1, 2)], 4.0),
         {"1-0:1.8.0": Replaced("kWh", {START: None, START + HOUR: Hour(1.5, 0.25)})},
         has_profile=True,
@@ -113,7 +115,6 @@ async def test_all_of_it_survives(hass: HomeAssistant, hass_storage: dict[str, A
 @pytest.mark.parametrize(
     "data",
     [
-        {},
         {"job": {}, "replaced": {}},
         {"job": None, "replaced": []},
         {"job": None, "replaced": {"x": ["kWh", [["no time", 1, 2]]]}},

@@ -22,7 +22,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.iec62056.const import CONF_FILL_GAPS, DOMAIN
-from custom_components.iec62056.coordinator import MeterCoordinator
+from custom_components.iec62056.meter.reader import MeterReader
 from custom_components.iec62056.protocol.errors import (
     MeterRefused,
     NoAnswer,
@@ -86,12 +86,12 @@ def memory(house: House, dark: list[tuple[datetime, datetime]], hours: int) -> G
     profile = LoadProfile(BERLIN)
     profile.watch(house.registers, BEGIN, at(hours), dark)
     memory = Memory(profile)
-    with patch.object(MeterCoordinator, "async_read_profile", memory_read(memory)):
+    with patch.object(MeterReader, "async_read_profile", memory_read(memory)):
         yield memory
 
 
 def memory_read(memory: Memory) -> Any:
-    async def read(meter: MeterCoordinator, code: str, first: datetime, last: datetime) -> Any:
+    async def read(meter: MeterReader, code: str, first: datetime, last: datetime) -> Any:
         return await memory.read(meter, code, first, last)
 
     return read
@@ -190,7 +190,7 @@ async def test_an_outage_is_filled_by_itself(
     assert {start: changes[start] for start in changes if start > at(2)} == true(
         week, at(3), at(17)
     )
-    assert not week.entry.runtime_data.backfill.past.open()
+    assert not week.entry.runtime_data.importer.history.open()
 
 
 @pytest.mark.parametrize("kind", [Tariffs])
@@ -204,7 +204,7 @@ async def test_the_total_of_the_tariffs_is_filled_too(
     rows = await week.rows("total_import")
     changes = {start: round(row[2], 4) for start, row in rows.items() if start > at(2)}
     assert changes == {start: taken for start, (taken, _) in true(week, at(3), at(17)).items()}
-    assert not week.entry.runtime_data.backfill.past.open()
+    assert not week.entry.runtime_data.importer.history.open()
     # And it can be taken back.
     cleared = await service(week, "clear_imported")
     assert entity_id(week.hass, "total_import") in cleared["hours"]
@@ -252,7 +252,7 @@ async def test_twice_changes_nothing(
     second = await service(week, "import_load_profile", **window)
     assert [one["hours"] for one in second["sensors"]] == [0, 0]
     assert [await week.rows(key) for key in KEYS] == after
-    assert not week.entry.runtime_data.backfill.past.open()
+    assert not week.entry.runtime_data.importer.history.open()
 
 
 @pytest.mark.long
@@ -285,7 +285,7 @@ async def test_a_whole_week(
     expected = true(week, at(3), at(166))
     assert {start: changes[start] for start in expected} == expected
     assert bool(memory.asked) is bool(outages)
-    assert not week.entry.runtime_data.backfill.past.open()
+    assert not week.entry.runtime_data.importer.history.open()
 
 
 async def test_preview_writes_nothing_and_is_not_read_again(
@@ -325,9 +325,9 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     house = House(at(-30), 30 + HOURS)
     week.house = house
     memory.profile.watch(house.registers, at(-30), at(HOURS))
-    await week.entry.runtime_data.async_refresh()
+    await week.entry.runtime_data.coordinator.async_refresh()
     begun = at(2.25)
-    week.entry.runtime_data.backfill.past = ReadingHistory()
+    week.entry.runtime_data.importer._imports.history = ReadingHistory()
     await week.watch(begun, at(6))
     before = await week.rows(KEYS[0])
     done = await service(week, "import_load_profile", **{"from": at(-48).isoformat()})
@@ -358,8 +358,8 @@ async def test_right_after_set_up_the_rows_of_another_reader_are_replaced(
     """What is asked for ends before the first reading: the hours between are left alone, and not waited for."""
     week = by_hand
     await live(week, outages, at(16))
-    backfill = week.entry.runtime_data.backfill
-    backfill.past = ReadingHistory()
+    importer = week.entry.runtime_data.importer
+    importer._imports.history = ReadingHistory()
     await week.read(at(16.2))
     before = [await week.rows(key) for key in KEYS]
     window = {"from": at(4).isoformat(), "to": at(10).isoformat(), "everything": True}
@@ -394,7 +394,7 @@ async def set_up_anew(week: Week, memory: Memory) -> House:
     memory.profile.periods.clear()
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.read(at(2.2))
-    week.entry.runtime_data.backfill.past = ReadingHistory()
+    week.entry.runtime_data.importer._imports.history = ReadingHistory()
     await week.read(at(2.2))
     return house
 
@@ -465,7 +465,7 @@ async def test_a_line_that_stays_away_is_tried_an_hour_later(
     with patch("custom_components.iec62056.meter.backoff.pause", lambda _failures: 0.0):
         await week.tick(at(15) + AFTER_HOUR)
     assert len(memory.asked) == MOST_FAILURES
-    assert week.entry.runtime_data.backfill.past.open()
+    assert week.entry.runtime_data.importer.history.open()
     assert (await week.changes())[at(8)] == (0, 0)
     await week.watch(at(15.25), at(16.5))
     await week.tick(at(16.5))
@@ -483,7 +483,7 @@ async def test_a_meter_that_has_no_profile_is_left_alone(
     memory.errors = [error]
     await week.tick(at(15) + AFTER_HOUR)
     assert len(memory.asked) == 1
-    assert not week.entry.runtime_data.backfill.past.open()
+    assert not week.entry.runtime_data.importer.history.open()
     await week.tick(at(16.5))
     assert len(memory.asked) == 1
     memory.errors = [error]
@@ -509,7 +509,7 @@ async def test_by_itself_only_where_the_meter_is_read_by_itself(
     week.hass.config_entries.async_update_entry(week.entry, pref_disable_polling=True)
     await live(week, outages, at(15))
     await week.tick(at(15) + AFTER_HOUR)
-    assert week.entry.runtime_data.backfill.past.open()
+    assert week.entry.runtime_data.importer.history.open()
     assert not memory.asked
 
 
@@ -546,7 +546,7 @@ async def test_killed_in_the_middle_it_goes_on(
     await week.settle()
     assert memory.asked[0][0] == datetime.fromisoformat(saved[1]["data"]["job"]["read_to"])
     assert [await week.rows(key) for key in KEYS] == right
-    assert not week.entry.runtime_data.backfill.past.open()
+    assert not week.entry.runtime_data.importer.history.open()
 
 
 async def test_killed_between_the_note_and_the_rows(
@@ -565,7 +565,7 @@ async def test_killed_between_the_note_and_the_rows(
         ),
         pytest.raises(RuntimeError),
     ):
-        await week.entry.runtime_data.backfill._import(
+        await week.entry.runtime_data.importer._import(
             ImportJob.of(at(3), at(17)).with_piece(await read_all(memory), 1.0)
         )
     assert [await week.rows(key) for key in KEYS] == before
@@ -623,15 +623,15 @@ async def test_a_database_that_refuses_is_tried_again(
     week: Week, outages: list[tuple[datetime, datetime]], memory: Memory
 ) -> None:
     await live(week, outages, at(15))
-    backfill = week.entry.runtime_data.backfill
+    importer = week.entry.runtime_data.importer
     with patch(WRITE, side_effect=DatabaseFailed):
         await week.tick(at(15) + AFTER_HOUR)
     assert memory.asked
-    assert backfill.past.open()
+    assert importer.history.open()
     assert (await week.changes())[at(8)] == (0, 0)
     await week.watch(at(15.25), at(16.5))
     await week.tick(at(16.5))
-    assert not backfill.past.open()
+    assert not importer.history.open()
     changes = await week.changes()
     assert {start: changes[start] for start in changes if start > at(2)} == true(
         week, at(3), at(16)
@@ -749,7 +749,7 @@ async def test_events_are_shown(week: Week) -> None:
         (Meaning.POWER_DOWN,),
         (Note("0.9.1", Value("101500")),),
     )
-    with patch.object(MeterCoordinator, "async_read_events", return_value=(event,)):
+    with patch.object(MeterReader, "async_read_events", return_value=(event,)):
         shown = await service(week, "read_load_profile", profile="P.98")
     assert shown["events"] == [
         {

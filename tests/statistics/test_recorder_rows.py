@@ -79,7 +79,7 @@ async def test_unchanged_polls_write_nothing(
     for poll in range(1, POLLS + 1):
         bench.answers = [reading(sent(poll), at=later(poll))]
         freezer.move_to(later(poll))
-        await entry.runtime_data.async_refresh()
+        await entry.runtime_data.coordinator.async_refresh()
     after = await rows(hass)
     assert bench.reads == POLLS + 1
     assert {one: after[one] for one in quiet} == {one: before[one] for one in quiet}

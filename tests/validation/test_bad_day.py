@@ -100,7 +100,7 @@ class Day:
             answer = read(true(minute, self.kind, number), self.kind, minute)
             assert isinstance(answer, Reading)
             self.bench.answers = [answer]
-            await one.runtime_data.async_refresh()
+            await one.runtime_data.coordinator.async_refresh()
 
     async def bad(self, minute: int, harm: Harm | None, interval: int, chance: Random) -> None:
         """One is read badly, and a second reading does not help; the other has what was right in it and is shown."""
@@ -108,7 +108,7 @@ class Day:
         wire = bad(harm, minute, interval, self.kind, chance)
         shown = {key: state(self.hass, key).state for key in TOTALS}
         self.bench.answers = [read(wire, self.kind, minute), NoAnswer()]
-        await self.spoiled.runtime_data.async_refresh()
+        await self.spoiled.runtime_data.coordinator.async_refresh()
         right = read(true(minute, self.kind, OTHER), self.kind, minute)
         assert isinstance(right, Reading)
         of_address = {register.address: register for register in right.registers}
@@ -120,7 +120,7 @@ class Day:
             elif now != shown[key]:
                 self.published.append(harm)
         self.bench.answers = [replace(right, registers=tuple(same))]
-        await self.without.runtime_data.async_refresh()
+        await self.without.runtime_data.coordinator.async_refresh()
 
     async def changes(self) -> list[list[list[float]]]:
         """What each hour's consumption was, of each total, with the bad readings and without."""

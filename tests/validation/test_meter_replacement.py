@@ -67,7 +67,7 @@ async def poll(
     """Read the meter at that time."""
     freezer.move_to(at)
     bench.answers = [reading({"C.1.0": [number], "1.8.0": [f"{kilowatt_hours}*kWh"]}, at=at)]
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
 
 
@@ -167,7 +167,7 @@ async def test_each_hour_has_the_true_consumption(
         )
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.runtime_data.offsets == ()
+    assert entry.runtime_data.coordinator.offsets == ()
     await sum_up(hass, later(75), later(180))
     found = await changes(hass, energy)
     # The old meter's until its last reading, the new one's from its first reading on; nobody has read what was used in

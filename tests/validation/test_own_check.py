@@ -81,7 +81,7 @@ async def pushing(hass: HomeAssistant) -> AsyncIterator[tuple[MockConfigEntry, P
         entry.add_to_hass(hass)
         assert await hass.config_entries.async_setup(entry.entry_id)
         await asyncio.sleep(MINUTE)
-        assert entry.runtime_data.profile.check_kind is CheckKind.XOR
+        assert entry.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.XOR
         yield entry, meter
         assert await hass.config_entries.async_unload(entry.entry_id)
         memory.stop()
@@ -103,7 +103,7 @@ async def test_meter_that_pushes(hass: HomeAssistant, hass_storage: dict[str, An
             meter.manners.check = Check.WRONG
             await asyncio.sleep(2 * MINUTE)
             # Not yet: a disturbance of two minutes is none of the meter's.
-            assert not entry.runtime_data.last_update_success
+            assert not entry.runtime_data.coordinator.last_update_success
             assert questions(hass) == []
             await asyncio.sleep(3 * MINUTE)
             assert questions(hass) == ["check"]
@@ -111,10 +111,10 @@ async def test_meter_that_pushes(hass: HomeAssistant, hass_storage: dict[str, An
             assert questions(hass) == ["check"]
             await agree(hass)
             await asyncio.sleep(5 * MINUTE)
-            assert entry.runtime_data.last_update_success
-            age = dt_util.utcnow() - entry.runtime_data.data.received
+            assert entry.runtime_data.coordinator.last_update_success
+            age = dt_util.utcnow() - entry.runtime_data.coordinator.data.received
             assert age.total_seconds() < MINUTE
-            assert entry.runtime_data.profile.check_kind is CheckKind.NONE
+            assert entry.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
 
 
 async def test_meter_that_pushes_over_a_noisy_line(
@@ -127,8 +127,8 @@ async def test_meter_that_pushes_over_a_noisy_line(
             for _ in range(30):
                 await asyncio.sleep(MINUTE)
                 assert questions(hass) == []
-            assert not entry.runtime_data.last_update_success
-            assert entry.runtime_data.checks_failed
+            assert not entry.runtime_data.coordinator.last_update_success
+            assert entry.runtime_data.coordinator.checks_failed
 
 
 async def days(one: House, number: int) -> None:
@@ -151,8 +151,10 @@ async def test_meter_on_its_battery(hass: HomeAssistant, hass_storage: dict[str,
             assert questions(hass) == ["check"]
             await agree(hass)
             await days(one, 2)
-            assert one.entry.runtime_data.last_update_success
-            assert one.entry.runtime_data.profile.check_kind is CheckKind.NONE
+            assert one.entry.runtime_data.coordinator.last_update_success
+            assert (
+                one.entry.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
+            )
             woken = one.woken[1:]
             assert len(woken) <= 7
             for first, over in zip(woken, woken[WAKE_UPS_A_DAY:], strict=False):
@@ -166,9 +168,9 @@ async def test_meter_on_its_battery_over_a_noisy_line(
     noise = Random(SEED)
     with leaping(START) as clock:
         async with house(hass, clock) as one:
-            received = one.entry.runtime_data.data.received
+            received = one.entry.runtime_data.coordinator.data.received
             for _ in range(7):
                 one.meter.faults.flips = flip(noise, 1, 300)
                 await days(one, 1)
                 assert questions(hass) == []
-            assert one.entry.runtime_data.data.received == received
+            assert one.entry.runtime_data.coordinator.data.received == received

@@ -1,9 +1,7 @@
 """What is believed, what a battery is asked for, and what follows from a person's answers."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -12,16 +10,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.ascii import checks
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
-from custom_components.iec62056.statistics import correction_timers
 from custom_components.iec62056.validation import validator as validator_module
-from custom_components.iec62056.validation.offsets import Offset
 from custom_components.iec62056.validation.reading_check import check_reading
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state
@@ -43,7 +39,7 @@ async def test_jump_is_settled_by_a_second_reading_at_once(
     bench.answers = [jump, true]
     freezer.move_to(later(1.1))
     opened = len(bench.lines)
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
     assert (bench.reads, len(bench.lines)) == (3, opened + 1)
     assert state(hass, ENERGY).state == "12345.679"
@@ -56,12 +52,12 @@ async def test_second_reading_that_fails_loses_nothing_of_the_first(
     sent = {**HOUSEHOLD, "1.8.0": ["000000.000*kWh"], "2.8.0": ["000012.004*kWh"]}
     bench.answers = [reading(sent, at=later(1)), NoAnswer()]
     freezer.move_to(later(1))
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     await hass.async_block_till_done()
     assert state(hass, "1-0:2.8.0").state == "12.004"
     assert state(hass, ENERGY).state == "12345.678"
     assert state(hass, ENERGY).attributes["held_because"] == "fell"
-    assert loaded.runtime_data.last_update_success
+    assert loaded.runtime_data.coordinator.last_update_success
 
 
 async def test_reading_is_judged_once(
@@ -78,12 +74,12 @@ async def test_reading_is_judged_once(
 async def test_answer_that_comes_while_a_reading_is_judged_counts(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
-    coordinator = loaded.runtime_data
+    coordinator = loaded.runtime_data.coordinator
     validator = coordinator.validator
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 1)
     sent = reading({**HOUSEHOLD, "1.8.0": ["011000.001*kWh"]}, at=later(2))
     freezer.move_to(later(2))
-    checked = validator.check(sent, coordinator.profile, coordinator.data)
+    checked = validator.check(sent, coordinator.reader.line_profile, coordinator.data)
     coordinator.async_publish(validator.keep_published(ENERGY, coordinator.data))
     validator.apply(checked, coordinator.data, later(2))
     assert (validator.state.dismissed, validator.state.pending_repairs) == ({ENERGY}, frozenset())
@@ -119,7 +115,9 @@ async def test_total_that_fell_asks_a_person(
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 5)
     assert state(hass, ENERGY).state == shown
     assert questions(hass) == []
-    assert [one.offset for one in loaded.runtime_data.offsets] == [0] * (choice == "accept_held")
+    assert [one.offset for one in loaded.runtime_data.coordinator.offsets] == [0] * (
+        choice == "accept_held"
+    )
 
 
 async def test_question_goes_when_the_value_is_right_again(
@@ -188,71 +186,11 @@ async def test_exchanged_meter_may_not_be_changed_until_somebody_allows_it(
     assert dict(loaded.options) == {"interval": 300}
 
 
-async def test_correction_ends_with_its_entry(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    freezer: FrozenDateTimeFactory,
-    hass_storage: dict[str, Any],
-) -> None:
-    coordinator, gate, begun = loaded.runtime_data, asyncio.Event(), []
-
-    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
-        begun.append(step)
-        await gate.wait()
-        return True
-
-    hass.config.components.add("recorder")
-    with patch.object(correction_timers, "async_correct", correct):
-        coordinator.offsets = (Offset(ENERGY, START, Decimal(1), "kWh"),)
-        coordinator.corrections.async_plan()
-        freezer.move_to(later(20))
-        async_fire_time_changed(hass)
-        await hass.async_block_till_done()
-        assert len(begun) == 1
-        await hass.config_entries.async_remove(loaded.entry_id)
-        gate.set()
-        freezer.move_to(later(60))
-        async_fire_time_changed(hass)
-        await hass.async_block_till_done()
-    assert len(begun) == 1
-    assert file_of(loaded) not in hass_storage
-
-
-async def test_one_correction_at_a_time(
-    hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
-) -> None:
-    """Of two at once, both would find the same amount missing."""
-    coordinator, gate = loaded.runtime_data, asyncio.Event()
-    begun: list[Offset] = []
-
-    async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
-        begun.append(step)
-        await gate.wait()
-        return True
-
-    hass.config.components.add("recorder")
-    one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
-    with patch.object(correction_timers, "async_correct", correct):
-        for step in (one, two):
-            coordinator._note_offsets((step,), coordinator.view.lookup)
-            freezer.move_to(later(20))
-            async_fire_time_changed(hass)
-            await hass.async_block_till_done()
-        assert begun == [one]
-        gate.set()
-        await hass.async_block_till_done(wait_background_tasks=True)
-        freezer.move_to(later(40))
-        async_fire_time_changed(hass)
-        await hass.async_block_till_done(wait_background_tasks=True)
-    assert begun == [one, two]
-    assert coordinator.offsets == ()
-
-
 async def test_known_meter_that_comes_back_needs_no_answer(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
-    assert not loaded.runtime_data.last_update_success
+    assert not loaded.runtime_data.coordinator.last_update_success
     await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 2)
     assert questions(hass) == []
     assert state(hass, ENERGY).state == "12345.700"
@@ -292,17 +230,17 @@ async def test_check_that_is_always_wrong(
         wrong.shape = checks.shape(block)
         bench.answers = [wrong]
         freezer.move_to(later(minute))
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
     assert questions(hass) == []
     for minute in (5, 6):
         freezer.move_to(later(minute))
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
     assert questions(hass) == ["check"]
     await answer(hass, "check", "yes")
     assert questions(hass) == []
     bench.answers = [reading(at=later(7), health=NO_CHECK)]
     freezer.move_to(later(7))
-    await loaded.runtime_data.async_refresh()
+    await loaded.runtime_data.coordinator.async_refresh()
     assert bench.profiles[-1].check_kind is CheckKind.NONE
 
 
@@ -314,7 +252,7 @@ async def test_check_that_is_right_in_between(
     for minute in range(1, 10):
         bench.answers = [reading(at=later(minute)) if minute % 3 == 0 else wrong]
         freezer.move_to(later(minute))
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
         assert questions(hass) == []
 
 
@@ -323,7 +261,7 @@ async def test_harm_on_the_line_is_not_the_meters_check(
 ) -> None:
     bench.answers = [CheckWrong()]
     for _ in range(5):
-        await loaded.runtime_data.async_refresh()
+        await loaded.runtime_data.coordinator.async_refresh()
     assert questions(hass) == []
 
 
@@ -384,7 +322,7 @@ async def test_whoever_asks_the_budget_holds(
     await hass.config_entries.async_setup(battery.entry_id)
     await fire(hass, freezer, 24 * 60)
     assert bench.reads == 1
-    coordinator = battery.runtime_data
+    coordinator = battery.runtime_data.coordinator
     for hour in range(25, 48):
         bench.answers = [reading(at=later(25 * 60))]
         freezer.move_to(later(hour * 60))
@@ -409,7 +347,7 @@ async def test_doubt_does_not_empty_the_battery(
     assert bench.reads == 2
     for hour in range(25, 48):
         freezer.move_to(later(hour * 60))
-        await battery.runtime_data.async_refresh()
+        await battery.runtime_data.coordinator.async_refresh()
     assert bench.reads == 2
     assert state(hass, ENERGY).state == "12345.678"
 

@@ -38,7 +38,7 @@ from ..entry_data import (
 )
 from ..messages import async_message
 from ..meter.credentials import credentials_of
-from ..meter.fast_polling import MOST_SECONDS, USUAL_SECONDS, async_rate, async_way, may_be_quick
+from ..meter.fast_polling import MOST_SECONDS, USUAL_SECONDS, Trial
 from ..protocol.ascii import commands
 from ..protocol.ascii.dialects import dialect
 from ..protocol.errors import BadField, BadSecret
@@ -54,6 +54,7 @@ CONF_FORGET: Final = "forget"
 # A list that is read with each reading must not keep the line from everybody else.
 MOST_CODES: Final = 64
 MOST_QUICK: Final = 8
+_QUICK: Final = (CONF_QUICK, CONF_QUICK_SECONDS, CONF_QUICK_REQUEST)
 
 LOGIN: Final = dropdown(CONF_LOGIN, AUTO, *LOGINS)
 _CODES: Final = TextSelector(TextSelectorConfig(multiple=True))
@@ -75,11 +76,12 @@ class AccessFlow(NamingFlow, AskingFlow):
 
     _answers: tuple[Answer, ...]
     _kept: tuple[str, ...]
+    _quick: dict[str, Any]
 
     async def async_step_access(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Give the choice between the groups."""
         groups = [*self._secret_groups(), "extra", "changes"]
-        if may_be_quick(self._coordinator):
+        if self._runtime.fast_poller.is_possible:
             groups.insert(-1, "quick")
         return self.async_show_menu(step_id="access", menu_options=groups)
 
@@ -125,12 +127,12 @@ class AccessFlow(NamingFlow, AskingFlow):
         if not proves:
             return await keep(data)
         coordinator = self._coordinator
-        return await self._ask(coordinator, coordinator.access.async_try(data), tried, failed)
+        return await self._ask(coordinator, coordinator.reader.async_try(data), tried, failed)
 
     async def _keep_password(self, data: dict[str, Any]) -> ConfigFlowResult:
         entry = self.config_entry
         self.hass.config_entries.async_update_entry(entry, data=data)
-        await self._coordinator.access.async_recall()
+        await self._coordinator.reader.login.async_recall()
         return self.async_create_entry(data=dict(entry.options))
 
     def _password_page(self, reason: str = "") -> ConfigFlowResult:
@@ -157,6 +159,10 @@ class AccessFlow(NamingFlow, AskingFlow):
         if not new:
             return self._keep_extra(())
 
+        async def read() -> tuple[Answer, ...]:
+            async with coordinator.reader.session() as client:
+                return await client.read(new)
+
         async def answered(answers: tuple[Answer, ...]) -> ConfigFlowResult:
             self._answers = answers
             return await self.async_step_extra_answers()
@@ -165,7 +171,7 @@ class AccessFlow(NamingFlow, AskingFlow):
             return self._extra_page(async_message(self.hass, err))
 
         coordinator = self._coordinator
-        return await self._ask(coordinator, coordinator.access.async_read(new), answered, failed)
+        return await self._ask(coordinator, read(), answered, failed)
 
     def _extra_page(self, reason: str = "") -> ConfigFlowResult:
         there = tuple(self.config_entry.options.get(CONF_EXTRA, ()))
@@ -219,25 +225,26 @@ class AccessFlow(NamingFlow, AskingFlow):
     # Quick registers
 
     async def async_step_quick(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Tell how fast this meter can be, and ask which registers are to be read so."""
+        """Ask which registers are to be read so, and try them."""
         if user_input is None:
             return await self._quick_page()
-        decided = (CONF_QUICK, CONF_QUICK_SECONDS, CONF_QUICK_REQUEST)
         codes = user_input[CONF_QUICK][:MOST_QUICK]
         if not codes:
-            return self._keep(decided, {})
+            return self._keep(_QUICK, {})
         kept = {CONF_QUICK: codes, CONF_QUICK_SECONDS: int(user_input[CONF_QUICK_SECONDS])}
 
-        async def answered(request: str | None) -> ConfigFlowResult:
-            return self._keep(
-                decided, kept if request is None else {**kept, CONF_QUICK_REQUEST: request}
-            )
+        async def answered(way: Trial) -> ConfigFlowResult:
+            self._quick = kept if way.request is None else {**kept, CONF_QUICK_REQUEST: way.request}
+            took = f"{way.seconds:.1f}{NO_BREAK}{UnitOfTime.SECONDS}"
+            return self._form("quick_tried", {}, "", took=took)
 
         async def failed(err: Failure) -> ConfigFlowResult:
             return await self._quick_page(async_message(self.hass, err))
 
         coordinator = self._coordinator
-        return await self._ask(coordinator, async_way(coordinator, codes), answered, failed)
+        return await self._ask(
+            coordinator, self._runtime.fast_poller.async_try(codes), answered, failed
+        )
 
     async def _quick_page(self, reason: str = "") -> ConfigFlowResult:
         options = self.config_entry.options
@@ -247,14 +254,13 @@ class AccessFlow(NamingFlow, AskingFlow):
             vol.Required(CONF_QUICK, default=chosen): several(await self._quick_choices(chosen)),
             vol.Required(CONF_QUICK_SECONDS, default=seconds): _SECONDS,
         }
-        return self._form(
-            "quick",
-            fields,
-            reason,
-            one=await self._time_of(1),
-            three=await self._time_of(3),
-            most=str(MOST_QUICK),
-        )
+        return self._form("quick", fields, reason, most=str(MOST_QUICK))
+
+    async def async_step_quick_tried(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Keep the registers, now that the user has seen how long a round takes."""
+        return self._keep(_QUICK, self._quick)
 
     async def _quick_choices(self, chosen: Sequence[str]) -> list[SelectOptionDict]:
         """The present values that are numbers, by their codes on the line."""
@@ -273,11 +279,6 @@ class AccessFlow(NamingFlow, AskingFlow):
             SelectOptionDict(value=numbers[label["value"]], label=label["label"])
             for label in await async_labels(self.hass, choices)
         ]
-
-    async def _time_of(self, count: int) -> str:
-        """How long a round of so many registers takes at least."""
-        rate = await async_rate(self._coordinator, count)
-        return "∞" if rate <= 0 else f"{1 / rate:.1f}{NO_BREAK}{UnitOfTime.SECONDS}"
 
     # What may be changed
 

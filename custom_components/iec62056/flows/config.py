@@ -22,7 +22,6 @@ from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
 from ..const import CONF_MODE, CONF_NUMBER_CODE, DOMAIN
-from ..coordinator import MeterConfigEntry
 from ..entry_data import (
     CONF_ALIGN,
     CONF_ENCRYPTION_KEY,
@@ -46,13 +45,13 @@ from ..entry_data import (
 from ..meter import connection, ports
 from ..meter.alignment_run import is_over_the_probe
 from ..meter.credentials import completed, credentials_of
-from ..meter.schedule import runs_on_battery
 from ..protocol.errors import BadSecret, NumberNeeded
 from ..protocol.model import Mode
 from ..protocol.transport.connect import public_name
 from ..registers.naming import clean_text
 from ..registers.registry import is_sensor_enabled
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
+from ..runtime import MeterConfigEntry
 from ..state.meter_state import MeterState
 from ..storage import async_hand_over
 from .forms import (
@@ -226,9 +225,9 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         if self.source != SOURCE_RECONFIGURE or self._released is not None:
             return True
         entry: MeterConfigEntry = self._get_reconfigure_entry()
-        if entry.state is ConfigEntryState.LOADED and runs_on_battery(entry.runtime_data.profile):
+        if entry.state is ConfigEntryState.LOADED:
             # A person at the meter is not refused, but it counts.
-            await entry.runtime_data.wake_ups.async_may_wake()
+            await entry.runtime_data.reader.async_spend_wake_up()
         try:
             freed = await self.hass.config_entries.async_unload(entry.entry_id)
         except OperationNotAllowed:

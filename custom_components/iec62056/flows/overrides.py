@@ -33,6 +33,7 @@ from ..registers.overrides import RegisterOverride
 from ..registers.registry import entity_id_of
 from ..registers.selection import RegisterChoice, choices_of
 from ..registers.units import PUBLISHED
+from ..runtime import MeterRuntime
 from ..state.description import Description
 from .forms import async_labels
 
@@ -58,6 +59,7 @@ _UNIT: Final = SelectSelector(
 class NamingFlow(OptionsFlowWithReload):
     """Choose a register, say what it is, and decide about its statistics."""
 
+    _runtime: MeterRuntime
     _coordinator: MeterCoordinator
     _key: str
     _custom: RegisterOverride

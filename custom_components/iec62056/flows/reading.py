@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlowResult
 from homeassistant.const import CONF_DEVICE
 from homeassistant.core import callback
 
@@ -17,9 +17,10 @@ from ..const import DOMAIN
 from ..entry_data import hints_of, idle_of, line_profile_of, speed_of
 from ..meter import connection
 from ..meter.credentials import Credentials, async_keyring, credentials_of
-from ..meter.login_attempts import LoginOutcome, login_attempts_of
+from ..meter.intended_meter import IntendedMeter
+from ..meter.login_manager import LoginOutcome, remember
 from ..protocol.client import MeterClient
-from ..protocol.discovery import discover, limit
+from ..protocol.discovery import discover
 from ..protocol.dlms.login import Keyring
 from ..protocol.dlms.object_cache import ObjectCache
 from ..protocol.errors import HdlcSilent, LoginUnanswered, MeterError, NumberUnsteady
@@ -53,7 +54,6 @@ class ReadFlow(PlaceFlow):
         self._changed = asyncio.Event()
         self._drawn = 0.0
         self._progress = Progress(Stage.OPENING)
-        self._limit = timedelta()
 
     async def async_step_read(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Read the meter once, and show how far it has come."""
@@ -79,7 +79,6 @@ class ReadFlow(PlaceFlow):
                 description_placeholders={
                     "registers": str(self._progress.registers),
                     "speed": str(self._progress.speed),
-                    "limit": shown(self._limit),
                     "usual": shown(_usual(self._progress.speed)),
                 },
                 progress_task=self._redraw,
@@ -124,12 +123,11 @@ class ReadFlow(PlaceFlow):
         self._before = ()
         device, speed = self._data[CONF_DEVICE], speed_of(self._data)
         given = self._profile or line_profile_of(self._data)
-        async with connection.hold(
+        async with connection.acquire_line(
             self.hass, device, speed, user=self.flow_id, idle=idle_of(given)
         ) as line:
             credentials = credentials_of(self._data)
             hints = hints_of(self._data, given, shared=self._shared)
-            self._limit = timedelta(seconds=limit(line, hints))
             login = credentials.in_mode_e(given)
             if self._keyring is None or login not in self._keyring.logins:
                 # One that was refused stays so while the dialogue is open: the same is not sent twice.
@@ -137,6 +135,11 @@ class ReadFlow(PlaceFlow):
             keyring = self._keyring
             # What a try before this one brought may be another meter's: the port may be another.
             keyring.known.forget()
+            own = None
+            if self.source == SOURCE_RECONFIGURE and self._get_reconfigure_entry().unique_id:
+                # What the entry has stored is for its own meter.
+                own = self._get_reconfigure_entry()
+                keyring.intended = IntendedMeter.of(own)
             try:
                 profile, reading = await discover(
                     line, replace(hints, keyring=keyring), self._watch
@@ -144,8 +147,8 @@ class ReadFlow(PlaceFlow):
             except MeterError as err:
                 raise _refused(keyring) or err from None
             state = MeterState.of(reading, profile)
-            if login is not None:
-                await self._note(credentials, state, keyring)
+            if login is not None and (own is None or own.unique_id == state.identity.unique_id):
+                self._note(credentials, state, keyring)
             if state.health.check is not Verdict.ABSENT:
                 return state
             # Without a check character a damaged number would name another meter for ever, and no value counts alone.
@@ -156,8 +159,8 @@ class ReadFlow(PlaceFlow):
                 raise NumberUnsteady
             return again
 
-    async def _note(self, credentials: Credentials, state: MeterState, keyring: Keyring) -> None:
-        """Store what the meter has said of a login of mode E. Raises MeterError where it did not take it."""
+    def _note(self, credentials: Credentials, state: MeterState, keyring: Keyring) -> None:
+        """Remember what the meter has said of a login of mode E. Raises MeterError where it did not take it."""
         login = keyring.logins[-1]
         refusal = _refused(keyring)
         outcome = LoginOutcome.REFUSED
@@ -165,7 +168,7 @@ class ReadFlow(PlaceFlow):
             outcome = LoginOutcome.ACCEPTED if login in keyring.proven else LoginOutcome.UNANSWERED
         meter, secret = state.identity.unique_id, credentials.secret
         if meter is not None and secret is not None and login in keyring.tried:
-            await login_attempts_of(self.hass).async_note(meter, secret, outcome)
+            remember(self.hass, meter, secret, outcome)
         if outcome is not LoginOutcome.ACCEPTED:
             # Half the registers are not what was wanted: the person decides whether to do without.
             raise refusal or (LoginUnanswered() if login in keyring.tried else HdlcSilent())

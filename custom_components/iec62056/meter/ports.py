@@ -1,22 +1,15 @@
-"""Names of local ports: the one that lasts, and where a probe may be that was plugged in elsewhere.
+"""The name of a local port that survives a restart and new neighbours, and why there may be none."""
 
-Here: what Linux and Home Assistant know of the ports of this machine.
-Never here: opening a port, or finding out which meter is behind it.
-"""
-
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from homeassistant.components import usb
-from homeassistant.components.usb.const import DOMAIN as USB
 from homeassistant.core import HomeAssistant
 
 from ..const import LOGGER
-from .connection import async_key
 
-LINKS: Final = Path("/dev/serial")
+SOCKETS: Final = Path("/dev/serial/by-path")
 # Names the kernel gives in the order of plugging in; those of built-in ports stay.
 PASSING: Final = ("ttyUSB", "ttyACM")
 # Too short, of too few different characters, or counted up: what a chip has that nobody gave a number.
@@ -63,7 +56,7 @@ def tells_apart(serial: str | None) -> bool:
     )
 
 
-def lasting_name(device: str, links: Path = LINKS) -> Name:
+def lasting_name(device: str, sockets: Path = SOCKETS) -> Name:
     """The name of a port that survives a restart and new neighbours, where there is one (blocking).
 
     The adapter's own number is kept, so that it may be plugged in anywhere; without one, its USB socket is.
@@ -71,32 +64,29 @@ def lasting_name(device: str, links: Path = LINKS) -> Name:
     real = Path(device).resolve()
     adapters = [one for one in usb.scan_serial_ports() if isinstance(one, usb.USBDevice)]
     own = next((one for one in adapters if Path(one.device).resolve() == real), None)
-    by_id, by_path = (_link(links / kind, real) for kind in ("by-id", "by-path"))
     why: Why | None = None
     if own is not None and not tells_apart(own.serial_number):
         why = Why.NO_SERIAL
-    elif own is not None and any(_same(own, one) for one in adapters if one is not own):
+    elif own is not None and any(
+        _identity(one) == _identity(own) for one in adapters if one is not own
+    ):
         why = Why.NOT_ALONE
-    if why is not None and by_path is not None:
-        return Name(by_path, why)
-    if by_id is not None:
+    if why is not None and (socket := _socket(sockets, real)) is not None:
+        return Name(socket, why)
+    if (by_id := usb.get_serial_by_id(str(real))) != str(real):
         return Name(by_id)
     return Name(device, Why.PASSING if real.name.startswith(PASSING) else None)
 
 
-def _link(folder: Path, real: Path) -> str | None:
-    """The link of a folder that leads to that device; the first one by name, where there are more."""
-    if not folder.is_dir():
+def _socket(sockets: Path, real: Path) -> str | None:
+    """The name of the USB socket a device is plugged into; the first one, where there are more."""
+    if not sockets.is_dir():
         return None
-    return min((str(link) for link in folder.iterdir() if link.resolve() == real), default=None)
-
-
-def _same(one: usb.USBDevice, other: usb.USBDevice) -> bool:
-    """Whether two ports have one and the same name by id."""
-    return _identity(one) == _identity(other)
+    return min((str(link) for link in sockets.iterdir() if link.resolve() == real), default=None)
 
 
 def _identity(adapter: usb.USBDevice) -> tuple[object, ...]:
+    """What the name by id is made of."""
     return adapter.vid, adapter.pid, adapter.serial_number, adapter.interface_num
 
 
@@ -119,37 +109,3 @@ async def _async_name(hass: HomeAssistant, device: str) -> Name:
     if not device.startswith("/dev/"):
         return Name(device)
     return await hass.async_add_executor_job(lasting_name, device)
-
-
-async def async_kind(hass: HomeAssistant, device: str) -> str | None:
-    """What kind of adapter a port is, as `vendor:product`; None for what is no USB adapter of this machine."""
-    key = await async_key(hass, device)
-    for port in await _adapters(hass):
-        if await async_key(hass, port.device) == key:
-            return _kind(port)
-    return None
-
-
-async def async_candidates(hass: HomeAssistant, kind: str) -> list[str]:
-    """The ports where an adapter of that kind may be after it was plugged in elsewhere: those that nobody uses."""
-    ports = await _adapters(hass)
-    users = await usb.async_get_serial_port_consumers(hass, ports) if ports else {}
-    return [
-        (await hass.async_add_executor_job(lasting_name, port.device)).device
-        for port in sorted(ports, key=lambda port: port.device)
-        if _kind(port) == kind and not users.get(port.device)
-    ]
-
-
-async def _adapters(hass: HomeAssistant) -> Sequence[usb.USBDevice]:
-    if USB not in hass.config.components:
-        return ()
-    return [
-        port
-        for port in await usb.async_scan_serial_ports(hass)
-        if isinstance(port, usb.USBDevice) and port.device.startswith("/")
-    ]
-
-
-def _kind(port: usb.USBDevice) -> str:
-    return f"{port.vid}:{port.pid}"

@@ -14,7 +14,7 @@ Here: what a user of the client may import. Nothing below this package knows Hom
 
 from .ascii.passwords import Password, PasswordMethod
 from .client import MeterClient
-from .discovery import DiscoveryHints, discover, limit
+from .discovery import DiscoveryHints, discover
 from .dlms.login import Keyring
 from .errors import LineError, MeterError
 from .model import (
@@ -73,6 +73,5 @@ __all__ = [
     "WriteOutcome",
     "Written",
     "discover",
-    "limit",
     "open_line",
 ]

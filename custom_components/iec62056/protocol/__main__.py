@@ -20,7 +20,7 @@ from .cli.diagnostics_file import downloaded
 from .cli.key_file import read_keyring
 from .cli.telegram_file import MAX_FILE, explain
 from .client import MeterClient
-from .discovery import DiscoveryHints, discover, silent_limit
+from .discovery import DiscoveryHints, discover
 from .errors import MeterError, TelegramError
 from .model import (
     DiscoveryStep,
@@ -185,7 +185,7 @@ async def _read(options: argparse.Namespace) -> Reading:
                 print(meter.refusal, file=sys.stderr)
             return reading
         hints = DiscoveryHints(profile, keyring=keyring)
-        _, reading = await discover(line, hints, _teller(silent_limit(line, hints)))
+        _, reading = await discover(line, hints, _teller())
         return reading
     finally:
         await line.close()
@@ -193,7 +193,7 @@ async def _read(options: argparse.Namespace) -> Reading:
             _write_trace(options.trace, line.trace.as_text())
 
 
-def _teller(duration: float) -> ProgressCallback | None:
+def _teller() -> ProgressCallback | None:
     """Who tells a waiting person which way is tried; None where nobody watches."""
     if not sys.stderr.isatty():
         return None
@@ -204,7 +204,7 @@ def _teller(duration: float) -> ProgressCallback | None:
         if rung is None or rung in told:
             return
         if told == {DiscoveryStep.SIGN_ON}:
-            print(f"No answer yet; to try all ways takes {duration:.0f} s.", file=sys.stderr)
+            print("No answer yet; other ways are tried.", file=sys.stderr)
         told.add(rung)
         print(f"{_RUNGS[rung]} …", file=sys.stderr)
 

@@ -86,8 +86,8 @@ class MeterClient:
     ) -> None:
         """Nothing is sent before the first call.
 
-        `keyring` holds the logins of mode E, the public client without it; `password` is that of programming mode.
-        `permits` is what may be changed: by default, nothing.
+        `keyring` holds the logins of mode E, the public client without it, and for which meter all secrets and changes are;
+        `password` is that of programming mode. `permits` is what may be changed: by default, nothing.
         """
         self.profile = profile
         self.refusal: MeterError | None = None
@@ -99,6 +99,7 @@ class MeterClient:
         self._session = Session(SessionContext(line, profile, progress, effort))
         self._password = password
         self._permits = permits
+        self._readout: Reading | None = None
         self._other_wake_ups = 0
         self._pins: tuple[bool | None, bool | None] = (None, None)
 
@@ -163,7 +164,7 @@ class MeterClient:
             # Also of a failure something may be learned: that this meter must stay at the first speed.
             self.profile = session.profile
         health = self._health(receiver, before, start)
-        return await self._reading(
+        self._readout = await self._reading(
             receiver,
             session.received,
             replace(
@@ -174,6 +175,7 @@ class MeterClient:
                 speed=session.speed,
             ),
         )
+        return self._readout
 
     @asynccontextmanager
     async def conversation(self) -> AsyncIterator[RegisterSession]:
@@ -238,11 +240,6 @@ class MeterClient:
         async with self._talk(self._password) as talk:
             return await talk.execute(code, argument)
 
-    async def set_clock(self, time: datetime) -> Written:
-        """Set the clock to the present time in the meter's zone, where that may be done. Raises MeterError."""
-        async with self._talk(self._password) as talk:
-            return await talk.set_clock(time)
-
     @asynccontextmanager
     async def _talk(
         self, password: Password | None, login: DlmsLogin | None = None
@@ -261,7 +258,14 @@ class MeterClient:
         else:
             talk = client = RegisterWriter(
                 SessionContext(self._line, self.profile, self._progress, self._effort),
-                Entrance(password, WriteGuard(self._permits, password), self._feed),
+                Entrance(
+                    password,
+                    WriteGuard(self._permits, password),
+                    self._feed,
+                    self._read_out,
+                    self._readout,
+                    self._keyring.intended,
+                ),
             )
         try:
             yield talk

@@ -1,6 +1,6 @@
 """From an unknown line to a meter: one way after another until one leads to a reading, or to the reason why none does.
 
-Here: which ways there are, their order, what each may cost, and which of many failures to tell.
+Here: which ways there are, their order, and which of many failures to tell.
 Never here: the conversation itself (`meter`), opening ports, storing what worked.
 
 What worked is the profile that `climb` gives back: a later reading goes straight there. Whoever keeps it climbs again
@@ -12,9 +12,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from .ascii import checks, sign_on
-from .ascii.messages import MAX_IDENTIFICATION
 from .ascii.sign_on import RetryPolicy
-from .client import ANY_METER, LISTEN_LIMIT, LISTEN_SPEEDS, LISTEN_WINDOW, MeterClient
+from .client import ANY_METER, MeterClient
 from .dlms.login import Keyring
 from .errors import (
     BridgeRefusedSettings,
@@ -54,11 +53,10 @@ OPENED_PINS = (True, True)
 
 # These leave it open whether there is a meter; the later ones tell more.
 _NOT_FOUND = (NoAnswer, BusSilent, OnlyEcho, LineBusy, NoIdentification, WrongParity)
-# Who waits for a dialogue is told that a meter is still sending.
-_PATIENCE = sign_on.NOISE_LIMIT
 _CALL = RetryPolicy(tries=1, patience=0.0)
 _TWO_CALLS = RetryPolicy(tries=2, patience=0.0)
-_CLOSER = RetryPolicy(patience=_PATIENCE)
+# Who waits for a dialogue is told that a meter is still sending.
+_CLOSER = RetryPolicy(patience=sign_on.NOISE_LIMIT)
 # How often it is worth looking closer who speaks.
 _CLOSER_LOOKS = 2
 
@@ -98,66 +96,6 @@ class _Step:
     @property
     def wakes(self) -> bool:
         return not self.profile.bus and (self.profile.wake_up or self.profile.fast_wake_up)
-
-    def silent(self, line: Line) -> float:
-        """How long it takes where nobody speaks, in seconds."""
-        profile = self.profile
-        fed = sign_on.FED_AFTER if (profile.dtr, profile.rts) != (None, None) else 0.0
-        if self.listens:
-            if profile.listen_speed is not None:
-                return fed + LISTEN_LIMIT
-            return fed + LISTEN_WINDOW * (len(LISTEN_SPEEDS) if line.can_switch else 1)
-        character = self._character(line)
-        request = (len(profile.address) + len(profile.request) + 4) * character
-        call = request + sign_on.ANSWER + line.grace
-        wake = 0.0
-        if self.wakes and profile.wake_up:
-            wake = sign_on.WAKING + character + sign_on.WAKING_PAUSE
-        elif self.wakes:
-            # The last burst begins before the end.
-            wake = sign_on.FAST_WAKING + sign_on.BURST + sign_on.BURST_PAUSE + 3 * character
-        # Between two calls an old session is ended, at two speeds; five characters each.
-        end = 2 * (5 * character + sign_on.REACTION + 2 * line.margin)
-        tries = min(self.effort.tries, 2)
-        wakes = min(tries, self.effort.wake_ups)
-        return fed + tries * call + wakes * wake + (tries - 1) * end
-
-    def noisy(self, line: Line) -> float:
-        """How much longer one call takes where somebody speaks, in seconds."""
-        acknowledged = sign_on.REACTION if self.profile.fast_wake_up else 0.0
-        return sign_on.BETWEEN + MAX_IDENTIFICATION * self._character(line) + acknowledged
-
-    def _character(self, line: Line) -> float:
-        return 10 / (self.profile.sign_on_speed if line.can_switch else line.speed)
-
-
-def silent_limit(line: Line, hints: DiscoveryHints = NO_HINTS) -> float:
-    """How long `climb` takes on this line, in seconds, where not one character comes."""
-    left = sign_on.MOST_WAKE_UPS
-    time = 0.0
-    for step in _steps(line, hints):
-        if step.wakes and not left:
-            continue
-        effort = replace(step.effort, wake_ups=left)
-        time += replace(step, effort=effort).silent(line)
-        left -= min(effort.tries, left) if step.wakes else 0
-    return time
-
-
-def limit(line: Line, hints: DiscoveryHints = NO_HINTS) -> float:
-    """The longest `climb` takes on this line until a meter is found or the reason told, in seconds.
-
-    The readout that follows is not counted: no meter tells how long it will be.
-    """
-    steps = list(_steps(line, hints))
-    calls = [step for step in steps if not step.listens]
-    if not calls:
-        return silent_limit(line, hints)
-    # A third speaker is one too many.
-    noisy = max(step.noisy(line) for step in calls)
-    closer = max(replace(step, effort=_CLOSER).silent(line) + step.noisy(line) for step in calls)
-    looks = _CLOSER_LOOKS * (_PATIENCE + closer + noisy) + noisy
-    return silent_limit(line, hints) + looks
 
 
 async def discover(

@@ -502,6 +502,22 @@ class NotPermitted(MeterError):
     advice = "Allow it in the options of the meter first."
 
 
+class NotThisMeter(MeterError):
+    """A secret or a change is for one meter, and another one answered, or one that does not show which it is."""
+
+    key = "not_this_meter"
+    text = "The meter that answered ({meter}) got neither a password nor a change: nothing shows that it is the one set up here."
+    advice = "Check which meter the probe sits on; if the meter was replaced, read it and answer the question under Repairs."
+
+
+class ReadingTooOld(NotThisMeter):
+    """A meter that does not tell its number is to be changed, and it may have been replaced since its last reading."""
+
+    key = "reading_too_old"
+    text = "The meter {meter} got neither a password nor a change: it does not tell its number without a password, and its last reading is too old."
+    advice = "Read the meter, then try again."
+
+
 class ClockUnknown(MeterError):
     """The meter shows its clock in a form that cannot be written back safely."""
 

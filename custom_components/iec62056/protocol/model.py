@@ -168,6 +168,11 @@ class Identification:
         return 0.02 if self.flag[2:3].islower() else 0.2
 
     @property
+    def kind(self) -> tuple[str, str]:
+        """Make and model: a small third letter only tells the reaction time."""
+        return self.flag.upper(), self.model
+
+    @property
     def mode(self) -> Mode:
         """The mode the speed character stands for when the meter was asked (Std 6.3.14 item 13)."""
         if self.speed_character in MODE_B_SPEEDS:
@@ -277,6 +282,16 @@ class LineProfile:
     physical: int | None = None
     server_octets: int = 0
     hdlc_at_once: bool = False
+
+    @property
+    def pushes(self) -> bool:
+        """Whether the meter sends by itself and is listened to."""
+        return self.mode is Mode.D
+
+    @property
+    def on_battery(self) -> bool:
+        """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
+        return not self.pushes and self.medium not in (None, Medium.ABSTRACT, Medium.ELECTRICITY)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, fit for JSON."""

@@ -79,6 +79,33 @@ class Offer:
     writable: Level | None
 
 
+class Intended(Protocol):
+    """The meter that secrets and changes are for: asked once in each session before one of them leaves.
+
+    `code` is the key of the register with its number, and `address` how the meter writes it; both are empty where
+    nothing is to be asked. `in_readout`: an open session that does not show the number may be left for a readout.
+    """
+
+    @property
+    def code(self) -> str:
+        """The key of the register with its number."""
+
+    @property
+    def address(self) -> str:
+        """How that register is written in programming mode."""
+
+    @property
+    def in_readout(self) -> bool:
+        """Whether the readout tells the number, and may be asked for."""
+
+    def check(self, sent: Identification | None, told: Register | None, *, public: bool) -> None:
+        """Raise NotThisMeter where another meter has sent this, or nothing shows that this one has.
+
+        `told` is what the register holds, None where it was not shown; `public` says that the meter shows it to
+        everybody.
+        """
+
+
 class RegisterSession(Protocol):
     """An open session with one meter, in programming mode or in an association of mode E.
 
@@ -89,10 +116,6 @@ class RegisterSession(Protocol):
 
     opened: int
     identification: Identification | None
-
-    @property
-    def level(self) -> Level:
-        """What this session may see."""
 
     @property
     def kept(self) -> bool:

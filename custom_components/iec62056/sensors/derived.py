@@ -18,10 +18,11 @@ from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfPower, UnitO
 from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..derived.sources import Derived
 from ..derived.status_flags import Fault
 from ..entity import MeterEntity
+from ..runtime import MeterConfigEntry
 
 ATTR_DERIVED: Final = "derived"
 ATTR_FROM: Final = "from"
@@ -115,12 +116,12 @@ def async_setup(
     entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add what can be derived now, and later what new registers give rise to."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     known: set[Derived] = set()
 
     @callback
     def add_new() -> None:
-        new = [kind for kind in coordinator.view.offered() if kind not in known]
+        new = [kind for kind in coordinator.derived.offered() if kind not in known]
         known.update(new)
         async_add_entities(DerivedSensor(coordinator, DESCRIPTIONS[kind]) for kind in new)
 
@@ -148,8 +149,8 @@ class DerivedSensor(MeterEntity, SensorEntity):
         super()._handle_coordinator_update()
 
     def _refresh(self) -> None:
-        result = self.coordinator.view.result(self._kind)
-        alive = self.coordinator.alive(result.received)
+        result = self.coordinator.derived.result(self._kind)
+        alive = self.coordinator.is_fresh(result.received)
         value: Decimal | datetime | str | None = result.value if alive else None
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
         if value is not None and result.since is not None:

@@ -17,11 +17,13 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..entity import LinkEntity
 from ..meter.alignment_run import Signal
-from ..meter.schedule import runs_on_battery
+from ..meter.probe_alignment import ProbeAlignment
 from ..protocol.model import Health, ParitySeen
+from ..runtime import MeterConfigEntry
+from ..statistics.importer import ProfileImporter
 
 ATTR_CALLS: Final = "calls"
 ATTR_GOOD_IN_A_ROW: Final = "good_in_a_row"
@@ -92,7 +94,7 @@ WAKE_UPS: Final = DiagnosticDescription(
     translation_key="wake_ups",
     state_class=SensorStateClass.MEASUREMENT,
     entity_category=EntityCategory.DIAGNOSTIC,
-    value_fn=lambda coordinator: coordinator.wake_ups.budget.spent(dt_util.utcnow()),
+    value_fn=lambda coordinator: coordinator.reader.wake_budget.spent(dt_util.utcnow()),
 )
 
 
@@ -101,14 +103,15 @@ def async_setup(
     entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors; the one of an import only where there is something to import."""
-    coordinator = entry.runtime_data
+    runtime = entry.runtime_data
+    coordinator, importer = runtime.coordinator, runtime.importer
     descriptions = [*DESCRIPTIONS]
-    if runs_on_battery(coordinator.profile):
+    if runtime.reader.line_profile.on_battery:
         descriptions.append(WAKE_UPS)
     async_add_entities(
         [
             LastReadingSensor(coordinator),
-            SignalSensor(coordinator),
+            SignalSensor(coordinator, runtime.alignment),
             *(DiagnosticSensor(coordinator, description) for description in descriptions),
         ]
     )
@@ -117,12 +120,12 @@ def async_setup(
     @callback
     def add_progress() -> None:
         nonlocal has_progress
-        if coordinator.backfill.has_profile and not has_progress:
+        if importer.has_profile and not has_progress:
             has_progress = True
-            async_add_entities([ProgressSensor(coordinator)])
+            async_add_entities([ProgressSensor(coordinator, importer)])
 
     add_progress()
-    entry.async_on_unload(coordinator.backfill.async_listen(add_progress))
+    entry.async_on_unload(importer.async_listen(add_progress))
 
 
 class DiagnosticSensor(LinkEntity, SensorEntity):
@@ -166,28 +169,31 @@ class SignalSensor(LinkEntity, SensorEntity):
     _attr_translation_key = "signal"
     _unrecorded_attributes = frozenset({ATTR_CALLS, ATTR_GOOD_IN_A_ROW})
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
+    def __init__(self, coordinator: MeterCoordinator, alignment: ProbeAlignment) -> None:
         """Name it."""
         super().__init__(coordinator, "signal")
+        self._alignment = alignment
         self._attr_options = list(Signal)
 
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.alignment.async_listen(self.async_write_ha_state))
+        self.async_on_remove(
+            self.coordinator.reader.signal.listeners.add(self.async_write_ha_state)
+        )
 
     @property
     @override
     def native_value(self) -> Signal | None:
-        return self.coordinator.alignment.signal
+        return self.coordinator.reader.signal.current
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, int] | None:
-        placement = self.coordinator.alignment.placement
-        if placement is None:
+        run = self._alignment.run
+        if run is None:
             return None
-        return {ATTR_CALLS: placement.calls, ATTR_GOOD_IN_A_ROW: placement.consecutive_failures}
+        return {ATTR_CALLS: run.calls, ATTR_GOOD_IN_A_ROW: run.good_in_a_row}
 
 
 class ProgressSensor(LinkEntity, SensorEntity):
@@ -199,16 +205,17 @@ class ProgressSensor(LinkEntity, SensorEntity):
     _attr_native_unit_of_measurement = UnitOfRatio.PERCENTAGE
     _attr_translation_key = KEY
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
+    def __init__(self, coordinator: MeterCoordinator, importer: ProfileImporter) -> None:
         """Name it."""
         super().__init__(coordinator, self.KEY)
+        self._importer = importer
 
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.backfill.async_listen(self.async_write_ha_state))
+        self.async_on_remove(self._importer.async_listen(self.async_write_ha_state))
 
     @property
     @override
     def native_value(self) -> int | None:
-        return self.coordinator.backfill.percent
+        return self._importer.percent

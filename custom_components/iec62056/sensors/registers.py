@@ -8,13 +8,14 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..entity import MeterEntity
 from ..protocol.model import Register
 from ..registers.descriptions import kept_unit
 from ..registers.registry import restore_sensor
 from ..registers.selection import wanted
 from ..registers.values import native, taken_at
+from ..runtime import MeterConfigEntry
 from ..state.description import Description, Kind
 
 ATTR_OBIS: Final = "obis_code"
@@ -48,7 +49,7 @@ def async_setup(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the registers known so far, and later those that appear."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     known: set[str] = set()
 
     @callback
@@ -94,7 +95,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
         self._attr_entity_registry_enabled_default = wanted(
             coordinator.config_entry.options, self._key, enabled=description.enabled
         )
-        self._describe(kept_unit(description, coordinator.units.get(self._key)))
+        self._describe(kept_unit(description, coordinator.validator.units.get(self._key)))
         self._refresh()
 
     @callback
@@ -140,7 +141,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
             held = {ATTR_REASON: hold.reason.value, ATTR_HELD: _as_sent(hold.register)}
         # If the last reading is too old, the entity is unavailable.
         is_last = known.received is self.coordinator.data.received
-        if not is_last and not self.coordinator.alive(known.received):
+        if not is_last and not self.coordinator.is_fresh(known.received):
             # The meter still sends, but not this register any more, or nothing of it that may be believed.
             self._source = None
             self._show(None, {ATTR_QUALITY: STALE, **held})
@@ -176,7 +177,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
         )
         if described is None:
             return None
-        unit = self.coordinator.units.get(self._key)
+        unit = self.coordinator.validator.units.get(self._key)
         described = kept_unit(described, unit)
         value = native(register, described, dt_util.get_default_time_zone())
         if value is None or described.kind is not self._description.kind:

@@ -29,7 +29,7 @@ from ..protocol.profiles.events import LOGS, Event
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile, Status
 from ..statistics.importer import Imported, Result
 from ..statistics.planner import BASELINE, Change, SkippedRange
-from .readings import METERS, failed, head_of, meters_of
+from .readings import METERS, failed, head_of, runtimes_of
 
 SERVICE_READ_LOAD_PROFILE: Final = "read_load_profile"
 SERVICE_IMPORT_LOAD_PROFILE: Final = "import_load_profile"
@@ -92,16 +92,17 @@ async def _read(call: ServiceCall) -> ServiceResponse:
     first, last = _range(call, timedelta(days=1), LONGEST_READ)
     code: str = call.data[ATTR_PROFILE]
     found: list[JsonValueType] = []
-    for meter in meters_of(call):
+    for runtime in runtimes_of(call):
+        meter = runtime.coordinator
         answer: JsonObjectType
         try:
             if code == BILLING:
                 answer = {"billings": [_billing(one) for one in _billings(meter)]}
             elif code in LOGS:
-                events = await meter.async_read_events(code, first, last)
+                events = await meter.reader.async_read_events(code, first, last)
                 answer = {"events": [_event(one) for one in events]}
             else:
-                profiles = await meter.backfill.async_read(first, last, code)
+                profiles = await runtime.importer.async_read(first, last, code)
                 answer = {"profiles": [_profile(one) for one in profiles]}
         except MeterError as err:
             raise failed(meter, "profile_failed", err) from err
@@ -114,10 +115,11 @@ async def _import(call: ServiceCall) -> ServiceResponse:
     first, last = _range(call, USUAL_PAST, LONGEST_PAST)
     preview: bool = call.data[ATTR_PREVIEW]
     found: list[JsonValueType] = []
-    for meter in meters_of(call):
+    for runtime in runtimes_of(call):
+        meter = runtime.coordinator
         _need_recorder(call.hass)
         try:
-            result = await meter.backfill.async_import(
+            result = await runtime.importer.async_import(
                 first, last, everything=call.data[ATTR_EVERYTHING], preview=preview, wait=WAIT
             )
         except MeterError as err:
@@ -129,9 +131,10 @@ async def _import(call: ServiceCall) -> ServiceResponse:
 async def _clear(call: ServiceCall) -> ServiceResponse:
     """Put the statistics back as they were before all imports."""
     found: list[JsonValueType] = []
-    for meter in meters_of(call):
+    for runtime in runtimes_of(call):
+        meter = runtime.coordinator
         _need_recorder(call.hass)
-        cleared = await meter.backfill.async_clear()
+        cleared = await runtime.importer.async_clear()
         found.append({**head_of(meter), "hours": {**cleared}})
     return {"meters": found} if call.return_response else None
 

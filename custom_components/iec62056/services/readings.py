@@ -7,7 +7,6 @@ Never here: how a meter is read (coordinator).
 import asyncio
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -17,16 +16,21 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
-from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.service import (
+    async_get_config_entry,
+    async_get_device_and_config_entry,
+)
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from ..const import DOMAIN
-from ..coordinator import MeterConfigEntry, MeterCoordinator
+from ..coordinator import MeterCoordinator
 from ..messages import async_message
 from ..protocol.errors import MeterError, NotPermitted
 from ..registers.values import native, taken_at
+from ..runtime import MeterConfigEntry, MeterRuntime
 from ..state.description import Description
 from ..state.meter_state import RegisterState
 from ..state.redaction import SHORTEST_SECRET, redact, secrets_of
@@ -92,33 +96,25 @@ async def _only_administrators(call: ServiceCall) -> None:
 
 
 def meters_of(call: ServiceCall) -> list[MeterCoordinator]:
+    """The coordinators of the meters that are meant."""
+    return [runtime.coordinator for runtime in runtimes_of(call)]
+
+
+def runtimes_of(call: ServiceCall) -> list[MeterRuntime]:
     """The meters that are meant, each once, in the order of the call."""
-    hass = call.hass
-    wanted = list(call.data[ATTR_CONFIG_ENTRY_ID])
-    devices = dr.async_get(hass)
-    for device_id in call.data[ATTR_DEVICE_ID]:
-        device = devices.async_get(device_id)
-        wanted.append(device_id if device is None else device.config_entry_id)
-    if not wanted:
+    entries: list[MeterConfigEntry] = [
+        *(
+            async_get_config_entry(call.hass, DOMAIN, entry_id)
+            for entry_id in call.data[ATTR_CONFIG_ENTRY_ID]
+        ),
+        *(
+            async_get_device_and_config_entry(call.hass, DOMAIN, device_id)[1]
+            for device_id in call.data[ATTR_DEVICE_ID]
+        ),
+    ]
+    if not entries:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_meter")
-    return [_meter(hass, entry_id) for entry_id in dict.fromkeys(wanted)]
-
-
-def _meter(hass: HomeAssistant, entry_id: str) -> MeterCoordinator:
-    entry: MeterConfigEntry | None = hass.config_entries.async_get_entry(entry_id)
-    if entry is None or entry.domain != DOMAIN:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_a_meter",
-            translation_placeholders={"meter": entry_id if entry is None else entry.title},
-        )
-    if entry.state is not ConfigEntryState.LOADED:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_set_up",
-            translation_placeholders={"meter": entry.title},
-        )
-    return entry.runtime_data
+    return [entry.runtime_data for entry in dict.fromkeys(entries)]
 
 
 def failed(
@@ -176,8 +172,8 @@ def _telegram(meter: MeterCoordinator, *, unredacted: bool) -> JsonObjectType:
     text, unparsed = state.raw.decode("latin-1"), list(state.unparsed)
     if not unredacted:
         secrets = secrets_of(known.register for known in state.registers.values())
-        if len(meter.address) >= SHORTEST_SECRET:
-            secrets |= {meter.address}
+        if len(meter.reader.address) >= SHORTEST_SECRET:
+            secrets |= {meter.reader.address}
         text = redact(text, secrets)
         unparsed = [redact(line, secrets) for line in unparsed]
     return {

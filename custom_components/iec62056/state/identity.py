@@ -58,6 +58,9 @@ MAKES = {
     "ZPA": "ZPA",
 }
 
+# In the unique id of a meter that does not announce itself.
+UNKNOWN_FLAG = "unknown"
+
 # Their 0.0 repeats the customer's number (9.21), which two meters of one owner may share: the device's is 9.20.
 OWN_NUMBER_ADDRESS = {"LUG": "9.20", "SIE": "9.20"}
 
@@ -95,12 +98,12 @@ class Identity:
     @property
     def unique_id(self) -> str | None:
         """Make and number; None where the meter has no number that is its own."""
-        return None if self.number is None else f"{self.flag or 'unknown'}_{self.number}"
+        return None if self.number is None else f"{self.flag or UNKNOWN_FLAG}_{self.number}"
 
     @classmethod
     def of(cls, identification: Identification | None, registers: Iterable[Register]) -> Self:
         """Look for the meter's identity in its identification message and its registers."""
-        flag = _flag(identification)
+        flag = flag_of(identification)
         registers = tuple(registers)
         coded = tuple(_coded(registers))
         number, code = _number(flag, registers, coded)
@@ -122,7 +125,7 @@ def plain(text: str) -> str:
     return decoded if decoded.replace(" ", "").replace("-", "").isalnum() else stripped
 
 
-def _flag(identification: Identification | None) -> str | None:
+def flag_of(identification: Identification | None) -> str | None:
     """The FLAG id in capitals: a small third letter only tells the reaction time (Std 6.3.14 item 12)."""
     if identification is None or not identification.flag.isalpha():
         return None

@@ -1,9 +1,8 @@
-"""A total that goes on from another number, taken out of the statistics.
+"""Corrections: offsets of totals are taken out of the sums of the statistics.
 
-The sensor shows what stands on the meter's display: after an exchange, and where the digits have begun anew, that is
-another number, and the recorder takes the step for consumption, or what it does not know for none. What it took wrongly is known once it has summed up that time, and is corrected then.
-Here: the step, and its correction. The amount comes from what the recorder has: made twice, it is nothing.
-Never here: when a step is made, states.
+The sensor shows what the meter's display shows. After a replacement or a rollover that is another number, and the
+recorder counts the difference as consumption. The amount to correct comes from the recorder's own rows once they are
+there, so a correction made twice changes nothing.
 """
 
 from datetime import datetime, timedelta
@@ -11,11 +10,15 @@ from decimal import Decimal
 from math import isclose
 from typing import Any, Final
 
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
+from ..coordinator import MeterCoordinator
+from ..meter.schedule import Timer
+from ..registers.registry import entity_id_of
 from ..validation.offsets import PERIOD, Offset
 
 # The recorder keeps the sums of its short periods so long.
@@ -26,37 +29,89 @@ _NOTHING: Final = 1e-6
 _ROUNDING: Final = 1e-9
 
 
-async def async_correct(hass: HomeAssistant, entity_id: str, step: Offset, now: datetime) -> bool:
+class Corrections:
+    """Corrects the statistics of one meter, as soon as the recorder has summed up the time of an offset."""
+
+    def __init__(self, coordinator: MeterCoordinator) -> None:
+        """Prepare; nothing is corrected before the start."""
+        self._coordinator = coordinator
+        self._hass = coordinator.hass
+        self._offsets: tuple[Offset, ...] = ()
+        self._timer = Timer(coordinator.hass, self._begin)
+        self._is_correcting = False
+
+    @callback
+    def async_start(self) -> None:
+        """Correct what is still open, and what is to come."""
+        entry = self._coordinator.config_entry
+        entry.async_on_unload(self._timer.stop)
+        entry.async_on_unload(self._coordinator.async_add_listener(self._look))
+        self._look()
+
+    @callback
+    def _look(self) -> None:
+        if self._offsets != self._coordinator.offsets:
+            self._plan()
+
+    @callback
+    def _plan(self, least: timedelta = timedelta(0)) -> None:
+        """Wait until the earliest offset can be corrected, and for `least`."""
+        self._offsets = self._coordinator.offsets
+        self._timer.stop()
+        if not self._is_correcting and self._offsets and RECORDER in self._hass.config.components:
+            ready = min(offset.ready for offset in self._offsets)
+            self._timer.set(max(ready, dt_util.utcnow() + least), by_the_clock=True)
+
+    @callback
+    def _begin(self) -> None:
+        # Two corrections at once would both find the same amount missing.
+        self._is_correcting = True
+        self._coordinator.in_background(self._correct(dt_util.utcnow()), "correction")
+
+    async def _correct(self, now: datetime) -> None:
+        try:
+            for offset in self._coordinator.offsets:
+                if offset.ready > now:
+                    continue
+                entity_id = entity_id_of(self._hass, self._coordinator.unique_id, offset.key)
+                if entity_id is None or await async_correct(self._hass, entity_id, offset, now):
+                    self._coordinator.async_drop_offset(offset)
+        finally:
+            self._is_correcting = False
+        self._plan(PERIOD)
+
+
+async def async_correct(hass: HomeAssistant, entity_id: str, offset: Offset, now: datetime) -> bool:
     """Correct the sums from the step on. False where the recorder has not summed up that time yet."""
-    found = await get_instance(hass).async_add_executor_job(_wrong, hass, entity_id, step)
+    found = await get_instance(hass).async_add_executor_job(_wrong, hass, entity_id, offset)
     if found is None:
-        return now > step.at + PATIENCE
+        return now > offset.at + PATIENCE
     begin, amount = found
     if abs(amount) > _NOTHING:
-        get_instance(hass).async_adjust_statistics(entity_id, begin, amount, step.unit or "")
+        get_instance(hass).async_adjust_statistics(entity_id, begin, amount, offset.unit or "")
     return True
 
 
-def _wrong(hass: HomeAssistant, entity_id: str, step: Offset) -> tuple[datetime, float] | None:
+def _wrong(hass: HomeAssistant, entity_id: str, offset: Offset) -> tuple[datetime, float] | None:
     """From when on how much is to be added to the sums; None where that is not known yet."""
     metadata = get_metadata(hass, statistic_ids={entity_id})
     if entity_id not in metadata:
         return None
     unit_class = metadata[entity_id][1]["unit_class"]
-    units: Any = None if unit_class is None else {unit_class: step.unit}
+    units: Any = None if unit_class is None else {unit_class: offset.unit}
     rows = statistics_during_period(
         hass,
-        step.period - LOOK_BACK,
-        step.period + 2 * PERIOD,
+        offset.period - LOOK_BACK,
+        offset.period + 2 * PERIOD,
         {entity_id},
         "5minute",
         units,
         {"state", "sum"},
     ).get(entity_id, [])
-    begin = step.period.timestamp()
+    begin = offset.period.timestamp()
     before = [row for row in rows if row["start"] < begin]
     behind = [row for row in rows if row["start"] >= begin]
-    if behind and step.last is not None and _same(behind[0]["state"], step.last):
+    if behind and offset.last is not None and _same(behind[0]["state"], offset.last):
         # What followed was shown only when the recorder had closed that time.
         before.append(behind.pop(0))
     if not behind:
@@ -64,10 +119,10 @@ def _wrong(hass: HomeAssistant, entity_id: str, step: Offset) -> tuple[datetime,
     first = behind[0]
     if not before:
         # The first sums of all: nothing was there to step from.
-        return step.period, 0.0
+        return offset.period, 0.0
     numbers = [row[name] for name in ("state", "sum") for row in (before[-1], first)]
     state_before, state_behind, sum_before, sum_behind = (number or 0.0 for number in numbers)
-    used = state_behind - state_before + float(step.offset)
+    used = state_behind - state_before + float(offset.offset)
     return dt_util.utc_from_timestamp(first["start"]), used - (sum_behind - sum_before)
 
 

@@ -17,6 +17,7 @@ from ..const import DOMAIN, LOGGER
 from ..protocol import obis
 from ..protocol.profiles.load_profile import FIRST_PIECE, Channel, Profile, Row, join, next_piece
 from ..storage import UNREADABLE
+from .gaps import ReadingHistory
 from .planner import Change, Hour
 
 VERSION: Final = 1
@@ -200,6 +201,8 @@ class Imports:
     `has_profile`: part of the meter's profile was read before.
     """
 
+    history: ReadingHistory = field(default_factory=ReadingHistory)
+
     job: ImportJob | None = None
     replaced: dict[str, Replaced] = field(default_factory=dict)
     has_profile: bool = False
@@ -224,19 +227,33 @@ class ImportStore:
             data = await self._store.async_load()
             if data is None:
                 return Imports()
+            job = data.get("job")
             return Imports(
-                None if data["job"] is None else ImportJob.from_dict(data["job"]),
-                {str(key): Replaced.from_list(one) for key, one in data["replaced"].items()},
+                self._history(data.get("history")),
+                None if job is None else ImportJob.from_dict(job),
+                {
+                    str(key): Replaced.from_list(one)
+                    for key, one in data.get("replaced", {}).items()
+                },
                 bool(data.get("has_profile")),
             )
         except UNREADABLE:
             LOGGER.warning("What %s says of imports cannot be used", self._store.key)
             return Imports()
 
+    def _history(self, data: Any) -> ReadingHistory:
+        """What is forgotten of earlier outages is not filled."""
+        try:
+            return ReadingHistory() if data is None else ReadingHistory.from_dict(data)
+        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
+            LOGGER.warning("What %s says of earlier outages cannot be used", self._store.key)
+            return ReadingHistory()
+
     async def async_save(self, imports: Imports) -> None:
         """Write now: nothing is imported before what it replaces is safe."""
         await self._store.async_save(
             {
+                "history": imports.history.as_dict(),
                 "job": imports.job and imports.job.as_dict(),
                 "replaced": {key: one.as_list() for key, one in imports.replaced.items()},
                 "has_profile": imports.has_profile,

@@ -5,11 +5,11 @@ Never here: which rows are written (history.py), the recorder (statistics.py), t
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -19,8 +19,8 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_FILL_GAPS, DOMAIN, LOGGER
+from ..coordinator import MeterCoordinator
 from ..meter import backoff
-from ..meter.schedule import is_push, runs_on_battery
 from ..protocol.errors import LoginError, MeterError, MeterRefused, NoProgramming
 from ..protocol.model import Obis
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile
@@ -29,14 +29,13 @@ from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
 from ..registers.values import native
 from ..state.description import Description
+from ..state.meter_state import MeterState
 from . import profile_amounts, recorder
 from .gaps import SHORTEST_GAP, Gap, Point, ReadingHistory
 from .import_job import ImportJob, Imports, ImportStore, Replaced
 from .planner import HOUR, Change, Hour, Plan, Reason, SkippedRange, plan
 
-if TYPE_CHECKING:
-    from ..coordinator import MeterCoordinator
-    from ..state.meter_state import MeterState
+type ReadProfile = Callable[[str, datetime, datetime], Awaitable[tuple[Profile, ...]]]
 
 # The recorder sums up an hour some seconds after it, and a meter writes its period down when its own clock says so.
 AFTER_HOUR: Final = timedelta(minutes=6)
@@ -84,9 +83,10 @@ class _Total:
 class ProfileImporter:
     """Reading and importing the load profile of one meter."""
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
+    def __init__(self, coordinator: MeterCoordinator, read_profile: ReadProfile) -> None:
         """Nothing is known yet, nothing is read."""
-        self.past = ReadingHistory()
+        self._read_profile = read_profile
+        self._noted: MeterState | None = None
         self._has_started = False
         self._refusal: MeterError | HomeAssistantError | None = None
         self._result: Result | None = None
@@ -102,8 +102,12 @@ class ProfileImporter:
         coordinator.config_entry.async_on_unload(self._stop)
 
     async def async_load(self) -> None:
-        """Take what was stored beside the state."""
+        """Take what was stored, and note each reading from now on."""
         self._imports = await self._store.async_load()
+        self._note()
+        entry = self._coordinator.config_entry
+        entry.async_on_unload(self._coordinator.async_add_listener(self._note))
+        entry.async_on_unload(self._async_save)
 
     @callback
     def async_start(self) -> None:
@@ -155,12 +159,23 @@ class ProfileImporter:
 
     # The gaps
 
+    @property
+    def history(self) -> ReadingHistory:
+        """When the totals were read."""
+        return self._imports.history
+
     @callback
-    def note(self, state: MeterState) -> None:
+    def _note(self) -> None:
         """Take note of when each total was read."""
-        coordinator = self._coordinator
-        longest = max(SHORTEST_GAP, coordinator.interval * 1.5)
-        known = len(self.past.gaps)
+        coordinator, before = self._coordinator, self._noted
+        self._noted = state = coordinator.data
+        if state is None or state is before:
+            return
+        # The first state is what the last run knew at its end: up to then there is no gap.
+        longest = timedelta.max
+        if before is not None:
+            longest = max(SHORTEST_GAP, coordinator.interval * 1.5)
+        history = self.history
         zone = dt_util.get_default_time_zone()
         for key, one in state.registers.items():
             if not profile_amounts.fillable(one.register.obis):
@@ -169,23 +184,24 @@ class ProfileImporter:
                 number = native(one.register, description, zone)
                 if isinstance(number, Decimal) and description.unit is not None:
                     point = Point(one.received, number)
-                    self.past = self.past.with_reading(
+                    history = history.with_reading(
                         description.key, point, description.unit, longest
                     )
-        for added in profile_amounts.sums(coordinator.view.lookup):
+        for added in profile_amounts.sums(coordinator.derived.lookup):
             if added.number is not None:
                 point = Point(added.received, added.number)
-                self.past = self.past.with_reading(added.key, point, "kWh", longest)
-        if len(self.past.gaps) != known:
-            # A gap that a crash forgets is never filled.
-            coordinator.async_save()
+                history = history.with_reading(added.key, point, "kWh", longest)
+        known, self._imports.history = self.history, history
+        if (history.gaps, history.begun) != (known.gaps, known.begun):
+            # A gap that a crash forgets is never filled. The latest readings are also known from the stored state.
+            coordinator.config_entry.async_create_task(self._hass, self._async_save())
             self._schedule()
 
     def _descriptions(self, key: str) -> list[Description]:
         """The totals of a register, in the unit their sensor has."""
         coordinator = self._coordinator
         return [
-            kept_unit(description, coordinator.units.get(description.key))
+            kept_unit(description, coordinator.validator.units.get(description.key))
             for description in coordinator.data.registers[key].descriptions
             if description.state_class in TOTALS
         ]
@@ -197,8 +213,8 @@ class ProfileImporter:
         return (
             bool(coordinator.config_entry.options.get(CONF_FILL_GAPS, True))
             and not coordinator.config_entry.pref_disable_polling
-            and not is_push(coordinator.profile)
-            and not runs_on_battery(coordinator.profile)
+            and not coordinator.reader.line_profile.pushes
+            and not coordinator.reader.line_profile.on_battery
             and RECORDER in self._hass.config.components
         )
 
@@ -208,7 +224,7 @@ class ProfileImporter:
         if self._cancel_timer is not None:
             self._cancel_timer()
             self._cancel_timer = None
-        gaps = self.past.open()
+        gaps = self.history.open()
         if not gaps or not self._fills or not self._has_started:
             return
         ready = max(_hour_of(gap.last.at) + HOUR for gap in gaps) + AFTER_HOUR
@@ -220,7 +236,7 @@ class ProfileImporter:
     @callback
     def _fill(self, _now: datetime) -> None:
         self._cancel_timer = None
-        gaps = self.past.open()
+        gaps = self.history.open()
         if self._imports.job is not None or self._coordinator.offsets:
             # What a person asked for comes first, and so do sums that are about to be corrected.
             self._schedule(not_before=dt_util.utcnow() + AFTER_HOUR)
@@ -239,7 +255,7 @@ class ProfileImporter:
         while not job.done:
             begin, end = job.piece
             started = self._hass.loop.time()
-            found = await self._coordinator.async_read_profile(code, begin, end)
+            found = await self._read_profile(code, begin, end)
             job = job.with_piece(found, self._hass.loop.time() - started)
         return job.parts
 
@@ -271,12 +287,12 @@ class ProfileImporter:
         """The range with all of the outages it touches, read up to the first reading where it begins before that."""
         now = dt_util.utcnow()
         first = _hour_of(first)
-        for gap in self.past.gaps:
+        for gap in self.history.gaps:
             if gap.last.at > first and gap.first.at < last:
                 first = min(first, _hour_of(gap.first.at))
                 last = max(last, _hour_of(gap.last.at) + HOUR)
         until = min(last, now)
-        for point, _ in self.past.begun.values():
+        for point, _ in self.history.begun.values():
             if first < point.at:
                 last = max(last, _hour_of(point.at) + HOUR)
         return replace(ImportJob.of(first - AIR, min(last, now)), until=until)
@@ -314,7 +330,7 @@ class ProfileImporter:
                 if job.done:
                     await self._finish(job, await self._import(job))
                     return
-                found = await self._coordinator.async_read_profile(LOAD_PROFILES[0], begin, end)
+                found = await self._read_profile(LOAD_PROFILES[0], begin, end)
             except HomeAssistantError as err:
                 # The battery is to be left alone, or the database has failed.
                 await self._give_up(job, err)
@@ -329,7 +345,7 @@ class ProfileImporter:
                 continue
             failures = 0
             self._note_job(job.with_piece(found, self._hass.loop.time() - started), answered=True)
-            await self._store.async_save(self._imports)
+            await self._async_save()
 
     async def _give_up(
         self, job: ImportJob, err: MeterError | HomeAssistantError, *, lasting: bool = False
@@ -340,11 +356,11 @@ class ProfileImporter:
         # All that was read serves the next try.
         self._result = Result(job)
         self._note_job(None)
-        await self._store.async_save(self._imports)
+        await self._async_save()
         if job.automatic:
             now = dt_util.utcnow()
-            self._deal_with(
-                gap for gap in self.past.open() if lasting or now - gap.last.at > PATIENCE
+            await self._deal_with(
+                gap for gap in self.history.open() if lasting or now - gap.last.at > PATIENCE
             )
             self._schedule(not_before=now + HOUR)
 
@@ -352,7 +368,7 @@ class ProfileImporter:
         """Forget what was read; of an automatic import, tell what was left out."""
         self._result = Result(job, found)
         self._note_job(None)
-        await self._store.async_save(self._imports)
+        await self._async_save()
         if job.preview:
             return
         now = dt_util.utcnow()
@@ -363,16 +379,19 @@ class ProfileImporter:
                     waiting.add(one.key)
                 elif job.automatic:
                     _tell(one, refusal)
-        self._deal_with(
+        await self._deal_with(
             gap
-            for gap in self.past.open()
+            for gap in self.history.open()
             if gap.key not in waiting and job.first <= gap.first.at and gap.last.at < job.until
         )
         self._schedule(not_before=now + HOUR)
 
-    def _deal_with(self, gaps: Iterable[Gap]) -> None:
-        self.past = self.past.with_done(gaps)
-        self._coordinator.async_save()
+    async def _deal_with(self, gaps: Iterable[Gap]) -> None:
+        self._imports.history = self.history.with_done(gaps)
+        await self._async_save()
+
+    async def _async_save(self) -> None:
+        await self._store.async_save(self._imports)
 
     # Importing
 
@@ -396,10 +415,10 @@ class ProfileImporter:
             self._hass, series, job.first - LOOK_AROUND, job.last + LOOK_AROUND
         )
         used, step = profile_amounts.of_total(job.parts, total.code, series.unit)
-        begun, unit = self.past.begun.get(total.key, (None, ""))
+        begun, unit = self.history.begun.get(total.key, (None, ""))
         gaps = [
             Gap(gap.key, first, last, series.unit)
-            for gap in self.past.gaps
+            for gap in self.history.gaps
             if gap.key == total.key
             and (first := _in(gap.first, gap.unit, series.unit)) is not None
             and (last := _in(gap.last, gap.unit, series.unit)) is not None
@@ -421,7 +440,7 @@ class ProfileImporter:
         """Write rows, after what they replace is safe."""
         replaced = self._imports.replaced.get(key) or Replaced(series.unit)
         self._imports.replaced[key] = replaced.with_changes(changes)
-        await self._store.async_save(self._imports)
+        await self._async_save()
         await recorder.async_write(
             self._hass, series, {change.start: change.hour for change in changes}
         )
@@ -437,7 +456,7 @@ class ProfileImporter:
                 await self._put_back(total.series, replaced)
                 found[total.entity_id] = len(replaced.rows)
                 del self._imports.replaced[key]
-                await self._store.async_save(self._imports)
+                await self._async_save()
         return found
 
     async def _put_back(self, series: recorder.Series, replaced: Replaced) -> None:
@@ -473,7 +492,7 @@ class ProfileImporter:
         ]
         fillable += [
             (added.key, added.code, "kWh")
-            for added in profile_amounts.sums(coordinator.view.lookup)
+            for added in profile_amounts.sums(coordinator.derived.lookup)
         ]
         found = []
         for key, code, unit in fillable:

@@ -1,13 +1,12 @@
 """A conversation in mode E that stays open: reading by code, what is offered, and changes with what is certain of them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from custom_components.iec62056.protocol.ascii.messages import identification
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms import written_values
 from custom_components.iec62056.protocol.dlms.data import Data, Tag, octet_string
@@ -18,20 +17,21 @@ from custom_components.iec62056.protocol.errors import (
     AuthenticationRefused,
     ClockUnknown,
     DlmsUnsent,
-    HdlcRefused,
     MeterError,
     NotPermitted,
+    NotThisMeter,
     PasswordNeeded,
     UnknownRegister,
 )
 from custom_components.iec62056.protocol.mode_e import ModeEMeter as Reader
+from custom_components.iec62056.protocol.model import Identification, Register
 from custom_components.iec62056.protocol.register_session import (
     NOTHING,
     Level,
     Permits,
     WriteOutcome,
 )
-from simulator import Kind, Manners
+from simulator import Kind
 from simulator.dlms import BinaryMeter, Thing
 from simulator.dlms.values import octets, u16
 
@@ -231,25 +231,89 @@ async def test_a_refused_login_opens_nothing_and_is_not_sent_again() -> None:
     assert simulated.device.log == ["wrong password"]
 
 
-@pytest.mark.parametrize("meant", [b"/SIM5\\2OTHER", b"/SIM5\\2SIMULATED"])
-async def test_logins_that_are_meant_for_one_meter(meant: bytes) -> None:
-    """Another one is not even asked for a link."""
-    known = identification(meant)
-    assert known is not None
-    simulated = meter(manners=Manners(flag="SIM", model="SIMULATED"))
+@dataclass(frozen=True)
+class Intended:
+    """The meter of that number: none else will do, or one that tells none where `alone`."""
+
+    number: str
+    alone: bool = False
+    code: str = "1-0:0.0.0"
+    address: str = ""
+    in_readout: bool = False
+
+    def check(self, sent: Identification | None, told: Register | None, *, public: bool) -> None:
+        assert sent is not None
+        if told.values[0].text != self.number if told is not None else public or self.alone:
+            raise NotThisMeter(meter=sent.raw)
+
+
+@pytest.mark.parametrize("intended", [Intended("10012345"), Intended("10012346")])
+async def test_logins_that_are_for_one_meter(intended: Intended) -> None:
+    """Another one hears none of them, and what it tells everybody is not kept as the intended one's."""
+    simulated = meter()
     line, ring = WiredLine(simulated), keyring(LOW)
-    ring.meant = known
+    ring.intended = intended
     client = MeterClient(line, E, keyring=ring)
-    if meant.endswith(b"OTHER"):
-        with pytest.raises(HdlcRefused):
-            await client.read_all()
-        assert LOW not in ring.tried
-        assert not any(LOW.credentials.secret in written for written in line.written)
-        assert simulated.station.turns == 0
-    else:
-        await client.read_all()
-        assert LOW in ring.proven
+    reading = await client.read_all()
+    assert reading.registers
+    own = intended.number == "10012345"
+    assert (LOW in ring.tried, LOW in ring.proven) == (own, own)
+    assert any(LOW.credentials.secret in written for written in line.written) == own
+    assert bool(ring.known.lists) == own
+    assert isinstance(client.refusal, NotThisMeter) != own
+    # Once for the number, and once for each association.
+    assert len(line.log.of(Kind.SIGN_ON)) == (3 if own else 2)
     assert not line.binary
+
+
+async def test_a_meter_that_lets_nobody_in_without_a_secret() -> None:
+    """What it calls itself must do, unless it is known to tell its number to everybody."""
+    for alone in (False, True):
+        simulated = meter(device(logins={1: DOORS[1]}))
+        line, ring = WiredLine(simulated), keyring(LOW)
+        ring.intended = Intended("10012345", alone=alone)
+        conversation = Reader(line, E, ring).conversation()
+        if alone:
+            with pytest.raises(NotThisMeter):
+                await conversation.open()
+        else:
+            await conversation.open()
+        assert (LOW in ring.tried) != alone
+        await conversation.close()
+
+
+async def test_a_lost_association_is_with_the_intended_meter_or_with_none() -> None:
+    simulated = meter()
+    line, ring = WiredLine(simulated), keyring(LOW)
+    ring.intended = Intended("10012345")
+    conversation = Reader(line, E, ring).conversation(EVERYTHING)
+    await conversation.open()
+    await line.sleep_until(line.now() + INACTIVITY + 20)
+    ring.intended = Intended("10012346")
+    before = len(line.written)
+    with pytest.raises(NotThisMeter):
+        await conversation.write("0-0:96.13.0", "x")
+    assert not any(LOW.credentials.secret in written for written in line.written[before:])
+    assert simulated.device.log == []
+
+
+async def test_a_change_without_a_secret_is_for_the_intended_meter_too() -> None:
+    dev = device()
+    (text,) = (thing for thing in dev.things if thing.name == bytes((0, 0, 96, 13, 0, 255)))
+    text.writable[2] = 0
+    for number in ("10012346", "10012345"):
+        line, ring = WiredLine(meter(dev)), keyring()
+        ring.intended = Intended(number)
+        conversation = Reader(line, E, ring).conversation(EVERYTHING)
+        if number == "10012346":
+            with pytest.raises(NotThisMeter):
+                await conversation.write("0-0:96.13.0", "x")
+            assert dev.log == []
+        else:
+            written = await conversation.write("0-0:96.13.0", "x")
+            assert written.certainty is WriteOutcome.CONFIRMED
+            assert len(line.log.of(Kind.SIGN_ON)) == 1
+        await conversation.close()
 
 
 # Changing.

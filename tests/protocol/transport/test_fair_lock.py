@@ -33,6 +33,10 @@ class Line:
             finally:
                 self.held = False
 
+    async def is_free(self) -> bool:
+        """Whether who comes now gets the line."""
+        return await everyone(self.use("a")) == [None]
+
 
 async def settle() -> None:
     """Let everyone get as far as they can."""
@@ -54,7 +58,7 @@ def line() -> Line:
 async def test_in_order_of_arrival(line: Line) -> None:
     await everyone(*(line.use(user) for user in "dacb"))
     assert line.order == list("dacb")
-    assert line.queue.users == 0
+    assert await line.is_free()
 
 
 async def test_who_asks_often_waits_for_the_others(line: Line) -> None:
@@ -73,10 +77,10 @@ async def test_who_comes_back_at_once_does_not_pass_the_others(line: Line) -> No
 
 async def test_waiting_is_seen(line: Line) -> None:
     async with line.queue.turn("a"):
-        assert (line.queue.waiting, line.queue.users) == (0, 1)
+        assert line.queue.waiting == 0
         tasks = [asyncio.create_task(line.use(user)) for user in "bbc"]
         await settle()
-        assert (line.queue.waiting, line.queue.users) == (3, 4)
+        assert line.queue.waiting == 3
         tasks[1].cancel()
         await settle()
         assert line.queue.waiting == 2
@@ -93,7 +97,7 @@ async def test_gone_in_the_moment_its_turn_comes(line: Line) -> None:
     tasks[0].cancel()
     await everyone(*tasks)
     assert "".join(line.order) == "cd"
-    assert line.queue.users == 0
+    assert await line.is_free()
 
 
 async def test_the_next_and_the_one_after_it_go_at_once(line: Line) -> None:
@@ -104,7 +108,7 @@ async def test_the_next_and_the_one_after_it_go_at_once(line: Line) -> None:
         tasks[1].cancel()
     await everyone(*tasks)
     assert line.order == ["d"]
-    assert line.queue.users == 0
+    assert await line.is_free()
 
 
 async def test_failure_passes_the_line_on(line: Line) -> None:
@@ -167,12 +171,12 @@ async def test_gone_while_the_line_rests(line: Line) -> None:
     await line.use("a", LONGEST_IDLE)
     resting = asyncio.create_task(line.use("b"))
     await settle()
-    assert line.queue.users == 1
+    assert line.order == ["a"]
     resting.cancel()
     await everyone(resting)
     await line.use("a")
     assert line.order == ["a", "a"]
-    assert line.queue.users == 0
+    assert await line.is_free()
 
 
 async def test_many_users_that_come_and_go() -> None:
@@ -190,6 +194,6 @@ async def test_many_users_that_come_and_go() -> None:
                 await asyncio.sleep(0)
         await settle()
         done = await everyone(*tasks)
-        assert line.queue.users == 0
         served = Counter(line.order).total()
+        assert await line.is_free()
         assert served >= sum(one is None for one in done)

@@ -1,12 +1,15 @@
 """Counters and the record of what went over a line."""
 
 import json
+from unittest.mock import patch
 
 from hypothesis import given, strategies as st
 
 from custom_components.iec62056.protocol.model import ParitySeen
+from custom_components.iec62056.protocol.transport import trace as trace_module
 from custom_components.iec62056.protocol.transport.trace import (
     RUN_LIMIT,
+    TRACE_LIMIT,
     Direction,
     LineStats,
     Trace,
@@ -115,11 +118,12 @@ def test_a_run_is_measured_from_its_latest_byte() -> None:
     )
 )
 def test_the_latest_bytes_are_kept(parts: list[tuple[Direction, float, int, bytes]]) -> None:
-    trace = Trace(limit=64)
     now = 0.0
-    for direction, pause, speed, data in parts:
-        now += pause
-        trace.add(direction, now, speed, data)
+    with patch.object(trace_module, "TRACE_LIMIT", 64):
+        trace = Trace()
+        for direction, pause, speed, data in parts:
+            now += pause
+            trace.add(direction, now, speed, data)
     everything = b"".join(data for *_, data in parts)
     kept = b"".join(bytes(run.data) for run in trace.runs)
     assert kept == everything[-64:]
@@ -147,8 +151,8 @@ def test_text_says_when_who_how_fast_and_what() -> None:
 
 
 def test_text_says_that_something_is_missing() -> None:
-    trace = Trace(limit=3)
-    trace.add(Direction.RECEIVED, 1.0, 300, b"abcde")
+    trace = Trace()
+    trace.add(Direction.RECEIVED, 1.0, 300, bytes(TRACE_LIMIT + 2))
     assert trace.as_text().startswith("... 2 bytes before this were dropped\n")
 
 

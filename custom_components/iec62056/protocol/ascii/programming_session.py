@@ -23,8 +23,8 @@ from ..errors import (
     PasswordRefused,
     WrongParity,
 )
-from ..model import CheckKind, Identification, Mode, ParitySeen
-from ..register_session import Level
+from ..model import CheckKind, Identification, Mode, ParitySeen, Reading
+from ..register_session import Intended, Level
 from ..transport.trace import LineStats
 from . import commands, messages
 from .diagnosis import percent_wrong
@@ -50,14 +50,18 @@ _LAST_WORDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """How programming mode is entered: the password to log in with, and two who are asked.
+    """How programming mode is entered: the password to log in with, and who is asked.
 
-    `allow` raises for a command that must not leave; `feed` sees to the probe's supply before a sign-on.
+    `allow` raises for a command that must not leave; `feed` sees to the probe's supply before a sign-on. Passwords and
+    changes are for the `intended` meter; `reading` is the readout of this turn on the line, `read_out` makes one.
     """
 
     password: Password | None
     allow: Callable[[bytes], None]
     feed: Callable[[], Awaitable[None]]
+    read_out: Callable[[], Awaitable[Reading]]
+    reading: Reading | None = None
+    intended: Intended | None = None
 
 
 class ProgrammingSession(Session):
@@ -78,10 +82,9 @@ class ProgrammingSession(Session):
         self.identification: Identification | None = None
         self._in_session = False
         self._instead: Receiver | None = None
+        self._asked = ""
         self._answered: set[str] = set()
         self._awaiting = False
-        self._answers = 0
-        self._waited_for = 0.0
 
     @property
     def level(self) -> Level:
@@ -98,13 +101,8 @@ class ProgrammingSession(Session):
         """How long the session stays open without a word, in seconds: the next call should come before."""
         return self._dialect.idle * _OF_IDLE
 
-    @property
-    def answered_after(self) -> float | None:
-        """How long the meter took to begin its answers, on average, in seconds; None before the first."""
-        return self._waited_for / self._answers if self._answers else None
-
     async def open(self) -> Identification | None:
-        """Sign on into programming mode and log in where there is a password: with one try.
+        """Sign on into programming mode; nobody is logged in yet.
 
         A meter that sends its readout instead is taken at its word; then that is what is read. Raises MeterError.
         """
@@ -181,12 +179,11 @@ class ProgrammingSession(Session):
         self._kind = next((kind for kind in known if kind in first.fits), min(first.fits))
         if self._switched:
             self.profile = replace(self.profile, speed=self.speed, switch_delay=self._delay)
-        if self._password is not None:
-            await self._log_in(self._password, operand(first.block))
+        self._asked = operand(first.block)
 
-    async def _log_in(self, password: Password, asked: str) -> None:
+    async def _log_in(self, password: Password) -> None:
         """P1, P2 or a lock's code, once: a second try could lock the meter."""
-        login = password.login or self._dialect.login
+        login, asked = password.login or self._dialect.login, self._asked
         text = proof(login, password.text, asked)
         if login not in (PasswordMethod.PLAIN, *LOCKS):
             if asked in self._answered:
@@ -280,9 +277,6 @@ class ProgrammingSession(Session):
             run = await line.read(min(deadline, end))
             if not run:
                 break
-            if not receiver.heard:
-                self._answers += 1
-                self._waited_for += max(0.0, line.now() - line.sent_at - self._time_of(len(run)))
             echoes = receiver.echoes
             receiver.feed(run)
             if receiver.echoes > echoes:

@@ -22,7 +22,6 @@ from ..errors import (
     UnknownRegister,
 )
 from ..model import Identification, Medium, Register
-from ..rate import rounds_per_second
 from ..register_session import Answer, Offer
 from . import commands
 from .answers import code_of, register
@@ -51,12 +50,11 @@ class RegisterReader(ProgrammingSession):
         self._one_by_one = False
         self._lost = 0
         self._used = False
-
-    def rounds_per_second(self, codes: Sequence[str]) -> float:
-        """How often all these registers can be read here, by what the meter's answers took so far."""
-        return rounds_per_second(
-            codes, self._line.speed, self._pause, self.answered_after, together=self.at_once
-        )
+        self._intended = entrance.intended
+        self._read_out = entrance.read_out
+        self._reading = entrance.reading
+        # The session that was found to be with the intended meter.
+        self._sure = 0
 
     @property
     def at_once(self) -> int:
@@ -65,8 +63,57 @@ class RegisterReader(ProgrammingSession):
 
     @override
     async def open(self) -> Identification | None:
+        """Sign on into programming mode, and log in where there is a password: with one try. Raises MeterError."""
         self._used = False
-        return await super().open()
+        identification = await super().open()
+        if self._password is not None and self._in_session:
+            await self._make_sure()
+            await self._log_in(self._password)
+        return identification
+
+    async def _make_sure(self) -> None:
+        """See to it that this session is with the intended meter, before a password or a change leaves. Raises MeterError."""
+        intended = self._intended
+        if intended is None or self._sure == self.opened:
+            return
+        told = self._told_before(intended.code)
+        if told is None and intended.address:
+            try:
+                told = await self._told(intended.address)
+            except BadField, CommandUnanswered, MeterBreak:
+                # It may answer nothing more in this session.
+                await self.close()
+        if told is None and intended.code and intended.in_readout:
+            await self.close()
+            self._reading = await self._read_out()
+        if not self._in_session:
+            await super().open()
+            if not self._in_session:
+                raise ReadoutInstead(code=intended.address)
+        told = told or self._told_before(intended.code)
+        intended.check(
+            self.identification, told, public=bool(intended.code and intended.in_readout)
+        )
+        self._sure = self.opened
+
+    def _told_before(self, code: str) -> Register | None:
+        """A register in the readout of this turn, if who signed on now has sent it."""
+        reading = self._reading
+        same = reading is not None and reading.identification == self.identification
+        return reading.first(code) if reading is not None and same else None
+
+    async def _told(self, address: str) -> Register | None:
+        """What this session shows of a register, None where it does not. Raises CheckWrong, AnswerUnclear, and where it is lost."""
+        parts = commands.wish(address, "R")
+        found = await self._tried(address, parts)
+        if isinstance(found, CheckWrong):
+            raise found
+        if isinstance(found, MeterError):
+            return None
+        one = register(found, parts, self._dialect, self._medium)
+        if one is None:
+            raise AnswerUnclear(code=address)
+        return one
 
     async def read(self, codes: Sequence[str]) -> tuple[Answer, ...]:
         """Read registers by code: `1.8.0`, `ENMPE(04.22)`, with a command before it where needed: `R5 1.8.0`.

@@ -131,6 +131,10 @@ class RegisterWriter(RegisterReader, RegisterSession):
         self, code: str, parts: Wish, command: str, value: str
     ) -> tuple[WriteOutcome, MeterError | None]:
         """Send what changes something, once; what its answer alone tells: UNCONFIRMED where it was acknowledged."""
+        try:
+            await self._make_sure()
+        except MeterError as err:
+            return WriteOutcome.NOT_SENT, err
         signed = self._dialect.signed and command.startswith("W") and self._password is not None
         password = self._password.text if signed and self._password is not None else None
         order = commands.writing(parts, command, value, password=password, check=self._kind)

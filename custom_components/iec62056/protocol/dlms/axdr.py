@@ -96,8 +96,8 @@ class Reader:
         except ValueError:
             raise DlmsMalformed(why="it has a value of an unknown type") from None
 
-    def _count(self, count: int = 1) -> None:
-        self._values += count
+    def _count(self) -> None:
+        self._values += 1
         if self._values > MAX_VALUES:
             raise DlmsMalformed(why="it has too many values")
 

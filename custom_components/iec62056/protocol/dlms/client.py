@@ -5,8 +5,9 @@ Never here: what an attribute means (`objects`), the way to the link (`session`)
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import batched
+from secrets import token_bytes
 
 from ..errors import DlmsMalformed, DlmsUnsent, ServiceRefused
 from .acse import Conformance
@@ -18,8 +19,6 @@ from .link import Link
 from .login import DlmsLogin, Keyring
 from .security import CHALLENGE
 from .service_exchange import Exchange, act, get, invoke_octet, set_value
-
-type Challenge = Callable[[int], bytes]
 
 # GET with a list: service, form, invoke id, number of items; each item: its descriptor, and no selective access.
 _LIST_HEAD = 5
@@ -34,17 +33,15 @@ _LONG = 2048
 class Client:
     """An association on an open link."""
 
-    def __init__(
-        self, link: Link, login: DlmsLogin, keyring: Keyring, challenge: Challenge
-    ) -> None:
-        """`challenge` gives so many fresh random octets. Nothing is sent yet."""
+    def __init__(self, link: Link, login: DlmsLogin, keyring: Keyring) -> None:
+        """Nothing is sent yet."""
         self._link = link
         self._login = login
         self._keyring = keyring
         high = login.credentials.mechanism.high
         self._association = Association(
             login.credentials,
-            challenge=challenge(CHALLENGE) if high else b"",
+            challenge=token_bytes(CHALLENGE) if high else b"",
             counter=keyring.counter,
             general=login.general,
         )

@@ -75,14 +75,14 @@ class DlmsSession(RegisterSession):
         return (usable or keyring.logins[-1:])[-1]
 
     @property
-    @override
     def level(self) -> Level:
+        """What this session may see."""
         return self._login.level
 
     @property
     def objects(self) -> Objects:
         """The meter's objects as this association sees them."""
-        return self._session.keyring.known.lists.get(self._login.name, ())
+        return self._session.known.lists.get(self._login.name, ())
 
     @override
     async def open(self) -> Identification | None:
@@ -174,7 +174,7 @@ class DlmsSession(RegisterSession):
             await self.open()
         offers: dict[str, Offer] = {}
         for login in keyring.logins:
-            for item in keyring.known.lists.get(login.name, ()):
+            for item in self._session.known.lists.get(login.name, ()):
                 if 2 not in item.attributes:
                     continue
                 rights, name = item.attributes[2].rights, codes(item)[0]
@@ -192,7 +192,7 @@ class DlmsSession(RegisterSession):
     async def write(self, code: str, value: str) -> Written:
         if _key(code) not in map(_key, self._permits.write):
             return _not_permitted(code)
-        scalers = self._session.keyring.known.scalers
+        scalers = self._session.known.scalers
         return await self._set(
             code,
             lambda item, present: written_values.parsed(value, present, scalers.get(place(item))),
@@ -254,6 +254,7 @@ class DlmsSession(RegisterSession):
     ) -> Written:
         """Send a change once, and say what is known of it."""
         client = await self._alive()
+        await self._session.make_sure(client)
         try:
             result = await change(client)
         except DlmsUnsent as err:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import MeterError
-from ..model import Identification, LineProfile
-from ..register_session import Level
+from ..model import LineProfile
+from ..register_session import Intended, Level
 from .frame import Address
 from .object_cache import ObjectCache
 from .security import Credentials, InvocationCounter, Mechanism
@@ -63,8 +63,8 @@ class Keyring:
 
     `store` writes the end of a block of invocation counters to disk; only then is the first of them used. `known` is
     what the meter said of its objects. `refused` holds the logins the meter did not take, and why: none of them is tried
-    again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took. Where a meter
-    is `meant`, they are for none that announces itself in another way.
+    again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took. They are for the
+    `intended` meter alone; None where the user stands before it.
     """
 
     logins: tuple[DlmsLogin, ...] = (PUBLIC,)
@@ -75,7 +75,7 @@ class Keyring:
     refused: dict[DlmsLogin, MeterError] = field(default_factory=dict)
     tried: set[DlmsLogin] = field(default_factory=set)
     proven: set[DlmsLogin] = field(default_factory=set)
-    meant: Identification | None = None
+    intended: Intended | None = None
 
     @property
     def private(self) -> bool:

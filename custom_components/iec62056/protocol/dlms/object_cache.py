@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from .cosem import AttributeAccess, CosemObject, Rights, ScalerUnit
 from .descriptors import LogicalName
+from .objects import codes
 
 type Objects = tuple[CosemObject, ...]
 
@@ -29,6 +30,11 @@ class ObjectCache:
     lists: dict[str, Objects] = field(default_factory=dict)
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
     singly: bool = False
+
+    def find(self, code: str, *logins: str) -> CosemObject | None:
+        """The object behind the code of a register, by the lists of those logins."""
+        listed = (item for login in logins for item in self.lists.get(login, ()))
+        return next((item for item in listed if code in codes(item)), None)
 
     def differs(self, mark: Mapping[str, str]) -> bool:
         """Whether that is the mark of another device or configuration, as far as both name the same."""

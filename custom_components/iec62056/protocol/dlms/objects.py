@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from ..model import Obis, Register, Value
+from ..obis import parse
 from ..values import MeterTime, Season
 from .apdu import Result
 from .axdr import encode
@@ -52,6 +53,15 @@ _DIGITS = {
 def code(name: LogicalName) -> Obis:
     """The OBIS code of a logical name."""
     return Obis(*name)
+
+
+def data_object(code: str) -> CosemObject | None:
+    """The object that has a text or a number under that code where no list tells another; None where it is no code."""
+    obis = parse(code)
+    if obis is None:
+        return None
+    name = LogicalName(obis.a, obis.b, obis.c, obis.d, obis.e, obis.f)
+    return CosemObject(DATA, 0, name, {}, {})
 
 
 def codes(item: CosemObject) -> tuple[str, ...]:

@@ -8,13 +8,11 @@ keyring may read on their own account is still read.
 """
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from secrets import token_bytes
 
 from ..errors import (
     AssociationRefused,
-    AuthenticationRefused,
     CounterExhausted,
     DlmsError,
     DlmsMalformed,
@@ -24,23 +22,19 @@ from ..errors import (
     LoginError,
     MeterError,
     NoData,
-    SecurityBroken,
+    NotThisMeter,
     ServiceRefused,
 )
-from ..model import Identification, LineProfile, ProgressCallback, Register
-from ..register_session import Level
-from ..transport.line import Line
+from ..model import Register
 from .apdu import AccessResult, Result
-from .client import Challenge, Client
-from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, CosemObject, ScalerUnit, object_list
+from .associations import Associations
+from .client import Client
+from .cosem import CosemObject, ScalerUnit
 from .data import Data
 from .descriptors import Item, LogicalName, Member
-from .link import Link
-from .login import PUBLIC, DlmsLogin, Keyring, server_address
-from .object_cache import Objects, place
+from .login import DlmsLogin
+from .object_cache import ObjectCache, Objects, place
 from .objects import attributes, code, registers, scaler_attribute, text
-
-type Opener = Callable[[], Awaitable[Identification | None]]
 
 # What tells a device and its configuration: logical device name, numbers, firmware, configuration, its changes.
 _MARKS = frozenset(
@@ -56,11 +50,6 @@ _MARKS = frozenset(
         (0, 0, 96, 2, 0),
     )
 )
-_DATA = 1
-# The invocation counter of a security setup: 0.0.43.1.e, where e is the client it is for, or only a number.
-_COUNTERS = (0, 0, 43, 1)
-# What is asked for where the public client has no object list.
-_USUAL_COUNTERS = (0, 1)
 
 # What keeps one login out, and leaves the others alone: a meter may not answer to a client address it does not know.
 NOT_TAKEN = (
@@ -73,133 +62,11 @@ NOT_TAKEN = (
 )
 
 
-class Session:
+class Session(Associations):
     """One meter behind an open line; one call at a time."""
 
-    def __init__(
-        self,
-        line: Line,
-        profile: LineProfile,
-        keyring: Keyring,
-        opener: Opener,
-        *,
-        progress: ProgressCallback | None = None,
-        challenge: Challenge = token_bytes,
-    ) -> None:
-        """`opener` leads the line to where HDLC begins; `challenge` gives fresh random octets. Nothing is sent yet."""
-        self.keyring = keyring
-        self.identification: Identification | None = None
-        self.refusal: MeterError | None = None
-        """Why a login was not taken in this session; what the others may read is read all the same."""
-        self.repeats = 0
-        """How often frames were repeated, and links opened again."""
-        self.echo = False
-        self._line = line
-        self._server = server_address(profile)
-        self._opener = opener
-        self._progress = progress
-        self._challenge = challenge
-        self._link: Link | None = None
-
-    # Links and associations.
-
-    async def enter(self, login: DlmsLogin) -> Client:
-        """Associate by that login, after the session before has ended.
-
-        Raises what the opener, the link and the association raise; a login that was refused is not sent again.
-        """
-        if (refused := self.keyring.refused.get(login)) is not None:
-            raise refused.with_traceback(None)
-        keys = login.credentials.keys is not None
-        if keys and not self.keyring.learned:
-            await self._learn_counter(login)
-        try:
-            return await self._associate(login)
-        except ServiceRefused as err:
-            if not keys or err.counter is None:
-                raise
-            # The meter says which counter it waits for: nothing is less secure by that.
-            self.keyring.counter.learn(err.counter - 1)
-            return await self._associate(login)
-
-    async def _associate(self, login: DlmsLogin) -> Client:
-        await self.leave()
-        self.identification = await self._opener() or self.identification
-        self._link = Link(self._line, login.client, self._server, self._progress)
-        if self.keyring.meant not in (None, self.identification):
-            # As if it had refused: nothing but a farewell is said to another meter.
-            raise HdlcRefused
-        await self._link.connect()
-        client = Client(self._link, login, self.keyring, self._challenge)
-        if login.level is not Level.OPEN:
-            self.keyring.tried.add(login)
-        try:
-            await client.associate()
-        except (AuthenticationRefused, SecurityBroken) as err:
-            self.keyring.refused[login] = err
-            raise
-        except CounterExhausted:
-            # Nothing was sent.
-            self.keyring.tried.discard(login)
-            raise
-        except ServiceRefused:
-            # Perhaps the counter: another client of the same key has moved it on.
-            self.keyring.learned = False
-            raise
-        self.keyring.proven.add(login)
-        return client
-
-    async def leave(self) -> None:
-        """End the link, if there is one; nothing is raised where the meter or the line is gone."""
-        link, self._link = self._link, None
-        if link is None:
-            return
-        self.repeats += link.retransmissions
-        self.echo |= link.echo
-        try:
-            await link.disconnect()
-        finally:
-            self._line.binary = False
-            self._line.drop_input()
-
-    async def abandon(self) -> None:
-        """End the link without waiting for an answer: whoever cancels does not wait."""
-        link, self._link = self._link, None
-        if link is not None:
-            await link.abandon()
-            self._line.binary = False
-
-    async def _learn_counter(self, login: DlmsLogin) -> None:
-        """Ask for the meter's own invocation counter as the public client: another client may have moved it on."""
-        try:
-            client = await self._associate(PUBLIC)
-            listed = [
-                item.name
-                for item in await self.objects(client, PUBLIC)
-                if item.class_id == _DATA and item.name[:4] == _COUNTERS
-            ]
-            usual = [LogicalName(*_COUNTERS, last) for last in (login.client, *_USUAL_COUNTERS)]
-            own = [name for name in listed if name.e == login.client]
-            names = own or listed or usual
-            results = await client.get([Item(Member(_DATA, name, 2)) for name in names])
-        except AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused:
-            # A meter without a public client: what is stored must do.
-            results = ()
-        for result in results:
-            if isinstance(result, Data) and isinstance(result.value, int):
-                self.keyring.counter.learn(result.integer)
-        self.keyring.learned = True
-
-    # Objects and registers.
-
-    async def objects(self, client: Client, login: DlmsLogin) -> Objects:
-        """The object list of this association, from what is known or from the meter; empty where it gives none."""
-        lists = self.keyring.known.lists
-        if login.name not in lists:
-            wanted = Item(Member(ASSOCIATION, CURRENT_ASSOCIATION, 2))
-            (result,) = await client.get([wanted])
-            lists[login.name] = object_list(result) if isinstance(result, Data) else ()
-        return lists[login.name]
+    refusal: MeterError | None = None
+    """Why a login was not taken in this session; what the others may read is read all the same."""
 
     async def survey(self) -> bool:
         """Read the object lists of the keyring that are not known yet; whether that ended the association there was.
@@ -207,7 +74,7 @@ class Session:
         A login that is not taken is left out. Raises LineError, HdlcLost, DlmsMalformed.
         """
         keyring = self.keyring
-        missing = [login for login in keyring.logins if login.name not in keyring.known.lists]
+        missing = [login for login in keyring.logins if login.name not in self.known.lists]
         for login in missing:
             if login not in keyring.refused:
                 with suppress(*NOT_TAKEN):
@@ -218,7 +85,7 @@ class Session:
         self, client: Client, items: Sequence[CosemObject]
     ) -> dict[str, dict[int, Result]]:
         """What the attributes of these objects hold, by place and number; a scaler only where it is not known yet."""
-        known = self.keyring.known
+        known = self.known
         asked: list[tuple[CosemObject, int]] = []
         for item in items:
             asked += [(item, number) for number in attributes(item)]
@@ -238,7 +105,7 @@ class Session:
     ) -> list[Register]:
         """The registers of one object; none where a value is not what its class says."""
         names = {other.name for other in objects}
-        scaler = self.keyring.known.scalers.get(place(item))
+        scaler = self.known.scalers.get(place(item))
         try:
             return registers(item, results, scaler, names)
         except DlmsMalformed:
@@ -275,7 +142,7 @@ class Session:
         keyring = self.keyring
         usable = [login for login in reversed(keyring.logins) if login not in keyring.refused]
         left = [login for login in usable if login not in tried]
-        if any(login.name not in keyring.known.lists for login in left):
+        if any(login.name not in self.known.lists for login in left):
             return left[0]
         best = max(left, key=lambda login: len(self._readable(login) - covered), default=None)
         if best is not None and tried and not self._readable(best) - covered:
@@ -284,7 +151,7 @@ class Session:
 
     def _readable(self, login: DlmsLogin) -> set[str]:
         """The places of the registers that this login may read, by its object list."""
-        listed = self.keyring.known.lists.get(login.name, ())
+        listed = self.known.lists.get(login.name, ())
         return {place(item) for item in listed if attributes(item)}
 
     async def _read_by(self, login: DlmsLogin, found: dict[str, list[Register]]) -> bool:
@@ -300,6 +167,10 @@ class Session:
                 if again:
                     raise
                 self.repeats += 1
+            except NotThisMeter as err:
+                self.known = ObjectCache()
+                self.refusal = err
+                return False
             except NOT_TAKEN as err:
                 self.refusal = err
                 return False
@@ -307,10 +178,24 @@ class Session:
                 return True
         return False
 
+    def _begin_anew(self, told: Sequence[Register]) -> None:
+        """Another configuration, or another meter: what is known of the intended one is forgotten for itself alone."""
+        intended = self.keyring.intended
+        number = next(
+            (one for one in told if intended is not None and one.key == intended.code), None
+        )
+        try:
+            if intended is not None:
+                intended.check(self.identification, number, public=bool(intended.code))
+        except NotThisMeter:
+            self.known = ObjectCache()
+        else:
+            self.known.forget()
+
     async def _read_at(
         self, client: Client, login: DlmsLogin, found: dict[str, list[Register]]
     ) -> None:
-        known = self.keyring.known
+        known = self.known
         cached = login.name in known.lists
         objects = await self.objects(client, login)
         # The marks come first: what a new configuration holds is asked with a new list.
@@ -321,7 +206,13 @@ class Session:
         values = await self.values(client, wanted)
         mark = known.mark | _mark(wanted, values)
         if cached and known.differs(mark):
-            known.forget()
+            self._begin_anew(
+                [
+                    one
+                    for item in wanted
+                    for one in self.registers_of(item, values[place(item)], objects)
+                ]
+            )
             found.clear()
             await self._read_at(client, login, found)
             return

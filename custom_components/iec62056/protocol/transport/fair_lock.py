@@ -37,11 +37,6 @@ class FairLock:
         """How many turns are waited for: whoever keeps a session open gives the line back when there are any."""
         return sum(len(places) for places in self._places.values())
 
-    @property
-    def users(self) -> int:
-        """How many have the line or wait for it."""
-        return self.waiting + self._taken
-
     async def wanted(self) -> None:
         """Come back as soon as somebody waits for the line."""
         while not self.waiting:

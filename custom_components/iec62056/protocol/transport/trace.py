@@ -139,10 +139,9 @@ class Run:
 
 
 class Trace:
-    """Every run of bytes of a line, the latest `limit` bytes of them."""
+    """Every run of bytes of a line, the latest TRACE_LIMIT bytes of them."""
 
-    def __init__(self, limit: int = TRACE_LIMIT) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self._runs: deque[Run] = deque()
         self._size = 0
         self._framing = b""
@@ -198,9 +197,9 @@ class Trace:
 
     def _forget(self) -> None:
         """Drop the oldest bytes beyond the limit."""
-        while self._size > self._limit or len(self._runs) > RUN_LIMIT:
+        while self._size > TRACE_LIMIT or len(self._runs) > RUN_LIMIT:
             oldest = self._runs[0]
-            surplus = max(self._size - self._limit, 0)
+            surplus = max(self._size - TRACE_LIMIT, 0)
             if len(oldest.data) <= surplus or len(self._runs) > RUN_LIMIT:
                 surplus = len(oldest.data)
                 self._runs.popleft()

@@ -1,0 +1,203 @@
+"""Links to one meter and associations by its logins, one after the other: what is proven before a secret leaves.
+
+A login the meter refused is not tried a second time.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from ..errors import (
+    AssociationRefused,
+    AuthenticationRefused,
+    CounterExhausted,
+    HdlcRefused,
+    HdlcSilent,
+    SecurityBroken,
+    ServiceRefused,
+)
+from ..model import Identification, LineProfile, ProgressCallback
+from ..register_session import Level
+from ..transport.line import Line
+from .apdu import Result
+from .client import Client
+from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, object_list
+from .data import Data
+from .descriptors import Item, LogicalName, Member
+from .link import Link
+from .login import PUBLIC, DlmsLogin, Keyring, server_address
+from .object_cache import Objects, place
+from .objects import attributes, data_object, registers
+
+type Opener = Callable[[], Awaitable[Identification | None]]
+
+_DATA = 1
+# The invocation counter of a security setup: 0.0.43.1.e, where e is the client it is for, or only a number.
+_COUNTERS = (0, 0, 43, 1)
+# What is asked for where the public client has no object list.
+_USUAL_COUNTERS = (0, 1)
+# What a meter may say that has no public client.
+_NOBODY_LET_IN = (AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused)
+
+
+class Associations:
+    """One meter behind an open line; one association at a time."""
+
+    def __init__(
+        self,
+        line: Line,
+        profile: LineProfile,
+        keyring: Keyring,
+        opener: Opener,
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """`opener` leads the line to where HDLC begins. Nothing is sent yet."""
+        self.keyring = keyring
+        self.known = keyring.known
+        """What the meter says of its objects; kept for the next session where it is the intended one."""
+        self.identification: Identification | None = None
+        self.repeats = 0
+        """How often frames were repeated, and links opened again."""
+        self.echo = False
+        self._line = line
+        self._server = server_address(profile)
+        self._opener = opener
+        self._progress = progress
+        self._link: Link | None = None
+        # Whether the open session is with the intended meter, and how the one that was asked last announced itself.
+        self._sure = False
+        self._sure_of: Identification | None = None
+
+    async def enter(self, login: DlmsLogin) -> Client:
+        """Associate by that login, after the session before has ended.
+
+        Raises what the opener, the link and the association raise; a login that was refused is not sent again.
+        """
+        if (refused := self.keyring.refused.get(login)) is not None:
+            raise refused.with_traceback(None)
+        await self._prepare(login)
+        try:
+            return await self._associate(login)
+        except ServiceRefused as err:
+            if login.credentials.keys is None or err.counter is None:
+                raise
+            # The meter says which counter it waits for: nothing is less secure by that.
+            self.keyring.counter.learn(err.counter - 1)
+            self.keyring.learned = True
+            await self._prepare(login)
+            return await self._associate(login)
+
+    async def _prepare(self, login: DlmsLogin) -> None:
+        """Learn as the public client what must be known before a secret leaves: which meter it is, and its counter."""
+        intended = None if login.level is Level.OPEN else self.keyring.intended
+        learns = login.credentials.keys is not None and not self.keyring.learned
+        if intended is None and not learns:
+            return
+        client = None
+        # Some meters have no public client.
+        with suppress(*_NOBODY_LET_IN):
+            client = await self._associate(PUBLIC)
+        if intended is not None:
+            await self.make_sure(client)
+        if learns:
+            await self._learn_counter(client, login)
+
+    async def make_sure(self, client: Client | None) -> None:
+        """See to it that this is the intended meter, once in each session; None stands for one that lets nobody in.
+
+        Raises NotThisMeter, and what the link raises.
+        """
+        intended, known = self.keyring.intended, self.keyring.known
+        if intended is None or self._sure:
+            return
+        shown = known.find(intended.code, PUBLIC.name)
+        item = shown or known.find(intended.code, *known.lists) or data_object(intended.code)
+        told = None
+        if client is not None and item is not None:
+            (result,) = await client.get([Item(Member(item.class_id, item.name, 2))])
+            found = registers(item, {2: result}, known.scalers.get(place(item)))
+            told = next((one for one in found if one.key == intended.code), None)
+        public = shown is not None and bool(attributes(shown))
+        intended.check(self.identification, told, public=public)
+        self._sure, self._sure_of = True, self.identification
+
+    async def _associate(self, login: DlmsLogin) -> Client:
+        await self.leave()
+        self.identification = await self._opener() or self.identification
+        self._link = Link(self._line, login.client, self._server, self._progress)
+        intended = None if login.level is Level.OPEN else self.keyring.intended
+        if intended is not None and self.identification != self._sure_of:
+            # Nothing but a farewell is said to another meter than the one that was asked just now.
+            intended.check(self.identification, None, public=True)
+        await self._link.connect()
+        client = Client(self._link, login, self.keyring)
+        if login.level is not Level.OPEN:
+            self.keyring.tried.add(login)
+        try:
+            await client.associate()
+        except (AuthenticationRefused, SecurityBroken) as err:
+            self.keyring.refused[login] = err
+            raise
+        except CounterExhausted:
+            # Nothing was sent.
+            self.keyring.tried.discard(login)
+            raise
+        except ServiceRefused:
+            # Perhaps the counter: another client of the same key has moved it on.
+            self.keyring.learned = False
+            raise
+        self.keyring.proven.add(login)
+        self._sure = intended is not None
+        return client
+
+    async def leave(self) -> None:
+        """End the link, if there is one; nothing is raised where the meter or the line is gone."""
+        link, self._link, self._sure = self._link, None, False
+        if link is None:
+            return
+        self.repeats += link.retransmissions
+        self.echo |= link.echo
+        try:
+            await link.disconnect()
+        finally:
+            self._line.binary = False
+            self._line.drop_input()
+
+    async def abandon(self) -> None:
+        """End the link without waiting for an answer: whoever cancels does not wait."""
+        link, self._link, self._sure = self._link, None, False
+        if link is not None:
+            await link.abandon()
+            self._line.binary = False
+
+    async def _learn_counter(self, client: Client | None, login: DlmsLogin) -> None:
+        """Ask the meter for its own invocation counter: another client may have moved it on."""
+        results: Sequence[Result] = ()
+        # Without a public client, what is stored must do.
+        with suppress(*_NOBODY_LET_IN):
+            if client is not None:
+                results = await client.get(await self._counters(client, login))
+        for result in results:
+            if isinstance(result, Data) and isinstance(result.value, int):
+                self.keyring.counter.learn(result.integer)
+        self.keyring.learned = True
+
+    async def _counters(self, client: Client, login: DlmsLogin) -> list[Item]:
+        """Where the invocation counter of that login may be."""
+        listed = [
+            item.name
+            for item in await self.objects(client, PUBLIC)
+            if item.class_id == _DATA and item.name[:4] == _COUNTERS
+        ]
+        usual = [LogicalName(*_COUNTERS, last) for last in (login.client, *_USUAL_COUNTERS)]
+        own = [name for name in listed if name.e == login.client]
+        return [Item(Member(_DATA, name, 2)) for name in own or listed or usual]
+
+    async def objects(self, client: Client, login: DlmsLogin) -> Objects:
+        """The object list of this association, from what is known or from the meter; empty where it gives none."""
+        lists = self.known.lists
+        if login.name not in lists:
+            wanted = Item(Member(ASSOCIATION, CURRENT_ASSOCIATION, 2))
+            (result,) = await client.get([wanted])
+            lists[login.name] = object_list(result) if isinstance(result, Data) else ()
+        return lists[login.name]
