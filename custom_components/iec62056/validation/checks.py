@@ -36,6 +36,8 @@ ROLL_OVER_SPAN = Decimal("0.1")
 _LASTING = frozenset((HoldReason.TEXT, HoldReason.FELL, HoldReason.NUMBER))
 # Reasons for a total below the published one that may be right.
 _RESETS = frozenset((HoldReason.ROLLED_OVER, HoldReason.NEW_PERIOD))
+# Kinds of totals that may begin again.
+RESETTABLE = frozenset((ValueKind.TOTAL, ValueKind.PERIODIC))
 _NOTHING = Decimal(0)
 
 
