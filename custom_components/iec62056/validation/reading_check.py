@@ -12,18 +12,12 @@ from ..registers.matching import context_of
 from ..registers.overrides import RegisterOverride
 from ..state.identity import Identity, model_of, plain
 from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
-from .checks import (
-    ACCEPTED,
-    RESETTABLE,
-    Candidate,
-    CheckResult,
-    check_value,
-    check_values,
-    reset_offset,
-)
+from .candidate import Candidate
+from .checks import ACCEPTED, CheckResult, check_value, check_values
 from .limits import ValueKind
 from .register_history import HeldSample, HoldReason, RegisterHistory, Sample
 from .register_value import RegisterValue, values_of
+from .totals import RESETTABLE, reset_offset
 from .validation_state import HeldValue, MeterReplacement, ValidationState, name_of, numbers_of
 
 # After this many different texts in a row the register counts as changing.

@@ -11,7 +11,7 @@ from ..registers.descriptions import kept_unit
 from ..registers.values import native
 from ..state.description import Description, Kind
 from ..state.meter_state import RegisterState
-from .checks import Candidate
+from .candidate import Candidate
 from .limits import NO_LIMITS, ValueKind, kind_of, limits_of
 from .register_history import RegisterHistory, Sample
 
