@@ -36,7 +36,8 @@ from custom_components.iec62056.registers.descriptions import describe, kept_uni
 from custom_components.iec62056.registers.matching import context_of
 from custom_components.iec62056.registers.values import native
 from custom_components.iec62056.state.description import Context, Description, Kind
-from custom_components.iec62056.validation.checks import Candidate, check_value, check_values
+from custom_components.iec62056.validation.candidate import Candidate
+from custom_components.iec62056.validation.checks import check_value, check_values
 from custom_components.iec62056.validation.limits import ValueKind, kind_of, limits_of
 from custom_components.iec62056.validation.register_history import (
     HoldReason,

@@ -1,8 +1,4 @@
-"""Whether the meter answers, and what it tells of its own state.
-
-Here: how each looks in Home Assistant.
-Never here: which bits and counters mean what (signs.py).
-"""
+"""Binary sensors: whether the meter answers, and the flags of its own status."""
 
 from typing import Final, override
 
@@ -26,11 +22,11 @@ PARALLEL_UPDATES = 0
 
 
 def _description(
-    sign: StatusFlag, device_class: BinarySensorDeviceClass, *, enabled: bool = True
+    flag: StatusFlag, device_class: BinarySensorDeviceClass, *, enabled: bool = True
 ) -> BinarySensorEntityDescription:
     return BinarySensorEntityDescription(
-        key=sign,
-        translation_key=sign,
+        key=flag,
+        translation_key=flag,
         device_class=device_class,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=enabled,
@@ -56,17 +52,17 @@ async def async_setup_entry(
     entry: MeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the connection and the signs known so far, and later those that appear."""
+    """Add the connection and the flags known so far, and later those that appear."""
     coordinator = entry.runtime_data.coordinator
     known: set[StatusFlag] = set()
 
     @callback
     def add_new() -> None:
         new = [
-            sign for sign in status_flags.offered(coordinator.derived.lookup) if sign not in known
+            flag for flag in status_flags.offered(coordinator.derived.index) if flag not in known
         ]
         known.update(new)
-        async_add_entities(SignSensor(coordinator, DESCRIPTIONS[sign]) for sign in new)
+        async_add_entities(StatusFlagSensor(coordinator, DESCRIPTIONS[flag]) for flag in new)
 
     async_add_entities([ConnectionSensor(coordinator)])
     add_new()
@@ -89,8 +85,8 @@ class ConnectionSensor(LinkEntity, BinarySensorEntity):
         return self.coordinator.connected
 
 
-class SignSensor(MeterEntity, BinarySensorEntity):
-    """Something the meter tells of itself."""
+class StatusFlagSensor(MeterEntity, BinarySensorEntity):
+    """Something the meter reports about itself."""
 
     _unrecorded_attributes = frozenset({ATTR_FROM})
 
@@ -100,19 +96,19 @@ class SignSensor(MeterEntity, BinarySensorEntity):
         """Describe the sensor."""
         super().__init__(coordinator, description.key)
         self.entity_description = description
-        self._sign = StatusFlag(description.key)
+        self._flag = StatusFlag(description.key)
 
     @property
     @override
     def is_on(self) -> bool | None:
-        view = self.coordinator.derived
-        found = status_flags.sources(self._sign, view.lookup)
+        derived = self.coordinator.derived
+        found = status_flags.sources(self._flag, derived.index)
         if not any(self.coordinator.is_fresh(one.received) for one in found):
             return None
-        return status_flags.is_set(self._sign, view.lookup, view.memory, view.zone)
+        return status_flags.is_set(self._flag, derived.index, derived.history, derived.zone)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, list[str]]:
-        lookup = self.coordinator.derived.lookup
-        return {ATTR_FROM: [found.key for found in status_flags.sources(self._sign, lookup)]}
+        index = self.coordinator.derived.index
+        return {ATTR_FROM: [found.key for found in status_flags.sources(self._flag, index)]}

@@ -253,7 +253,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return
         # When the meter was last read, and what it said then, is another matter: the next reading is due after that.
         self.data = replace(outcome.state, received=before.received, health=before.health)
-        index = RegisterIndex.of(self.data, self.derived.lookup)
+        index = RegisterIndex.of(self.data, self.derived.index)
         self._note_offsets(outcome.offsets, index)
         self.derived = DerivedValues(index, self._history, self.derived.zone)
         self._save()
@@ -307,7 +307,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     @callback
     def _apply_state(self, state: MeterState, offsets: tuple[Offset, ...] = ()) -> None:
         """Make this the current state, and wake up when its values become too old."""
-        before = None if self.data is None else self.derived.lookup
+        before = None if self.data is None else self.derived.index
         self.data = state
         self.reader.take_line_profile(state.profile)
         self.reader.succeeded(state.health)
@@ -355,7 +355,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
         `index` is that of the new state; `firsts` are the first numbers of totals of another meter.
         """
-        before, now = self.derived.lookup, dt_util.utcnow()
+        before, now = self.derived.index, dt_util.utcnow()
         if not offsets and index.state.registers.keys() <= before.state.registers.keys():
             return
         numbers = {one.key: (one.offset, one.unit) for one in offsets}

@@ -1,7 +1,4 @@
-"""What all entities of a meter have in common: its device, and when it counts as there.
-
-Never here: values.
-"""
+"""Base of all entities of a meter: its device and its availability."""
 
 from typing import override
 
@@ -12,11 +9,9 @@ from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .registers.naming import clean_text
 
-# Longer texts of a meter are noise, not names.
-
 
 def cleaned(text: str | None) -> str | None:
-    """A meter's text as a name; None where nothing is left of it."""
+    """A meter's text as a name; None if nothing is left of it."""
     return None if text is None else clean_text(text) or None
 
 
@@ -47,7 +42,7 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
 
 
 class LinkEntity(MeterEntity):
-    """An entity that tells of the way to the meter: it is needed most when nothing can be read."""
+    """An entity about the way to the meter: it is needed most when nothing can be read."""
 
     @property
     @override

@@ -26,11 +26,11 @@ class Course:
 
     identification: Identification | None = IDENTIFICATION
     medium: Medium = Medium.ELECTRICITY
-    life: timedelta = LIFE
+    max_age: timedelta = LIFE
     duration: float = 0.0
     zone: ZoneInfo = BERLIN
     state: MeterState | None = None
-    memory: DerivedHistory = field(default_factory=DerivedHistory)
+    history: DerivedHistory = field(default_factory=DerivedHistory)
 
     def read(self, sent: Sent, at: datetime | float = START) -> DerivedValues:
         """Take a reading made at that time, or so many minutes after the start."""
@@ -46,11 +46,11 @@ class Course:
         )
         state = joined(read, LineProfile(medium=self.medium), self.state)
         self.state = describe_state(state, {})
-        lookup = RegisterIndex.of(self.state)
-        self.memory = remember(self.memory, lookup, self.zone, self.life)
-        return DerivedValues(lookup, self.memory, self.zone)
+        index = RegisterIndex.of(self.state)
+        self.history = remember(self.history, index, self.zone, self.max_age)
+        return DerivedValues(index, self.history, self.zone)
 
 
-def value(view: DerivedValues, kind: Derived) -> Decimal | datetime | str | None:
-    assert kind in view.offered()
-    return view.result(kind).value
+def value(derived: DerivedValues, kind: Derived) -> Decimal | datetime | str | None:
+    assert kind in derived.offered()
+    return derived.result(kind).value

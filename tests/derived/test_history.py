@@ -143,18 +143,18 @@ def test_tariff_that_rose_last(
 
 
 def test_counter_that_rose() -> None:
-    memory = DerivedHistory().with_count("x", Decimal(12), START)
-    assert memory.counts["x"].rose is None
+    history = DerivedHistory().with_count("x", Decimal(12), START)
+    assert history.counts["x"].rose is None
     later = START + timedelta(hours=1)
-    assert memory.with_count("x", Decimal(12), later).counts["x"].rose is None
-    memory = memory.with_count("x", Decimal(13), later)
-    assert memory.counts["x"].rose == later
-    assert memory.with_count("x", Decimal(13), START).counts["x"].rose == later
+    assert history.with_count("x", Decimal(12), later).counts["x"].rose is None
+    history = history.with_count("x", Decimal(13), later)
+    assert history.counts["x"].rose == later
+    assert history.with_count("x", Decimal(13), START).counts["x"].rose == later
     # A new month: begun again, nothing counted; then one.
-    memory = memory.with_count("x", Decimal(0), START + timedelta(days=9))
-    assert memory.counts["x"].rose == later
-    memory = memory.with_count("x", Decimal(1), START + timedelta(days=10))
-    assert memory.counts["x"].rose == START + timedelta(days=10)
+    history = history.with_count("x", Decimal(0), START + timedelta(days=9))
+    assert history.counts["x"].rose == later
+    history = history.with_count("x", Decimal(1), START + timedelta(days=10))
+    assert history.counts["x"].rose == START + timedelta(days=10)
 
 
 def test_another_meter_leaves_only_the_peaks() -> None:

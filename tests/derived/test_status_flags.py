@@ -17,9 +17,9 @@ EM4T = Identification("/EMH5\\@D4EM4TIIW001--", "EMH", "5", (), "\\@D4EM4TIIW001
 ESY = Identification("/ESY5Q3DA1024 V3.04", "ESY", "5", (), "Q3DA1024 V3.04")
 
 
-def is_set(view: DerivedValues, sign: StatusFlag) -> bool | None:
-    assert sign in status_flags.offered(view.lookup)
-    return status_flags.is_set(sign, view.lookup, view.memory, view.zone)
+def is_set(derived: DerivedValues, flag: StatusFlag) -> bool | None:
+    assert flag in status_flags.offered(derived.index)
+    return status_flags.is_set(flag, derived.index, derived.history, derived.zone)
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def is_set(view: DerivedValues, sign: StatusFlag) -> bool | None:
     ],
 )
 def test_fault(*, address: str, sent: str, fault: bool | None) -> None:
-    view = Course().read({address: [sent]})
-    assert is_set(view, StatusFlag.FAULT) is fault
+    derived = Course().read({address: [sent]})
+    assert is_set(derived, StatusFlag.FAULT) is fault
 
 
 @pytest.mark.parametrize(("sent", "fault"), [("0", False), ("4", True)])
 def test_fault_of_a_heat_meter(*, sent: str, fault: bool) -> None:
-    view = Course(None, Medium.HEAT).read({"F": [sent]})
-    assert is_set(view, StatusFlag.FAULT) is fault
+    derived = Course(None, Medium.HEAT).read({"F": [sent]})
+    assert is_set(derived, StatusFlag.FAULT) is fault
 
 
 def test_fault_of_the_past_is_none_now() -> None:
-    view = Course().read({"F.F": ["00000000"], "F.F*01": ["00000001"]})
-    assert is_set(view, StatusFlag.FAULT) is False
+    derived = Course().read({"F.F": ["00000000"], "F.F*01": ["00000001"]})
+    assert is_set(derived, StatusFlag.FAULT) is False
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def test_fault_of_the_past_is_none_now() -> None:
     ],
 )
 def test_kind_of_fault(identification: Identification, sent: str, fault: Fault | None) -> None:
-    view = Course(identification).read({"F.F": [sent]})
-    assert status_flags.fault_sources(view.lookup)
-    assert status_flags.fault_text(view.lookup) is fault
+    derived = Course(identification).read({"F.F": [sent]})
+    assert status_flags.fault_sources(derived.index)
+    assert status_flags.fault_text(derived.index) is fault
 
 
 def test_kind_of_fault_is_claimed_only_where_it_is_documented() -> None:
-    view = Course().read({"F.F": ["00000001"]})
-    assert not status_flags.fault_sources(view.lookup)
-    assert status_flags.fault_text(view.lookup) is None
-    assert not status_flags.fault_sources(Course(MT174).read({"1.8.0": ["1*kWh"]}).lookup)
+    derived = Course().read({"F.F": ["00000001"]})
+    assert not status_flags.fault_sources(derived.index)
+    assert status_flags.fault_text(derived.index) is None
+    assert not status_flags.fault_sources(Course(MT174).read({"1.8.0": ["1*kWh"]}).index)
 
 
 @pytest.mark.parametrize(
@@ -96,35 +96,35 @@ def test_kind_of_fault_is_claimed_only_where_it_is_documented() -> None:
     ],
 )
 def test_status_byte(*, status: str, fault: bool | None, phases: bool | None) -> None:
-    view = Course(ESY).read({"1-0:96.5.5*255": [status]})
-    assert is_set(view, StatusFlag.FAULT) is fault
-    assert is_set(view, StatusFlag.PHASE_FAILURE) is phases
+    derived = Course(ESY).read({"1-0:96.5.5*255": [status]})
+    assert is_set(derived, StatusFlag.FAULT) is fault
+    assert is_set(derived, StatusFlag.PHASE_FAILURE) is phases
 
 
 def test_status_byte_of_another_make_means_something_else() -> None:
     hager = Identification("/HAG5eHZ010C", "HAG", "5", (), "eHZ010C")
-    assert status_flags.offered(Course(hager).read({"1-0:96.5.5*255": ["A3"]}).lookup) == ()
+    assert status_flags.offered(Course(hager).read({"1-0:96.5.5*255": ["A3"]}).index) == ()
 
 
 @pytest.mark.parametrize(
-    ("sign", "counter"),
+    ("flag", "counter"),
     [
         (StatusFlag.TERMINAL_COVER, "0-0:C.51.1"),
         (StatusFlag.MAIN_COVER, "C.51.3"),
         (StatusFlag.MAGNET, "0-0:96.51.5*255"),
     ],
 )
-def test_counter_of_events(sign: StatusFlag, counter: str) -> None:
+def test_counter_of_events(flag: StatusFlag, counter: str) -> None:
     """Who installed the meter has opened it often: only a rise is news, for a day."""
     course = Course()
-    assert is_set(course.read({counter: ["12"]}), sign) is False
-    assert is_set(course.read({counter: ["13"]}, 60), sign) is True
-    assert is_set(course.read({counter: ["13"]}, 60 + 24 * 60 - 1), sign) is True
-    assert is_set(course.read({counter: ["13"]}, 60 + 24 * 60), sign) is False
+    assert is_set(course.read({counter: ["12"]}), flag) is False
+    assert is_set(course.read({counter: ["13"]}, 60), flag) is True
+    assert is_set(course.read({counter: ["13"]}, 60 + 24 * 60 - 1), flag) is True
+    assert is_set(course.read({counter: ["13"]}, 60 + 24 * 60), flag) is False
 
 
 @pytest.mark.parametrize(
-    ("registers", "sign", "opened"),
+    ("registers", "flag", "opened"),
     [
         # An hour ago, a month ago, never; the meter's own time says it, without a reading before.
         ({"C.51.1": ["3"], "C.51.2": ["0261122120000"]}, StatusFlag.TERMINAL_COVER, True),
@@ -140,8 +140,8 @@ def test_counter_of_events(sign: StatusFlag, counter: str) -> None:
         ({"C.51.1": ["?"]}, StatusFlag.TERMINAL_COVER, None),
     ],
 )
-def test_event_by_its_time(*, registers: Sent, sign: StatusFlag, opened: bool | None) -> None:
-    assert is_set(Course().read(registers), sign) is opened
+def test_event_by_its_time(*, registers: Sent, flag: StatusFlag, opened: bool | None) -> None:
+    assert is_set(Course().read(registers), flag) is opened
 
 
 def test_counter_of_a_month() -> None:
@@ -149,16 +149,16 @@ def test_counter_of_a_month() -> None:
     assert (
         is_set(course.read({"96.71": ["26-11-01,00:00", "02"]}), StatusFlag.TERMINAL_COVER) is False
     )
-    view = course.read({"96.71": ["26-12-01,00:00", "00"]}, 10 * 24 * 60)
-    assert is_set(view, StatusFlag.TERMINAL_COVER) is False
-    view = course.read({"96.71": ["26-12-01,00:00", "01"]}, 10 * 24 * 60 + 5)
-    assert is_set(view, StatusFlag.TERMINAL_COVER) is True
+    derived = course.read({"96.71": ["26-12-01,00:00", "00"]}, 10 * 24 * 60)
+    assert is_set(derived, StatusFlag.TERMINAL_COVER) is False
+    derived = course.read({"96.71": ["26-12-01,00:00", "01"]}, 10 * 24 * 60 + 5)
+    assert is_set(derived, StatusFlag.TERMINAL_COVER) is True
 
 
 @pytest.mark.parametrize("sent", [["3"], ["FF01"], [""], ["2018-04-06 16:05:00"]])
 def test_own_codes_of_other_makes_claim_nothing(sent: list[str]) -> None:
     """From 96.50 on each make has its own; the lists of Turkey are known by how they write times."""
-    assert status_flags.offered(Course().read({"96.70": sent, "96.71": [*sent, "1"]}).lookup) == ()
+    assert status_flags.offered(Course().read({"96.70": sent, "96.71": [*sent, "1"]}).index) == ()
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ def test_clock(*, registers: Sent, invalid: bool | None) -> None:
 
 
 def test_clock_of_a_heat_meter() -> None:
-    view = Course(None, Medium.HEAT).read({"9.36": ["2026-11-22&13:00:00"]})
-    assert is_set(view, StatusFlag.CLOCK_INVALID) is False
+    derived = Course(None, Medium.HEAT).read({"9.36": ["2026-11-22&13:00:00"]})
+    assert is_set(derived, StatusFlag.CLOCK_INVALID) is False
 
 
 def test_sources_are_named() -> None:
-    view = Course(ESY).read({"F.F": ["0"], "1-0:96.5.5": ["80"], "C.51.5": ["1"]})
+    derived = Course(ESY).read({"F.F": ["0"], "1-0:96.5.5": ["80"], "C.51.5": ["1"]})
     named: dict[StatusFlag, Any] = {
-        sign: [found.key for found in status_flags.sources(sign, view.lookup)]
-        for sign in status_flags.offered(view.lookup)
+        flag: [found.key for found in status_flags.sources(flag, derived.index)]
+        for flag in status_flags.offered(derived.index)
     }
     assert named == {
         StatusFlag.FAULT: ["0-0:97.97.0", "1-0:96.5.5"],
@@ -202,5 +202,5 @@ def test_sources_are_named() -> None:
 
 def test_event_ahead_of_our_clock_is_told_for_a_day_too() -> None:
     """A meter whose clock is a little ahead."""
-    view = Course().read({"C.51.6": ["202611221305"]}, START)
-    assert is_set(view, StatusFlag.MAGNET) is True
+    derived = Course().read({"C.51.6": ["202611221305"]}, START)
+    assert is_set(derived, StatusFlag.MAGNET) is True

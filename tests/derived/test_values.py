@@ -45,35 +45,35 @@ def test_net_power_is_offered(*, sent: Sent, offered: bool) -> None:
     ],
 )
 def test_net_power(imported: str, exported: str, net: str | None) -> None:
-    view = Course().read({"1.7.0": [imported], "2.7.0": [exported]})
-    assert value(view, Derived.NET_POWER) == (None if net is None else Decimal(net))
+    derived = Course().read({"1.7.0": [imported], "2.7.0": [exported]})
+    assert value(derived, Derived.NET_POWER) == (None if net is None else Decimal(net))
 
 
 def test_net_power_of_two_readings_is_none() -> None:
     """One of the two was held back: the difference with the older one was never there."""
     course = Course()
     course.read({"1.7.0": ["2*kW"], "2.7.0": ["0*kW"]})
-    view = course.read({"1.7.0": ["0*kW"]}, 1)
-    assert value(view, Derived.NET_POWER) is None
-    assert view.result(Derived.NET_POWER).received == START
-    view = course.read({"1.7.0": ["0*kW"], "2.7.0": ["3*kW"]}, 2)
-    assert value(view, Derived.NET_POWER) == -3000
-    assert view.result(Derived.NET_POWER).sources == ("1-0:1.7.0", "1-0:2.7.0")
+    derived = course.read({"1.7.0": ["0*kW"]}, 1)
+    assert value(derived, Derived.NET_POWER) is None
+    assert derived.result(Derived.NET_POWER).received == START
+    derived = course.read({"1.7.0": ["0*kW"], "2.7.0": ["3*kW"]}, 2)
+    assert value(derived, Derived.NET_POWER) == -3000
+    assert derived.result(Derived.NET_POWER).sources == ("1-0:1.7.0", "1-0:2.7.0")
 
 
 def test_net_power_ends_where_the_meter_sends_it() -> None:
     course = Course()
     course.read({"1.7.0": ["2*kW"], "2.7.0": ["0*kW"]})
-    view = course.read({"1.7.0": ["0*kW"], "2.7.0": ["3*kW"], "16.7": ["-3*kW"]}, 1)
-    assert view.result(Derived.NET_POWER).value is None
+    derived = course.read({"1.7.0": ["0*kW"], "2.7.0": ["3*kW"], "16.7": ["-3*kW"]}, 1)
+    assert derived.result(Derived.NET_POWER).value is None
 
 
 def test_total_of_tariffs_is_exact() -> None:
-    view = Course().read(
+    derived = Course().read(
         {"1.8.1": ["012345.678*kWh"], "1.8.2": ["000000.005*kWh"], "1.8.3": ["7*Wh"]}
     )
-    assert value(view, Derived.TOTAL_IMPORT) == Decimal("12345690.000")
-    assert Derived.TOTAL_EXPORT not in view.offered()
+    assert value(derived, Derived.TOTAL_IMPORT) == Decimal("12345690.000")
+    assert Derived.TOTAL_EXPORT not in derived.offered()
 
 
 @pytest.mark.parametrize(
@@ -94,24 +94,24 @@ def test_total_of_tariffs_from_two_readings_is_none() -> None:
     """A tariff that was held back would make the total fall, or stand still."""
     course = Course()
     course.read({"1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]})
-    view = course.read({"1.8.1": ["2*kWh"]}, 1)
-    assert value(view, Derived.TOTAL_IMPORT) is None
-    view = course.read({"1.8.1": ["2*kWh"], "1.8.2": ["-"]}, 2)
-    assert value(view, Derived.TOTAL_IMPORT) is None
+    derived = course.read({"1.8.1": ["2*kWh"]}, 1)
+    assert value(derived, Derived.TOTAL_IMPORT) is None
+    derived = course.read({"1.8.1": ["2*kWh"], "1.8.2": ["-"]}, 2)
+    assert value(derived, Derived.TOTAL_IMPORT) is None
 
 
 def test_mean_power() -> None:
     course = Course()
-    view = course.read({"1.8.0": ["000100.000*kWh"]})
-    assert value(view, Derived.MEAN_POWER_IMPORT) is None
-    view = course.read({"1.8.0": ["000100.012*kWh"]}, 1)
+    derived = course.read({"1.8.0": ["000100.000*kWh"]})
+    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
+    derived = course.read({"1.8.0": ["000100.012*kWh"]}, 1)
     # 12 Wh in a minute.
-    assert value(view, Derived.MEAN_POWER_IMPORT) == 720
-    result = view.result(Derived.MEAN_POWER_IMPORT)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 720
+    result = derived.result(Derived.MEAN_POWER_IMPORT)
     assert result.since == START
     assert result.sources == ("1-0:1.8.0",)
-    view = course.read({"1.8.0": ["000100.018*kWh"]}, 2)
-    assert value(view, Derived.MEAN_POWER_IMPORT) == 360
+    derived = course.read({"1.8.0": ["000100.018*kWh"]}, 2)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 360
 
 
 def test_mean_power_is_taken_over_as_long_as_the_last_digit_needs() -> None:
@@ -120,8 +120,8 @@ def test_mean_power_is_taken_over_as_long_as_the_last_digit_needs() -> None:
     shown: list[Decimal | datetime | str | None] = []
     for minute in range(0, 21, 2):
         energy = Decimal(10000 + minute // 2).scaleb(-2)
-        view = course.read({"1.8.0": [f"{energy}*kWh"]}, minute)
-        shown.append(value(view, Derived.MEAN_POWER_IMPORT))
+        derived = course.read({"1.8.0": [f"{energy}*kWh"]}, minute)
+        shown.append(value(derived, Derived.MEAN_POWER_IMPORT))
     assert shown == [None] * 5 + [Decimal(300)] * 6
 
 
@@ -130,42 +130,42 @@ def test_mean_power_is_unknown_where_the_last_digit_is_too_coarse() -> None:
     course = Course()
     for minute in range(0, 121, 15):
         energy = 100 + minute // 15
-        view = course.read({"1.8.0": [f"{energy:06d}*kWh"]}, minute)
-        assert value(view, Derived.MEAN_POWER_IMPORT) is None
+        derived = course.read({"1.8.0": [f"{energy:06d}*kWh"]}, minute)
+        assert value(derived, Derived.MEAN_POWER_IMPORT) is None
 
 
 def test_mean_power_does_not_stay_when_nothing_is_drawn_any_more() -> None:
     course = Course()
     course.read({"1.8.0": ["000100.000*kWh"]})
-    view = course.read({"1.8.0": ["000100.100*kWh"]}, 1)
-    assert value(view, Derived.MEAN_POWER_IMPORT) == 6000
+    derived = course.read({"1.8.0": ["000100.100*kWh"]}, 1)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 6000
     for minute in range(2, 63):
-        view = course.read({"1.8.0": ["000100.100*kWh"]}, minute)
-    assert value(view, Derived.MEAN_POWER_IMPORT) is None
+        derived = course.read({"1.8.0": ["000100.100*kWh"]}, minute)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
 
 
 def test_mean_power_from_tariffs_and_of_export() -> None:
     course = Course()
     course.read({"1.8.1": ["1.000*kWh"], "1.8.2": ["2.000*kWh"], "2.8.0": ["5000*Wh"]})
-    view = course.read(
+    derived = course.read(
         {"1.8.1": ["1.010*kWh"], "1.8.2": ["2.020*kWh"], "2.8.0": ["5100*Wh"]}, 60 / 60
     )
-    assert value(view, Derived.MEAN_POWER_IMPORT) == 1800
-    assert value(view, Derived.MEAN_POWER_EXPORT) == 6000
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 1800
+    assert value(derived, Derived.MEAN_POWER_EXPORT) == 6000
 
 
 @pytest.mark.parametrize("power", ["1.7.0", "16.7", "15.7.0", "1.25.0", "21.7.0", "2.7.0"])
 def test_mean_power_is_not_offered_where_the_meter_sends_power(power: str) -> None:
-    view = Course().read({"1.8.0": ["1*kWh"], power: ["1*kW"]})
-    assert Derived.MEAN_POWER_IMPORT not in view.offered()
+    derived = Course().read({"1.8.0": ["1*kWh"], power: ["1*kW"]})
+    assert Derived.MEAN_POWER_IMPORT not in derived.offered()
 
 
 def test_mean_power_of_a_heat_meter() -> None:
     """Read once a day, the day is what it is the mean of; 6.8 of an electricity meter is something else."""
-    course = Course(HEAT, Medium.HEAT, life=timedelta(days=3))
+    course = Course(HEAT, Medium.HEAT, max_age=timedelta(days=3))
     course.read({"6.8": ["0012.345*GJ"], "6.6": ["0042.1*kW"]})
-    view = course.read({"6.8": ["0012.705*GJ"], "6.6": ["0042.1*kW"]}, 24 * 60)
-    mean = value(view, Derived.MEAN_POWER_HEAT)
+    derived = course.read({"6.8": ["0012.705*GJ"], "6.6": ["0042.1*kW"]}, 24 * 60)
+    mean = value(derived, Derived.MEAN_POWER_HEAT)
     assert isinstance(mean, Decimal)
     # 0.36 GJ are 100 kWh.
     assert round(mean, 3) == Decimal("4166.667")
@@ -176,10 +176,10 @@ def test_mean_power_of_a_heat_meter() -> None:
 def test_mean_power_starts_anew_after_an_exchange() -> None:
     course = Course()
     course.read({"C.1.0": ["34567812"], "1.8.0": ["100.000*kWh"]})
-    view = course.read({"C.1.0": ["99887766"], "1.8.0": ["900.000*kWh"]}, 1)
-    assert value(view, Derived.MEAN_POWER_IMPORT) is None
-    view = course.read({"C.1.0": ["99887766"], "1.8.0": ["900.010*kWh"]}, 2)
-    assert value(view, Derived.MEAN_POWER_IMPORT) == 600
+    derived = course.read({"C.1.0": ["99887766"], "1.8.0": ["900.000*kWh"]}, 1)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
+    derived = course.read({"C.1.0": ["99887766"], "1.8.0": ["900.010*kWh"]}, 2)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 600
 
 
 def test_same_reading_again_changes_nothing() -> None:
@@ -194,15 +194,15 @@ def test_same_reading_again_changes_nothing() -> None:
     }
     course.read(sent)
     course.read({**sent, "1.8.0": ["101.000*kWh"], "1.8.1": ["51.000*kWh"]}, 10)
-    before = course.memory
+    before = course.history
     course.read({**sent, "1.8.0": ["101.000*kWh"], "1.8.1": ["51.000*kWh"]}, 10)
-    assert course.memory == before == DerivedHistory.from_dict(before.as_dict())
+    assert course.history == before == DerivedHistory.from_dict(before.as_dict())
 
 
 def _peaks(course: Course, at: datetime, *brackets: str) -> tuple[object, ...]:
-    view = course.read({"1.6.0": list(brackets)}, at)
+    derived = course.read({"1.6.0": list(brackets)}, at)
     return tuple(
-        value(view, kind)
+        value(derived, kind)
         for kind in (
             Derived.PEAK_THIS_MONTH,
             Derived.PEAK_THIS_MONTH_TIME,
@@ -232,7 +232,7 @@ def test_peaks_of_the_months() -> None:
     # Two months later the first one is forgotten.
     at = datetime(2027, 1, 5, 12, tzinfo=UTC)
     assert _peaks(course, at, "00.100*kW", "27-01-05 10:00")[2:] == december
-    assert len(course.memory.peaks) == 2
+    assert len(course.history.peaks) == 2
 
 
 def test_peak_at_midnight_belongs_to_the_month_before() -> None:
@@ -249,14 +249,16 @@ def test_peak_of_a_meter_that_is_not_reset_by_month() -> None:
     at = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert _peaks(course, at, "09.999*kW", "26-01-13 18:15") == (None,) * 4
     assert _peaks(course, at + timedelta(hours=1), "09.999*kW", "86-11-13 18:15") == (None,) * 4
-    assert not course.memory.peaks
+    assert not course.history.peaks
 
 
 def test_peak_whose_time_is_a_register_of_its_own() -> None:
     course = Course()
-    view = course.read({"1.6.0": ["02.000*kW"], "1.6.0,5": ["202611201815"]})
-    assert value(view, Derived.PEAK_THIS_MONTH) == 2
-    assert value(view, Derived.PEAK_THIS_MONTH_TIME) == datetime(2026, 11, 20, 17, 15, tzinfo=UTC)
+    derived = course.read({"1.6.0": ["02.000*kW"], "1.6.0,5": ["202611201815"]})
+    assert value(derived, Derived.PEAK_THIS_MONTH) == 2
+    assert value(derived, Derived.PEAK_THIS_MONTH_TIME) == datetime(
+        2026, 11, 20, 17, 15, tzinfo=UTC
+    )
 
 
 def test_peak_without_time_is_not_offered() -> None:
@@ -275,9 +277,9 @@ def test_peak_without_time_is_not_offered() -> None:
     ],
 )
 def test_tariff_the_meter_names(address: str, sent: str, tariff: str | None) -> None:
-    view = Course().read({address: [sent], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]})
-    assert value(view, Derived.TARIFF) == tariff
-    assert len(view.result(Derived.TARIFF).sources) == 1
+    derived = Course().read({address: [sent], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]})
+    assert value(derived, Derived.TARIFF) == tariff
+    assert len(derived.result(Derived.TARIFF).sources) == 1
 
 
 def test_tariff_by_which_register_rose_last() -> None:
@@ -286,8 +288,8 @@ def test_tariff_by_which_register_rose_last() -> None:
     for minute, (one, two) in enumerate(
         ((10, 20), (10, 20), (11, 20), (11, 20), (12, 21), (12, 22), (13, 23), (13, 23))
     ):
-        view = course.read({"1.8.1": [f"{one}*kWh"], "1.8.2": [f"{two}*kWh"]}, minute)
-        shown.append(value(view, Derived.TARIFF))
+        derived = course.read({"1.8.1": [f"{one}*kWh"], "1.8.2": [f"{two}*kWh"]}, minute)
+        shown.append(value(derived, Derived.TARIFF))
     # Where both have risen, the one that was not active before came later.
     assert shown == [None, None, "1", "1", "2", "2", "1", "1"]
 
@@ -295,11 +297,11 @@ def test_tariff_by_which_register_rose_last() -> None:
 def test_tariff_by_feed_in_and_with_a_total() -> None:
     course = Course()
     course.read({"1.8.0": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"], "2.8.2": ["5*kWh"]})
-    view = course.read(
+    derived = course.read(
         {"1.8.0": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"], "2.8.2": ["6*kWh"]}, 1
     )
-    assert value(view, Derived.TARIFF) == "2"
-    assert view.result(Derived.TARIFF).sources == ("1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.2")
+    assert value(derived, Derived.TARIFF) == "2"
+    assert derived.result(Derived.TARIFF).sources == ("1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.2")
 
 
 def test_tariff_of_one_is_not_offered() -> None:
@@ -320,15 +322,15 @@ def test_tariff_of_one_is_not_offered() -> None:
     ],
 )
 def test_clock(date: str, time: str, moment: datetime | None) -> None:
-    view = Course().read({"0.9.1": [time], "0.9.2": [date]})
-    assert value(view, Derived.CLOCK) == moment
+    derived = Course().read({"0.9.1": [time], "0.9.2": [date]})
+    assert value(derived, Derived.CLOCK) == moment
 
 
 def test_clock_of_one_register_is_not_offered_twice() -> None:
-    view = Course().read({"0-0:1.0.0": ["261122130005W"], **CLOCKED})
-    assert Derived.CLOCK not in view.offered()
-    assert value(view, Derived.CLOCK_DRIFT) == 5
-    assert view.result(Derived.CLOCK_DRIFT).sources == ("0-0:1.0.0",)
+    derived = Course().read({"0-0:1.0.0": ["261122130005W"], **CLOCKED})
+    assert Derived.CLOCK not in derived.offered()
+    assert value(derived, Derived.CLOCK_DRIFT) == 5
+    assert derived.result(Derived.CLOCK_DRIFT).sources == ("0-0:1.0.0",)
 
 
 @pytest.mark.parametrize(
@@ -345,31 +347,31 @@ def test_clock_of_one_register_is_not_offered_twice() -> None:
     ],
 )
 def test_drift_of_the_clock(time: str, duration: float, drift: int) -> None:
-    view = Course(duration=duration).read({"0.9.1": [time], "0.9.2": ["261122"]})
-    assert value(view, Derived.CLOCK_DRIFT) == drift
+    derived = Course(duration=duration).read({"0.9.1": [time], "0.9.2": ["261122"]})
+    assert value(derived, Derived.CLOCK_DRIFT) == drift
 
 
 def test_no_drift_around_midnight() -> None:
     """The date was sent before midnight, the time after it: a day too early, though the clock is right."""
     course = Course(duration=5.0)
     at = datetime(2026, 11, 23, 0, 0, tzinfo=BERLIN)
-    view = course.read({"0.9.2": ["261122"], "0.9.1": ["000002"]}, at)
-    assert value(view, Derived.CLOCK_DRIFT) is None
-    view = course.read({"0.9.2": ["261123"], "0.9.1": ["235950"]}, at + timedelta(minutes=2))
-    assert value(view, Derived.CLOCK_DRIFT) is None
+    derived = course.read({"0.9.2": ["261122"], "0.9.1": ["000002"]}, at)
+    assert value(derived, Derived.CLOCK_DRIFT) is None
+    derived = course.read({"0.9.2": ["261123"], "0.9.1": ["235950"]}, at + timedelta(minutes=2))
+    assert value(derived, Derived.CLOCK_DRIFT) is None
 
 
 def test_no_drift_of_a_clock_that_is_not_set() -> None:
-    view = Course().read({"0-0:1.0.0": ["2000-01-01 20:10:30"]})
-    assert value(view, Derived.CLOCK_DRIFT) is None
+    derived = Course().read({"0-0:1.0.0": ["2000-01-01 20:10:30"]})
+    assert value(derived, Derived.CLOCK_DRIFT) is None
 
 
 def test_clock_of_two_readings_is_none() -> None:
     course = Course()
     course.read(CLOCKED)
-    view = course.read({"0.9.1": ["130100"]}, 1)
-    assert value(view, Derived.CLOCK) is None
-    assert value(view, Derived.CLOCK_DRIFT) is None
+    derived = course.read({"0.9.1": ["130100"]}, 1)
+    assert value(derived, Derived.CLOCK) is None
+    assert value(derived, Derived.CLOCK_DRIFT) is None
 
 
 def test_nothing_is_offered_without_a_reason() -> None:
@@ -379,7 +381,7 @@ def test_nothing_is_offered_without_a_reason() -> None:
 
 def test_kind_of_fault() -> None:
     mt174 = Identification("/ISk5MT174-0001", "ISk", "5", (), "MT174-0001")
-    view = Course(mt174).read({"F.F": ["00000004"]})
-    assert value(view, Derived.FAULT) == "registers"
-    assert view.result(Derived.FAULT).sources == ("0-0:97.97.0",)
+    derived = Course(mt174).read({"F.F": ["00000004"]})
+    assert value(derived, Derived.FAULT) == "registers"
+    assert derived.result(Derived.FAULT).sources == ("0-0:97.97.0",)
     assert Derived.FAULT not in Course().read({"F.F": ["00000004"]}).offered()

@@ -7,10 +7,9 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.iec62056.protocol import obis
+from custom_components.iec62056.validation.candidate import Candidate
 from custom_components.iec62056.validation.checks import (
     CONTRADICTIONS_UNTIL_REPAIR,
-    RATE_LEARNED,
-    Candidate,
     CheckResult,
     accept,
     check_value,
@@ -23,6 +22,7 @@ from custom_components.iec62056.validation.register_history import (
     RegisterHistory,
     Sample,
 )
+from custom_components.iec62056.validation.totals import RATE_LEARNED
 
 HOUR = 3600.0
 START = 1_800_000_000.0

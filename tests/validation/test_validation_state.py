@@ -4,12 +4,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 import json
+from unittest.mock import patch
 
 from homeassistant.components.sensor import SensorStateClass
 import pytest
 
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium, Reading
+from custom_components.iec62056.registers import descriptions
 from custom_components.iec62056.registers.descriptions import describe_state
+from custom_components.iec62056.registers.index import RegisterIndex
 from custom_components.iec62056.registers.overrides import RegisterOverride
 from custom_components.iec62056.state.meter_state import MOST_REGISTERS, MeterState
 from custom_components.iec62056.validation.reading_check import (
@@ -76,6 +79,18 @@ def test_first_reading_under_a_check_is_believed() -> None:
     assert state is not None
     assert len(state.registers) == len(HOUSEHOLD)
     assert not validation.held
+
+
+def test_steady_reading_describes_and_indexes_nothing() -> None:
+    validation, state = after(sent())
+    assert state is not None
+    index = RegisterIndex.of(state)
+    with patch.object(descriptions, "_describe_all") as described:
+        taken = take(validation, sent(1, {"1.8.0": "012345.700*kWh", "16.7": "002.500*kW"}), state)
+    assert not described.called
+    assert taken.state is not None
+    assert text_of(taken.state, "1-0:1.8.0") == "012345.700"
+    assert RegisterIndex.of(taken.state, index).places is index.places
 
 
 def test_first_reading_without_a_check_needs_another_that_agrees() -> None:

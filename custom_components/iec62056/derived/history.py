@@ -1,7 +1,6 @@
-"""What must be remembered of earlier readings, so that something can be derived from the latest one. Pure.
+"""What derived values need of earlier readings: courses of totals, peaks, tariffs and counters.
 
-Here: frozen values, how they go on with a reading, and how they become plain data and back.
-Never here: which registers they come from (derived.py, signs.py), clocks, entities. Energies in Wh, powers in kW.
+Energies are in Wh, powers in kW.
 """
 
 from collections.abc import Mapping
@@ -42,7 +41,7 @@ class PowerWindow:
     points: tuple[Point, ...] = ()
 
     def go_on(self, point: Point, window: timedelta) -> Self:
-        """The course with a new point, without what is older than `window`."""
+        """The window with a new point, without what is older than `window`."""
         if not self.points:
             return replace(self, points=(point,))
         latest = self.points[-1]
@@ -87,21 +86,22 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DerivedHistory:
-    """All that is remembered of one meter, whose number is `meter`.
+    """What is remembered of one meter."""
 
-    `courses` by the name of what is derived, `peaks` by the first day of their month, `tariffs` the last numbers of
-    the tariff registers by key, `tariff` the one that rose last, `counts` by the keys of their registers.
-    """
-
+    # The number of the meter.
     meter: str | None = None
+    # By the name of what is derived.
     courses: Mapping[str, PowerWindow] = field(default_factory=dict)
+    # By the first day of the month.
     peaks: Mapping[date, Peak] = field(default_factory=dict)
+    # The last numbers of the tariff registers by key, and the tariff that rose last.
     tariffs: Mapping[str, Decimal] = field(default_factory=dict)
     tariff: int | None = None
+    # By the keys of their registers.
     counts: Mapping[str, Count] = field(default_factory=dict)
 
     def of_meter(self, number: str | None) -> Self:
-        """Begin anew where another meter was put in its place; only the month's maximum stays."""
+        """The history for the meter of that number: after a replacement only the peaks of the months stay."""
         return self if number == self.meter else type(self)(number, peaks=self.peaks)
 
     def with_point(self, name: str, point: Point, window: timedelta) -> Self:
@@ -172,7 +172,7 @@ class DerivedHistory:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The memory that `as_dict` wrote. Raises AttributeError, KeyError, TypeError or ValueError on anything else."""
+        """The history that `as_dict` wrote. Raises AttributeError, KeyError, TypeError or ValueError on anything else."""
         meter, tariff = data["meter"], data["tariff"]
         return cls(
             meter=None if meter is None else str(meter),

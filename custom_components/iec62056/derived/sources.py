@@ -1,7 +1,4 @@
-"""Which registers something is derived from, and so whether a meter gives rise to it. Pure.
-
-Never here: values.
-"""
+"""Which registers each derived value follows from, and so whether a meter has it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -53,88 +50,88 @@ _POWERS = {
 _PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
 
 
-def sources_of(kind: Derived, lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
-    """The registers that something is derived from; none where this meter gives no rise to it."""
+def sources_of(kind: Derived, index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    """The registers that a value is derived from; none if this meter does not have it."""
     if kind is Derived.NET_POWER:
-        return _power_pair(lookup)
+        return _power_pair(index)
     if kind in SUMS:
-        return _tariffs_without_total(lookup, SUMS[kind])
+        return _tariffs_without_total(index, SUMS[kind])
     if kind in COURSES:
-        return () if _sends_power(lookup) else total_sources(kind, lookup)
+        return () if _sends_power(index) else total_sources(kind, index)
     if kind in _PEAKS:
-        return _peak_sources(lookup)
+        return _peak_sources(index)
     if kind is Derived.TARIFF:
-        return _tariff_sources(lookup)
+        return _tariff_sources(index)
     if kind is Derived.FAULT:
-        return status_flags.fault_sources(lookup)
-    clock = status_flags.clock_registers(lookup)
+        return status_flags.fault_sources(index)
+    clock = status_flags.clock_registers(index)
     # A clock that is one register is a sensor of its own already.
     return clock if kind is Derived.CLOCK_DRIFT or len(clock) > 1 else ()
 
 
-def _power_pair(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
-    if lookup.get(NET, _INSTANTANEOUS) is not None:
+def _power_pair(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    if index.get(NET, _INSTANTANEOUS) is not None:
         return ()
-    imported = lookup.get(IMPORT, _INSTANTANEOUS)
-    exported = lookup.get(EXPORT, _INSTANTANEOUS)
+    imported = index.get(IMPORT, _INSTANTANEOUS)
+    exported = index.get(EXPORT, _INSTANTANEOUS)
     return () if imported is None or exported is None else (imported, exported)
 
 
-def _sends_power(lookup: RegisterIndex) -> bool:
-    return not lookup.quantities.isdisjoint(_POWERS)
+def _sends_power(index: RegisterIndex) -> bool:
+    return not index.quantities.isdisjoint(_POWERS)
 
 
-def _tariffs_without_total(lookup: RegisterIndex, c: int) -> tuple[IndexedRegister, ...]:
-    if lookup.get(c, TOTAL) is not None:
+def _tariffs_without_total(index: RegisterIndex, c: int) -> tuple[IndexedRegister, ...]:
+    if index.get(c, TOTAL) is not None:
         return ()
-    tariffs = tuple(lookup.tariffs(c, TOTAL).values())
+    tariffs = tuple(index.tariffs(c, TOTAL).values())
     return tariffs if len(tariffs) >= _FEWEST_TARIFFS else ()
 
 
-def total_sources(kind: Derived, lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+def total_sources(kind: Derived, index: RegisterIndex) -> tuple[IndexedRegister, ...]:
     """The registers of the total whose course gives a mean power."""
     medium, c = COURSES[kind]
-    total = lookup.get(c, TOTAL, medium=medium)
+    total = index.get(c, TOTAL, medium=medium)
     if total is None:
-        return () if medium is Medium.HEAT else _tariffs_without_total(lookup, c)
+        return () if medium is Medium.HEAT else _tariffs_without_total(index, c)
     # 6.8 of an electricity meter is reactive.
     return () if total.step("Wh") is None and total.number("Wh") is None else (total,)
 
 
-def maximum(lookup: RegisterIndex) -> IndexedRegister | None:
+def maximum(index: RegisterIndex) -> IndexedRegister | None:
     """The maximum demand of import in all tariffs."""
-    return lookup.get(IMPORT, _MAXIMUM)
+    return index.get(IMPORT, _MAXIMUM)
 
 
-def time_of_maximum(lookup: RegisterIndex) -> IndexedRegister | None:
+def time_of_maximum(index: RegisterIndex) -> IndexedRegister | None:
     """Its time, where that is a register of its own."""
-    return lookup.get(IMPORT, _MAXIMUM, attribute=_TIME_ATTRIBUTE)
+    return index.get(IMPORT, _MAXIMUM, attribute=_TIME_ATTRIBUTE)
 
 
-def _peak_sources(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
-    found = maximum(lookup)
+def _peak_sources(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    found = maximum(index)
     if found is None:
         return ()
-    timed = found.description.time_index is not None or time_of_maximum(lookup) is not None
+    timed = found.description.time_index is not None or time_of_maximum(index) is not None
     return (found,) if timed else ()
 
 
-def tariff_register(lookup: RegisterIndex) -> IndexedRegister | None:
+def tariff_register(index: RegisterIndex) -> IndexedRegister | None:
     """The register that names the active tariff."""
     # C.14.1 of ZPA, 96.14.0 elsewhere.
     for e in (0, 1):
-        if (found := lookup.get(96, 14, e)) is not None:
+        if (found := index.get(96, 14, e)) is not None:
             return found
     return None
 
 
-def _tariff_sources(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
-    if (found := tariff_register(lookup)) is not None:
+def _tariff_sources(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    if (found := tariff_register(index)) is not None:
         return (found,)
-    tariffs = lookup.tariffs(IMPORT, TOTAL)
+    tariffs = index.tariffs(IMPORT, TOTAL)
     if len(tariffs) < _FEWEST_TARIFFS:
         return ()
-    return (*tariffs.values(), *lookup.tariffs(EXPORT, TOTAL).values())
+    return (*tariffs.values(), *index.tariffs(EXPORT, TOTAL).values())
 
 
 def together(sources: tuple[IndexedRegister, ...]) -> bool:

@@ -1,7 +1,6 @@
-"""What a meter says of its own state in bits, counters and times: faults, opened covers, magnets, an unset clock. Pure.
+"""Status of a meter in bits, counters and times: faults, opened covers, magnets, an invalid clock.
 
-Here: tables of what is documented, by code or by make, and what follows from a reading and what is remembered.
-Never here: entities, names. What nobody documents is claimed nowhere: it stays a text of its register.
+Only documented bits count; what is not documented stays the text of its register.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,12 +14,12 @@ from ..protocol.model import Medium
 from ..registers.index import IndexedRegister, RegisterIndex
 from .history import DerivedHistory
 
-# An opened cover or a magnet is told for a day.
+# An opened cover or a magnet is shown for a day.
 TOLD_FOR: Final = timedelta(days=1)
 
 
 class StatusFlag(StrEnum):
-    """What a meter may tell of itself. The value is part of an entity's unique id, and must never change."""
+    """What a meter may report about itself. The value is part of an entity's unique id and must never change."""
 
     FAULT = "fault"
     PHASE_FAILURE = "phase_failure"
@@ -92,7 +91,7 @@ _ALARM_REGISTERS: Final = 10
 # A COSEM date-time in hexadecimal ends with the clock's status: bits 0 invalid, 1 doubtful, 3 status itself invalid;
 # FF is "not specified".
 _COSEM_CLOCK = re.compile(r"[0-9A-Fa-f]{24}").fullmatch
-_CLOCK_DOUBTS: Final = 0b0000_1011
+_CLOCK_INVALID_BITS: Final = 0b0000_1011
 _UNSPECIFIED: Final = 0xFF
 
 # The lists of Turkish grid operators write times so; the codes from 96.50 on are each make's own.
@@ -100,7 +99,7 @@ _TURKISH_TIME = re.compile(r"\d\d-\d\d-\d\d,\d\d:\d\d").fullmatch
 
 
 class Event(NamedTuple):
-    """Where a meter tells of an event: D and E of C = 96, and the brackets of the counter and of the time."""
+    """Where a meter reports an event: D and E of C = 96, and the brackets of the counter and of the time."""
 
     d: int
     e: int
@@ -120,63 +119,63 @@ _EVENTS: Final[Mapping[StatusFlag, tuple[Event, ...]]] = {
 }
 
 
-def offered(lookup: RegisterIndex) -> tuple[StatusFlag, ...]:
-    """What this meter tells of itself."""
-    return tuple(sign for sign in StatusFlag if sources(sign, lookup))
+def offered(index: RegisterIndex) -> tuple[StatusFlag, ...]:
+    """What this meter reports about itself."""
+    return tuple(flag for flag in StatusFlag if sources(flag, index))
 
 
-def sources(sign: StatusFlag, lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
-    """The registers in which it does."""
-    if sign in _EVENTS:
-        return tuple(found for found, _ in _events(sign, lookup))
-    if sign is StatusFlag.CLOCK_INVALID:
-        return clock_registers(lookup)
-    if sign is StatusFlag.ALARM:
-        return tuple(_alarms(lookup))
-    status = _status(lookup)
-    if sign is StatusFlag.PHASE_FAILURE:
+def sources(flag: StatusFlag, index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    """The registers that a flag follows from."""
+    if flag in _EVENTS:
+        return tuple(found for found, _ in _events(flag, index))
+    if flag is StatusFlag.CLOCK_INVALID:
+        return clock_registers(index)
+    if flag is StatusFlag.ALARM:
+        return tuple(_alarms(index))
+    status = _status(index)
+    if flag is StatusFlag.PHASE_FAILURE:
         return () if status is None else (status,)
-    error = _error(lookup)
+    error = _error(index)
     return tuple(found for found in (error, status) if found is not None)
 
 
 def is_set(
-    sign: StatusFlag, lookup: RegisterIndex, memory: DerivedHistory, zone: tzinfo
+    flag: StatusFlag, index: RegisterIndex, history: DerivedHistory, zone: tzinfo
 ) -> bool | None:
-    """Whether the sign is there; None where that cannot be said. `zone` is that of the meter's clock."""
-    if sign in _EVENTS:
-        return _happened(sign, lookup, memory, zone)
-    if sign is StatusFlag.CLOCK_INVALID:
-        return _clock_invalid(lookup)
-    if sign is StatusFlag.ALARM:
-        alarms = [bits for bits in map(_bits, _alarms(lookup)) if bits is not None]
+    """Whether a flag is set; None if that is not known. `zone` is that of the meter's clock."""
+    if flag in _EVENTS:
+        return _happened(flag, index, history, zone)
+    if flag is StatusFlag.CLOCK_INVALID:
+        return _clock_invalid(index)
+    if flag is StatusFlag.ALARM:
+        alarms = [bits for bits in map(_bits, _alarms(index)) if bits is not None]
         return any(alarms) if alarms else None
-    if sign is StatusFlag.PHASE_FAILURE:
-        bits = _bits(_status(lookup))
+    if flag is StatusFlag.PHASE_FAILURE:
+        bits = _bits(_status(index))
         return None if bits is None else bool(bits & _STATUS_PHASES)
-    told = [_bits(_error(lookup)), _masked(_bits(_status(lookup)), _STATUS_ERROR)]
+    told = [_bits(_error(index)), _masked(_bits(_status(index)), _STATUS_ERROR)]
     known = [bits for bits in told if bits is not None]
     return any(known) if known else None
 
 
-def counts(lookup: RegisterIndex) -> Iterator[tuple[IndexedRegister, Decimal]]:
+def counts(index: RegisterIndex) -> Iterator[tuple[IndexedRegister, Decimal]]:
     """The counters of events, whose rise is remembered."""
-    for sign in _EVENTS:
-        for found, event in _events(sign, lookup):
+    for flag in _EVENTS:
+        for found, event in _events(flag, index):
             if event.counter is not None and found.bracket(event.counter).isdecimal():
                 yield found, Decimal(found.bracket(event.counter))
 
 
-def fault_sources(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+def fault_sources(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
     """The error register, of a meter whose bits are documented."""
-    error = _error(lookup)
-    return () if error is None or _fault_bits(lookup) is None else (error,)
+    error = _error(index)
+    return () if error is None or _fault_bits(index) is None else (error,)
 
 
-def fault_text(lookup: RegisterIndex) -> Fault | None:
-    """What the error register says, in one word; None where it is no number."""
-    meanings = _fault_bits(lookup)
-    bits = _bits(_error(lookup))
+def fault_text(index: RegisterIndex) -> Fault | None:
+    """The fault that the error register shows; None if it is no number."""
+    meanings = _fault_bits(index)
+    bits = _bits(_error(index))
     if meanings is None or bits is None:
         return None
     faults = {meanings.get(bit, Fault.OTHER) for bit in range(bits.bit_length()) if bits >> bit & 1}
@@ -185,47 +184,47 @@ def fault_text(lookup: RegisterIndex) -> Fault | None:
     return faults.pop() if faults else Fault.NONE
 
 
-def clock_registers(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
+def clock_registers(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
     """The meter's clock: one register, or its date and its time."""
-    one = lookup.get(1, 0, medium=Medium.ABSTRACT) or lookup.get(9, 36, medium=Medium.HEAT)
+    one = index.get(1, 0, medium=Medium.ABSTRACT) or index.get(9, 36, medium=Medium.HEAT)
     if one is not None:
         return (one,)
-    days, hours = lookup.get(0, 9, 2), lookup.get(0, 9, 1)
+    days, hours = index.get(0, 9, 2), index.get(0, 9, 1)
     return () if days is None or hours is None else (days, hours)
 
 
-def _clock_invalid(lookup: RegisterIndex) -> bool | None:
-    """Whether the clock says so itself, or shows what it shows before it is set: no date, or one in the year 2000."""
-    registers = clock_registers(lookup)
+def _clock_invalid(index: RegisterIndex) -> bool | None:
+    """Whether the clock marks itself invalid, or is not set: no date, or one in the year 2000."""
+    registers = clock_registers(index)
     if not registers or not any(character.isdigit() for character in registers[0].text):
         return None
     text = registers[0].text
     if _COSEM_CLOCK(text):
         status = int(text[-2:], 16)
-        if status != _UNSPECIFIED and status & _CLOCK_DOUBTS:
+        if status != _UNSPECIFIED and status & _CLOCK_INVALID_BITS:
             return True
     return registers[0].moment() is None
 
 
 def _happened(
-    sign: StatusFlag, lookup: RegisterIndex, memory: DerivedHistory, zone: tzinfo
+    flag: StatusFlag, index: RegisterIndex, history: DerivedHistory, zone: tzinfo
 ) -> bool | None:
     """Whether it happened within the last day, by the meter's time of it or by the rise of its counter."""
-    events = tuple(_events(sign, lookup))
-    times = [moment for found, event in events for moment in _times(found, event, memory, zone)]
+    events = tuple(_events(flag, index))
+    times = [moment for found, event in events for moment in _times(found, event, history, zone)]
     if not times:
         told = any(_tells(found, event) for found, event in events)
         return False if told else None
-    return any(abs(lookup.received - moment) < TOLD_FOR for moment in times)
+    return any(abs(index.received - moment) < TOLD_FOR for moment in times)
 
 
 def _times(
-    found: IndexedRegister, event: Event, memory: DerivedHistory, zone: tzinfo
+    found: IndexedRegister, event: Event, history: DerivedHistory, zone: tzinfo
 ) -> Iterator[datetime]:
     moment = None if event.time is None else found.moment(event.time)
     if moment is not None and (at := moment.utc(zone)) is not None:
         yield at
-    count = memory.counts.get(found.key)
+    count = history.counts.get(found.key)
     if count is not None and count.rose is not None:
         yield count.rose
 
@@ -235,32 +234,32 @@ def _tells(found: IndexedRegister, event: Event) -> bool:
     return event.counter is None or found.bracket(event.counter).isdecimal()
 
 
-def _events(sign: StatusFlag, lookup: RegisterIndex) -> Iterator[tuple[IndexedRegister, Event]]:
-    for event in _EVENTS[sign]:
-        found = lookup.get(96, event.d, event.e)
+def _events(flag: StatusFlag, index: RegisterIndex) -> Iterator[tuple[IndexedRegister, Event]]:
+    for event in _EVENTS[flag]:
+        found = index.get(96, event.d, event.e)
         if found is not None and (not event.turkish or _TURKISH_TIME(found.text)):
             yield found, event
 
 
-def _error(lookup: RegisterIndex) -> IndexedRegister | None:
-    return lookup.get(97, 97)
+def _error(index: RegisterIndex) -> IndexedRegister | None:
+    return index.get(97, 97)
 
 
-def _alarms(lookup: RegisterIndex) -> Iterator[IndexedRegister]:
+def _alarms(index: RegisterIndex) -> Iterator[IndexedRegister]:
     """The alarm registers; from 97.98.10 on they are filters and descriptors."""
     for number in range(_ALARM_REGISTERS):
-        if (found := lookup.get(97, 98, number)) is not None:
+        if (found := index.get(97, 98, number)) is not None:
             yield found
 
 
-def _status(lookup: RegisterIndex) -> IndexedRegister | None:
-    if lookup.identity.flag != _STATUS_MAKE:
+def _status(index: RegisterIndex) -> IndexedRegister | None:
+    if index.identity.flag != _STATUS_MAKE:
         return None
-    return lookup.get(96, 5, 5)
+    return index.get(96, 5, 5)
 
 
-def _fault_bits(lookup: RegisterIndex) -> Mapping[int, Fault] | None:
-    flag, model = lookup.identity.flag, lookup.identity.model or ""
+def _fault_bits(index: RegisterIndex) -> Mapping[int, Fault] | None:
+    flag, model = index.identity.flag, index.identity.model or ""
     return next(
         (bits for flags, name, bits in _FAULTS if flag in flags and name in model.upper()), None
     )

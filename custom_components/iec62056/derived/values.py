@@ -1,11 +1,9 @@
-"""What a meter does not send, but what follows from what it sends: always marked as derived. Pure.
+"""Values that follow from several registers or readings, which the meter itself does not send.
 
-Here: the values, and what is remembered for the next reading.
-Never here: which registers they come from (derived_sources.py), entities, names, clocks.
-Energies are in Wh, powers in W, demands in kW, as demands are billed.
+Energies are in Wh, powers in W, demands in kW, as they are billed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -40,14 +38,13 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A derived value; None where it cannot be said now. `sources` are the keys of the registers it follows from.
-
-    `received` is when the oldest of them came (UTC), `since` where a mean begins.
-    """
+    """A derived value; None if it is not known now."""
 
     value: Decimal | datetime | str | None
+    # The keys of the registers it follows from, and when the oldest of them was received (UTC).
     sources: tuple[str, ...]
     received: datetime
+    # Where a mean begins.
     since: datetime | None = None
 
 
@@ -62,26 +59,26 @@ class _Total:
 
 @dataclass(frozen=True, slots=True)
 class DerivedValues:
-    """A meter as last read, what is remembered of it, and the zone its clock is set to."""
+    """The derived values of a meter as last read; `zone` is the one its clock is set to."""
 
-    lookup: RegisterIndex
-    memory: DerivedHistory
+    index: RegisterIndex
+    history: DerivedHistory
     zone: tzinfo
 
-    def offered(self) -> tuple[Derived, ...]:
-        """What this meter gives rise to."""
-        return tuple(kind for kind in Derived if sources_of(kind, self.lookup))
+    def offered(self, known: Collection[Derived] = ()) -> tuple[Derived, ...]:
+        """What can be derived for this meter besides what is known already."""
+        return tuple(kind for kind in Derived if kind not in known and sources_of(kind, self.index))
 
     def result(self, kind: Derived) -> Result:
         """The value of what was offered."""
-        sources = sources_of(kind, self.lookup)
+        sources = sources_of(kind, self.index)
         if not sources:
-            # A register appeared that says it better.
-            return Result(None, (), self.lookup.received)
+            # A register appeared that makes it superfluous.
+            return Result(None, (), self.index.received)
         keys = tuple(found.key for found in sources)
         received = min(found.received for found in sources)
         if kind in COURSES:
-            mean = self.memory.courses[kind].mean() if kind in self.memory.courses else None
+            mean = self.history.courses[kind].mean() if kind in self.history.courses else None
             if mean is None:
                 return Result(None, keys, received)
             return Result(mean.power, keys, received, mean.since)
@@ -89,31 +86,31 @@ class DerivedValues:
 
 
 def remember(
-    memory: DerivedHistory, lookup: RegisterIndex, zone: tzinfo, life: timedelta
+    history: DerivedHistory, index: RegisterIndex, zone: tzinfo, max_age: timedelta
 ) -> DerivedHistory:
-    """The memory after a reading; the same reading again changes nothing. `life` is how long a value counts."""
-    memory = memory.of_meter(lookup.identity.number)
+    """The history after a reading; the same reading again changes nothing. `max_age` is how long a value is shown."""
+    history = history.of_meter(index.identity.number)
     for kind in COURSES:
-        if sources_of(kind, lookup) and (total := _total(kind, lookup)) is not None:
+        if sources_of(kind, index) and (total := _total(kind, index)) is not None:
             at = min(found.received for found in total.sources)
             point = Point(at, total.number, total.step)
-            memory = memory.with_point(kind, point, max(life, LONGEST_MEAN))
-    if (peak := _peak(lookup, zone)) is not None:
+            history = history.with_point(kind, point, max(max_age, LONGEST_MEAN))
+    if (peak := _peak(index, zone)) is not None:
         month = _month_of(peak.at, zone)
         # One of a meter that is reset once a year, or of a damaged time.
-        if month in _months(lookup.received, zone):
-            memory = memory.with_peak(month, peak)
-    memory = memory.with_tariffs(
+        if month in _months(index.received, zone):
+            history = history.with_peak(month, peak)
+    history = history.with_tariffs(
         {
             found.key: (tariff, number)
             for c in (IMPORT, EXPORT)
-            for tariff, found in lookup.tariffs(c, TOTAL).items()
+            for tariff, found in index.tariffs(c, TOTAL).items()
             if (number := found.number("Wh")) is not None
         }
     )
-    for found, number in status_flags.counts(lookup):
-        memory = memory.with_count(found.key, number, found.received)
-    return memory
+    for found, number in status_flags.counts(index):
+        history = history.with_count(found.key, number, found.received)
+    return history
 
 
 class SumStep(NamedTuple):
@@ -132,8 +129,8 @@ def steps_of_sums(
 ) -> Iterator[SumStep]:
     """The sums that step because their tariffs do, or because one of them appeared or is gone.
 
-    `offsets` are those of the tariffs, `firsts` the first numbers of new ones where those are no longer the present
-    ones; both by the keys of the registers, with their units.
+    `offsets` are those of the tariffs, `firsts` the first numbers of new tariffs; both by the keys of the registers, with
+    their units.
     """
     stepped, first = _in_watt_hours(offsets), _in_watt_hours(firsts)
     for kind in SUMS:
@@ -156,15 +153,15 @@ def _in_watt_hours(numbers: Numbers) -> dict[str, Decimal]:
     return {key: energy for key, energy in found.items() if energy is not None}
 
 
-def _energies(kind: Derived, lookup: RegisterIndex) -> dict[str, Decimal]:
+def _energies(kind: Derived, index: RegisterIndex) -> dict[str, Decimal]:
     """The tariffs of a sum; none if one of them is no number, so that there is no sum."""
-    numbers = {found.key: found.number("Wh") for found in sources_of(kind, lookup)}
+    numbers = {found.key: found.number("Wh") for found in sources_of(kind, index)}
     energies = {key: number for key, number in numbers.items() if number is not None}
     return energies if len(energies) == len(numbers) else {}
 
 
-def _net_power(view: DerivedValues) -> Decimal | None:
-    sources = sources_of(Derived.NET_POWER, view.lookup)
+def _net_power(derived: DerivedValues) -> Decimal | None:
+    sources = sources_of(Derived.NET_POWER, derived.index)
     imported, exported = (found.number("W") for found in sources)
     if imported is None or exported is None or not together(sources):
         return None
@@ -172,33 +169,33 @@ def _net_power(view: DerivedValues) -> Decimal | None:
 
 
 def _sum_of_tariffs(c: int) -> Callable[[DerivedValues], Decimal | None]:
-    def energy(view: DerivedValues) -> Decimal | None:
-        total = _added(tuple(view.lookup.tariffs(c, TOTAL).values()))
+    def energy(derived: DerivedValues) -> Decimal | None:
+        total = _added(tuple(derived.index.tariffs(c, TOTAL).values()))
         return None if total is None else total.number
 
     return energy
 
 
-def _tariff(view: DerivedValues) -> str | None:
-    if (found := tariff_register(view.lookup)) is not None:
+def _tariff(derived: DerivedValues) -> str | None:
+    if (found := tariff_register(derived.index)) is not None:
         # The number alone, however it is padded: 0002, 2.
         return str(int(found.text)) if found.text.isdecimal() else found.text or None
-    return None if view.memory.tariff is None else str(view.memory.tariff)
+    return None if derived.history.tariff is None else str(derived.history.tariff)
 
 
-def _clock(view: DerivedValues) -> datetime | None:
-    moment = clock_of(view.lookup)
-    return None if moment is None else moment.utc(view.zone)
+def _clock(derived: DerivedValues) -> datetime | None:
+    moment = clock_of(derived.index)
+    return None if moment is None else moment.utc(derived.zone)
 
 
-def _clock_drift(view: DerivedValues) -> Decimal | None:
+def _clock_drift(derived: DerivedValues) -> Decimal | None:
     """How far the meter's clock is ahead, in seconds, as far as the time the reading took does not explain it."""
-    moment = clock_of(view.lookup)
-    if moment is None or moment.time is None or (shown := moment.utc(view.zone)) is None:
+    moment = clock_of(derived.index)
+    if moment is None or moment.time is None or (shown := moment.utc(derived.zone)) is None:
         return None
-    found = sources_of(Derived.CLOCK_DRIFT, view.lookup)
+    found = sources_of(Derived.CLOCK_DRIFT, derived.index)
     begin = found[0].received
-    duration = timedelta(seconds=view.lookup.state.health.duration)
+    duration = timedelta(seconds=derived.index.state.health.duration)
     if len(found) > 1 and _around_midnight(moment.time, duration):
         return None
     ahead = min(shown - begin, timedelta(0)) + max(shown - begin - duration, timedelta(0))
@@ -211,9 +208,9 @@ def _around_midnight(shown: time, duration: timedelta) -> bool:
     return since < margin or _DAY - since < margin
 
 
-def clock_of(lookup: RegisterIndex) -> MeterTime | None:
+def clock_of(index: RegisterIndex) -> MeterTime | None:
     """The meter's clock as it sends it, from one register or from date and time; None where it shows no moment."""
-    registers = status_flags.clock_registers(lookup)
+    registers = status_flags.clock_registers(index)
     if len(registers) < 2:
         return registers[0].moment() if registers else None
     day, hour = registers[0].moment(), timestamp(registers[1].text, TimeKind.TIME)
@@ -222,8 +219,8 @@ def clock_of(lookup: RegisterIndex) -> MeterTime | None:
     return MeterTime(day.date, hour.time, day.season or hour.season)
 
 
-def _fault(view: DerivedValues) -> str | None:
-    return status_flags.fault_text(view.lookup)
+def _fault(derived: DerivedValues) -> str | None:
+    return status_flags.fault_text(derived.index)
 
 
 def _month_of(at: datetime, zone: tzinfo) -> date:
@@ -231,12 +228,12 @@ def _month_of(at: datetime, zone: tzinfo) -> date:
     return (at - timedelta(seconds=1)).astimezone(zone).date().replace(day=1)
 
 
-def _peak(lookup: RegisterIndex, zone: tzinfo) -> Peak | None:
-    found = maximum(lookup)
+def _peak(index: RegisterIndex, zone: tzinfo) -> Peak | None:
+    found = maximum(index)
     if found is None or (power := found.number("kW")) is None:
         return None
     at = found.taken(zone)
-    timed = time_of_maximum(lookup)
+    timed = time_of_maximum(index)
     if at is None and timed is not None and together((found, timed)):
         moment = timed.moment()
         at = None if moment is None else moment.utc(zone)
@@ -249,28 +246,28 @@ def _months(now: datetime, zone: tzinfo) -> tuple[date, date]:
     return this, (this - timedelta(days=1)).replace(day=1)
 
 
-def _peak_of(view: DerivedValues, months_ago: int) -> Peak | None:
-    return view.memory.peaks.get(_months(view.lookup.received, view.zone)[months_ago])
+def _peak_of(derived: DerivedValues, months_ago: int) -> Peak | None:
+    return derived.history.peaks.get(_months(derived.index.received, derived.zone)[months_ago])
 
 
 def _peak_power(months_ago: int) -> Callable[[DerivedValues], Decimal | None]:
-    def power(view: DerivedValues) -> Decimal | None:
-        peak = _peak_of(view, months_ago)
+    def power(derived: DerivedValues) -> Decimal | None:
+        peak = _peak_of(derived, months_ago)
         return None if peak is None else peak.power
 
     return power
 
 
 def _peak_time(months_ago: int) -> Callable[[DerivedValues], datetime | None]:
-    def at(view: DerivedValues) -> datetime | None:
-        peak = _peak_of(view, months_ago)
+    def at(derived: DerivedValues) -> datetime | None:
+        peak = _peak_of(derived, months_ago)
         return None if peak is None else peak.at
 
     return at
 
 
-def _total(kind: Derived, lookup: RegisterIndex) -> _Total | None:
-    return _added(total_sources(kind, lookup))
+def _total(kind: Derived, index: RegisterIndex) -> _Total | None:
+    return _added(total_sources(kind, index))
 
 
 def _added(sources: tuple[IndexedRegister, ...]) -> _Total | None:

@@ -78,9 +78,7 @@ def _is_alike(register: Register, before: Register) -> bool:
     if register.address != before.address or len(register.values) != len(before.values):
         return False
     return all(
-        one is other
-        or one == other
-        or (one.unit == other.unit and _form(one.text) == _form(other.text))
+        one == other or (one.unit == other.unit and _form(one.text) == _form(other.text))
         for one, other in zip(register.values, before.values, strict=True)
     )
 

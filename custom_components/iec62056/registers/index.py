@@ -26,7 +26,7 @@ _GENERAL = frozenset({0, 96, 97})
 
 @dataclass(frozen=True, slots=True)
 class IndexedRegister:
-    """One current register, and what the catalogue says of its value."""
+    """One current register, and the description of its value."""
 
     known: RegisterState
     description: Description
@@ -80,7 +80,7 @@ class IndexedRegister:
         if description.kind is not Kind.NUMBER or description.unit is None:
             return None
         if description.unit_override is not None:
-            # What the user says of a register changes its sensor alone.
+            # An override changes the register's sensor alone.
             return None
         # A number is the same in every zone.
         value = native(known.register, description, UTC)

@@ -1,18 +1,14 @@
-"""How a register is named: the key of a translated name and what fills it.
-
-Here: which qualifications a name takes, and what of a meter's own text may stand in one. Pure.
-Never here: the names themselves (translations), classes and units.
-"""
+"""Names of registers: the translation key and its placeholders, and how a meter's text may stand in a name."""
 
 import re
 
 from ..protocol.model import Obis, Register
 from ..state.description import Context, Placeholders
 from .matching import MBUS, is_shared, quantity, tariff
-from .tables import ALL_RULES, ANGLES, MAXIMUM_TIME, SYMBOLS, UNKNOWN, Axis, Rule
+from .tables import ANGLES, MAXIMUM_TIME, SYMBOLS, UNKNOWN, Axis, Rule
 
 _LONGEST_CODE = 40
-# What a meter says of itself may stand in a name, a page or a notice.
+# The longest text of a meter in a name, a page or a notice.
 LONGEST_TOLD = 64
 # Underscores inside a word are no emphasis in Markdown, and common in the names of firmware.
 _MARKUP = re.compile(r"://|www\.|[`*\[\]<>|#~\\]|(?<![^\W_])_+|_+(?![^\W_])", re.IGNORECASE)
@@ -31,22 +27,12 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def translation_keys() -> dict[str, frozenset[str]]:
-    """Every translation key a description may have, with the placeholders of its text."""
-    return {
-        _translation_key(rule, axes): frozenset(rule.placeholders) | {axis.value for axis in axes}
-        for rule in ALL_RULES
-        for axes in _QUALIFICATIONS
-        if rule.axes.issuperset(axes)
-    }
-
-
 def name_of(
     register: Register, rule: Rule, context: Context, *, past: bool
 ) -> tuple[str, Placeholders]:
     """Translation key and placeholders; the bare code where no name has been written for the combination."""
     code = register.obis
-    # A person knows a register by what its display and manual call it, not by the canonical code.
+    # The user knows a register by what its display and manual call it, not by the canonical code.
     shown = register.address.strip().removesuffix("*255")
     if code is None:
         shown = clean_text(shown, _LONGEST_CODE)

@@ -1,8 +1,4 @@
-"""What a person says of a register that the catalogue does not know: its name, unit and classes. Pure.
-
-Here: how that changes a description, what Home Assistant accepts, and what becomes of the statistics.
-Never here: forms, entities, the statistics themselves.
-"""
+"""The user's overrides of registers with an unknown code: name, unit and classes, and what they do to the statistics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +42,7 @@ DEVICE_CLASSES: Final = (
 
 
 class Fault(StrEnum):
-    """Why Home Assistant would refuse what was said."""
+    """Why Home Assistant would refuse an override."""
 
     UNIT = "unit_of_class"
     STATE_CLASS = "state_class_of_class"
@@ -63,7 +59,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegisterOverride:
-    """What was said of one register; None for what was not."""
+    """What the user overrides of one register; None for what not."""
 
     name: str | None = None
     unit: str | None = None
@@ -71,29 +67,29 @@ class RegisterOverride:
     state_class: SensorStateClass | None = None
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """What `as_dict` gave, or a form. Raises ValueError on a class that is none."""
-        device_class, state_class = said.get("device_class"), said.get("state_class")
+        device_class, state_class = data.get("device_class"), data.get("state_class")
         return cls(
-            (said.get("name") or "").strip() or None,
-            (said.get("unit") or "").strip() or None,
+            (data.get("name") or "").strip() or None,
+            (data.get("unit") or "").strip() or None,
             SensorDeviceClass(device_class) if device_class else None,
             SensorStateClass(state_class) if state_class else None,
         )
 
     def as_dict(self) -> dict[str, str]:
-        """Plain data, fit for JSON; nothing of what was not said."""
-        said = {
+        """Plain data, fit for JSON, of what is overridden."""
+        data = {
             "name": self.name,
             "unit": self.unit,
             "device_class": self.device_class,
             "state_class": self.state_class,
         }
-        return {name: str(value) for name, value in said.items() if value is not None}
+        return {name: str(value) for name, value in data.items() if value is not None}
 
 
 def open_to(description: Description) -> bool:
-    """Whether a person may say what a register is: the catalogue does not know it."""
+    """Whether the user may override a description: the tables do not know the register."""
     return description.translation_key == UNKNOWN
 
 
@@ -104,7 +100,7 @@ def is_number(register: Register, description: Description) -> bool:
 
 
 def sent_unit(register: Register, description: Description) -> Unit | None:
-    """The unit that the meter sends, where it is one that is known: nobody needs to say it then."""
+    """The unit that the meter sends, if it is a known one: then the user cannot choose it."""
     text = register.values[description.index].unit if is_number(register, description) else None
     unit = unit_of(text) if text else None
     return None if unit is None or unit.dimension is Dimension.OTHER else unit
@@ -113,7 +109,7 @@ def sent_unit(register: Register, description: Description) -> Unit | None:
 def overridden(
     register: Register, description: Description, custom: RegisterOverride
 ) -> Description:
-    """The description as a person wants it."""
+    """The description as the user wants it."""
     if not open_to(description):
         return description
     named = replace(description, name=custom.name)
@@ -135,9 +131,9 @@ def overridden(
 
 
 def overrides_of(options: Mapping[str, Any]) -> dict[str, RegisterOverride]:
-    """What a person says of registers, by the keys of their descriptions."""
+    """The overrides in the options of an entry, by the keys of descriptions."""
     return {
-        key: RegisterOverride.from_dict(said) for key, said in options.get(CONF_CUSTOM, {}).items()
+        key: RegisterOverride.from_dict(one) for key, one in options.get(CONF_CUSTOM, {}).items()
     }
 
 

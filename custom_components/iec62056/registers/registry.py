@@ -1,9 +1,4 @@
-"""Whether a register's sensor is switched on, as Home Assistant's registry of entities has it.
-
-Here: a register's sensor by its key; what a dialogue shows as ticked, and what its ticks change. What a person has
-switched on or off anywhere counts until a dialogue is told otherwise.
-Never here: forms, entities, which registers are useful.
-"""
+"""Sensors of registers in Home Assistant's entity registry, which decides which of them are enabled."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +22,7 @@ def entity_id_of(hass: HomeAssistant, meter: str, key: str) -> str | None:
 def is_sensor_enabled(
     hass: HomeAssistant, meter: str, choice: RegisterChoice, options: Mapping[str, Any]
 ) -> bool:
-    """Whether a sensor is on; of one that is not there yet, whether it would be. `meter` is its unique id."""
+    """Whether a sensor is enabled; of one that is not there yet, whether it would be. `meter` is its unique id."""
     registry = er.async_get(hass)
     unique_id = f"{meter}_{choice.key}"
     entity_id = entity_id_of(hass, meter, choice.key)
@@ -43,7 +38,7 @@ def is_sensor_enabled(
 
 @callback
 def set_sensor_enabled(hass: HomeAssistant, meter: str, key: str, *, on: bool) -> None:
-    """Switch a sensor on or off, if it is there and is not so already."""
+    """Enable or disable a sensor, if it is there."""
     registry = er.async_get(hass)
     entity_id = entity_id_of(hass, meter, key)
     known = None if entity_id is None else registry.async_get(entity_id)
@@ -56,9 +51,9 @@ def set_sensor_enabled(hass: HomeAssistant, meter: str, key: str, *, on: bool) -
 def restore_sensor(
     hass: HomeAssistant, entry: ConfigEntry, meter: str, key: str, *, on: bool
 ) -> None:
-    """Bring back the sensor of a meter that was removed and added again, as the dialogue was told.
+    """Bring back the sensor of a meter that was removed and added again, as the user chose in the config flow.
 
-    By itself, Home Assistant gives it back as it was when the meter was removed.
+    Otherwise Home Assistant restores it as it was when the meter was removed.
     """
     registry = er.async_get(hass)
     unique_id = f"{meter}_{key}"

@@ -1,8 +1,4 @@
-"""The registers as a person is asked about them: which there are, with what value, and which are useful. Pure.
-
-Here: the list the dialogues offer, its order, and the text of each item.
-Never here: forms and steps, entities, what a code means.
-"""
+"""Selection of registers in the flows: which there are, their values, and which are enabled by default."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,33 +16,33 @@ from .overrides import overrides_of
 from .tables import UNKNOWN, Axis
 from .units import unit_of
 
-# More than a person wants to go through at once: past periods and bare codes then wait on a page of their own.
+# From this many on, past periods and unknown codes have a page of their own.
 MANY: Final = 50
 LONGEST_TEXT: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterChoice:
-    """One sensor that a meter's registers can give.
-
-    `code` is the register's address as the meter shows it, `value` its present value. `enabled` tells whether it is
-    useful to most people, `bare` whether the catalogue knows nothing of it but its code, `past` whether it is of a past
-    period; `name` is what a person calls it.
-    """
+    """One sensor that a meter's registers can give."""
 
     key: str
     translation_key: str
     placeholders: Placeholders
+    # The address as the meter shows it, and the present value.
     code: str
     value: str
+    # Whether it is enabled by default.
     enabled: bool
+    # Whether nothing is known of it but its code.
     bare: bool
+    # Whether it is of a past period.
     past: bool
+    # The user's own name.
     name: str | None = None
 
     @property
     def later(self) -> bool:
-        """Whether most people can do without seeing it."""
+        """Whether it may wait on a later page."""
         return self.past or (self.bare and self.name is None)
 
     def label(self, texts: Mapping[str, str]) -> str:
@@ -85,21 +81,21 @@ def pages(
 
 
 def changed_from_default(
-    choices: Iterable[RegisterChoice], ticked: Iterable[str]
+    choices: Iterable[RegisterChoice], enabled: Iterable[str]
 ) -> dict[str, bool]:
-    """What an entry keeps of the ticks: those that are not as they would be by themselves."""
-    wanted = set(ticked)
+    """What an entry keeps of the choice: the sensors that differ from their default."""
+    chosen = set(enabled)
     return {
-        choice.key: choice.key in wanted
+        choice.key: choice.key in chosen
         for choice in choices
-        if (choice.key in wanted) != choice.enabled
+        if (choice.key in chosen) != choice.enabled
     }
 
 
 def wanted(options: Mapping[str, Any], key: str, *, enabled: bool) -> bool:
-    """Whether a person wants a sensor. `enabled` is what holds where nothing was said."""
-    said: bool = options.get(CONF_REGISTERS, {}).get(key, enabled)
-    return said
+    """Whether the user wants a sensor; `enabled` is the default."""
+    chosen: bool = options.get(CONF_REGISTERS, {}).get(key, enabled)
+    return chosen
 
 
 def _choice(register: Register, description: Description) -> RegisterChoice:

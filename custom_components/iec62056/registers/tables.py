@@ -1,7 +1,5 @@
-"""What the codes of a meter mean, as data: rules by quantity and type, and lists for the rest.
+"""Tables of what OBIS codes mean: rules by quantity and type, and lists of single codes.
 
-Here: tables only; every rule names its translation key, what it measures and how it behaves.
-Never here: a register's values, the choice of a rule, Home Assistant's entities.
 Value groups are those of OBIS: A medium, B channel, C quantity, D type, E tariff, F billing period.
 """
 

@@ -69,7 +69,7 @@ def _text(register: Register, description: Description) -> str | None:
     text = ", ".join(part for part in parts if part)
     if description.hexadecimal:
         text = decode_text(text) or text
-    # The rows of signs with which some meters draw their inputs are kept as they are.
+    # Some meters draw their inputs with rows of special characters: these are kept.
     return printable(text)[:LONGEST_STATE].strip() or None
 
 

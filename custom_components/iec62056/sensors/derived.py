@@ -1,8 +1,4 @@
-"""Sensors for what a meter does not send, but what follows from it.
-
-Here: how each looks in Home Assistant; every one is marked as derived, and names its registers.
-Never here: the values (derived.py).
-"""
+"""Sensors of derived values; each is marked as derived and names its registers."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -115,13 +111,13 @@ DESCRIPTIONS: Final = {
 def async_setup(
     entry: MeterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add what can be derived now, and later what new registers give rise to."""
+    """Add what can be derived now, and later what new registers allow."""
     coordinator = entry.runtime_data.coordinator
     known: set[Derived] = set()
 
     @callback
     def add_new() -> None:
-        new = [kind for kind in coordinator.derived.offered() if kind not in known]
+        new = coordinator.derived.offered(known)
         known.update(new)
         async_add_entities(DerivedSensor(coordinator, DESCRIPTIONS[kind]) for kind in new)
 
@@ -130,7 +126,7 @@ def async_setup(
 
 
 class DerivedSensor(MeterEntity, SensorEntity):
-    """Something that follows from one or several registers."""
+    """A value that follows from one or several registers."""
 
     # They tell how the present state came about.
     _unrecorded_attributes = frozenset({ATTR_DERIVED, ATTR_FROM, ATTR_SINCE})
@@ -150,8 +146,8 @@ class DerivedSensor(MeterEntity, SensorEntity):
 
     def _refresh(self) -> None:
         result = self.coordinator.derived.result(self._kind)
-        alive = self.coordinator.is_fresh(result.received)
-        value: Decimal | datetime | str | None = result.value if alive else None
+        is_fresh = self.coordinator.is_fresh(result.received)
+        value: Decimal | datetime | str | None = result.value if is_fresh else None
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
         if value is not None and result.since is not None:
             attributes[ATTR_SINCE] = result.since.isoformat()

@@ -1,7 +1,6 @@
-"""Who a meter is: make, model, its own number and firmware, from what it sends.
+"""Identity of a meter from what it sends: make, model, its own number and firmware.
 
-Here: the order in which registers are asked for the number, and the table of makes. Pure.
-Never here: the address used at sign-on (several meters may share one, and one meter may have none).
+The address used at sign-on is no part of it: several meters may share one.
 """
 
 from collections.abc import Iterable
@@ -64,8 +63,8 @@ UNKNOWN_FLAG = "unknown"
 # Their 0.0 repeats the customer's number (9.21), which two meters of one owner may share: the device's is 9.20.
 OWN_NUMBER_ADDRESS = {"LUG": "9.20", "SIE": "9.20"}
 
-# C, D, E of the registers that carry the meter's own number, most trusted first. The last two are what P1 pushes
-# have: the equipment identifier and the logical device name.
+# C, D, E of the registers that carry the meter's own number, the surest first. The last two are those of P1 pushes:
+# the equipment identifier and the logical device name.
 NUMBER_CODES = ((96, 1, 0), (0, 0, 0), (0, 0, 1), (96, 1, 1), (42, 0, 0))
 FIRMWARE_CODE = (0, 2, 0)
 
@@ -77,11 +76,12 @@ SHORTEST_HEX_TEXT = 16
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a meter says of itself; None for what it does not say. `number_code` is where the number came from."""
+    """What a meter tells about itself; None for what it does not tell."""
 
     flag: str | None = None
     model: str | None = None
     number: str | None = None
+    # The key of the register that the number came from.
     number_code: str | None = None
     firmware: str | None = None
 
@@ -92,12 +92,12 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """Make and model, as a person would call the meter."""
+        """Make and model, as the user would call the meter."""
         return " ".join(part for part in (self.make, self.model) if part) or "Meter"
 
     @property
     def unique_id(self) -> str | None:
-        """Make and number; None where the meter has no number that is its own."""
+        """Make and number; None if the meter has no number of its own."""
         return None if self.number is None else f"{self.flag or UNKNOWN_FLAG}_{self.number}"
 
     @classmethod

@@ -1,7 +1,6 @@
-"""Making a telegram fit to be published: numbers that name a meter or a person are masked. Pure.
+"""Redaction of telegrams and texts: numbers that name a meter or its owner are masked.
 
-Here: what is masked, and how. A mask keeps length and class of the characters, so that a telegram still reads alike.
-Never here: check characters (a masked telegram's no longer fits; its verdict is kept apart).
+A mask keeps the length and the class of each character, so that a telegram still reads alike.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,7 +40,7 @@ _HEX_MASK: Final = str.maketrans(string.hexdigits, "9" * 10 + "a" * 6 + "A" * 6)
 
 
 def secrets_of(registers: Iterable[Register]) -> frozenset[str]:
-    """The texts in these registers that name the meter or a person, as sent and as read."""
+    """The texts in these registers that name the meter or its owner, as sent and as read."""
     texts = (
         text
         for register in registers
@@ -53,7 +52,7 @@ def secrets_of(registers: Iterable[Register]) -> frozenset[str]:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text, at its length, without what names a meter or a person: known by its address or among `secrets`."""
+    """The text, at its length, without what names a meter or its owner: known by its address or among `secrets`."""
     characters = list(text)
     for start, end in _spans(text, secrets):
         characters[start:end] = mask(text[start:end])

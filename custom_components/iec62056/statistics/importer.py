@@ -187,7 +187,7 @@ class ProfileImporter:
                     history = history.with_reading(
                         description.key, point, description.unit, longest
                     )
-        for added in profile_amounts.sums(coordinator.derived.lookup):
+        for added in profile_amounts.sums(coordinator.derived.index):
             if added.number is not None:
                 point = Point(added.received, added.number)
                 history = history.with_reading(added.key, point, "kWh", longest)
@@ -492,7 +492,7 @@ class ProfileImporter:
         ]
         fillable += [
             (added.key, added.code, "kWh")
-            for added in profile_amounts.sums(coordinator.derived.lookup)
+            for added in profile_amounts.sums(coordinator.derived.index)
         ]
         found = []
         for key, code, unit in fillable:

@@ -12,10 +12,12 @@ from ..registers.matching import context_of
 from ..registers.overrides import RegisterOverride
 from ..state.identity import Identity, model_of, plain
 from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
-from .checks import ACCEPTED, Candidate, CheckResult, check_value, check_values, reset_offset
+from .candidate import Candidate
+from .checks import ACCEPTED, CheckResult, check_value, check_values
 from .limits import ValueKind
 from .register_history import HeldSample, HoldReason, RegisterHistory, Sample
 from .register_value import RegisterValue, values_of
+from .totals import RESETTABLE, reset_offset
 from .validation_state import HeldValue, MeterReplacement, ValidationState, name_of, numbers_of
 
 # After this many different texts in a row the register counts as changing.
@@ -56,15 +58,15 @@ def check_reading(
     """Check a reading against what is known; `state` is the published one, None before the first."""
     check = ReadingCheck(validation, reading, profile, state, settings)
     if (other := validation.replacement) is not None:
-        if check.says == other.number:
+        if check.name_sent == other.number:
             return check.learn(other)
-        if check.says != check.known_as:
+        if check.name_sent != check.known_as:
             # Without a number the reading may be either meter's.
             return ValidationResult(validation, state)
     check.run()
     if check.is_replaced:
         learned = ValidationState(overrides=validation.overrides)
-        return check.learn(MeterReplacement(check.says or "", learned))
+        return check.learn(MeterReplacement(check.name_sent or "", learned))
     return check.result()
 
 
@@ -91,6 +93,8 @@ class ReadingCheck:
         self._received: dict[str, RegisterState] = {}
         free = MOST_REGISTERS - len(self._known)
         for register in reading.registers:
+            if len(self._received) == MOST_REGISTERS:
+                break
             key = register.key
             # The first one sent is the current one where a meter repeats an address.
             if key in self._received:
@@ -103,7 +107,7 @@ class ReadingCheck:
             self._received[key] = RegisterState(
                 register, reading.received, descriptions=descriptions
             )
-        self._name, self.says = self._whose()
+        self._name, self.name_sent = self._whose()
         self._histories = before.histories
         self._results: dict[str, CheckResult] = {}
         self._values = [
@@ -114,7 +118,7 @@ class ReadingCheck:
         self._varying_texts = set(before.varying_texts)
 
     def _whose(self) -> tuple[str, str | None]:
-        """The key under which the meter's name is checked, and what this reading says it is, if anything."""
+        """The key under which the meter's name is checked, and the name that this reading has, if any."""
         identity = Identity.of(
             self._reading.identification, [one.register for one in self._received.values()]
         )
@@ -144,7 +148,7 @@ class ReadingCheck:
     def is_replaced(self) -> bool:
         """Whether the reading has confirmed another name."""
         name = self._results.get(self._name)
-        return name is not None and name.good and self.known_as not in (None, self.says)
+        return name is not None and name.good and self.known_as not in (None, self.name_sent)
 
     def run(self) -> None:
         """Check all values."""
@@ -157,8 +161,8 @@ class ReadingCheck:
         name = None
         candidates: dict[str, Candidate] = {}
         unchecked: dict[str, Candidate] = {}
-        if self.says is not None:
-            sample = Sample(None, self.says, None, at, checked)
+        if self.name_sent is not None:
+            sample = Sample(None, self.name_sent, None, at, checked)
             candidates[self._name] = Candidate(sample, ValueKind.NAME)
             name = self._name if self.known_as is not None else None
         for value in self._values:
@@ -241,10 +245,11 @@ class ReadingCheck:
 
     def _published(self) -> MeterState | None:
         """The state with the registers of which every value may be published."""
+        results = self._results
         held = {
             value.register_key
             for value in self._values
-            if not self._results.get(value.key, _NOT_CHECKED).good
+            if results.get(value.key, _NOT_CHECKED).reason is not None
         }
         accepted = {key: one for key, one in self._received.items() if key not in held}
         if not accepted:
@@ -267,13 +272,12 @@ class ReadingCheck:
             for key, one in before.held.items()
             if key in mine and key not in self._received
         }
-        pending, dismissed = set(before.pending_repairs), set(before.dismissed)
+        good = {key for key, result in self._results.items() if result.reason is None}
+        pending, dismissed = set(before.pending_repairs - good), before.dismissed - good
         count = 0
         for value in self._values:
             result = self._results.get(value.key, ACCEPTED)
             if result.reason is None:
-                pending.discard(value.key)
-                dismissed.discard(value.key)
                 continue
             count += 1
             now = HeldValue(value.register, self._reading.received, result.reason)
@@ -289,7 +293,7 @@ class ReadingCheck:
             held=held,
             varying_texts=frozenset(self._varying_texts),
             pending_repairs=frozenset(pending),
-            dismissed=frozenset(dismissed),
+            dismissed=dismissed,
             replacement=None,
         )
         retry = any(one.retry for one in self._results.values())
@@ -298,10 +302,12 @@ class ReadingCheck:
     def _resets(self) -> dict[str, Decimal]:
         found = {}
         for value in self._values:
+            if value.kind not in RESETTABLE:
+                continue
             before = self._before.histories.get(value.key)
             # A value that was never accepted is forgotten where there are too many.
             after = self._histories.get(value.key)
-            if before is None or after is None or after.good is before.good:
+            if before is None or after is None:
                 continue
             if offset := reset_offset(before, after, value.kind):
                 found[value.key] = offset

@@ -11,38 +11,29 @@ from ..registers.descriptions import kept_unit
 from ..registers.values import native
 from ..state.description import Description, Kind
 from ..state.meter_state import RegisterState
-from .checks import Candidate
+from .candidate import Candidate
 from .limits import NO_LIMITS, ValueKind, kind_of, limits_of
 from .register_history import RegisterHistory, Sample
 
-# What a text may be next: a bare number says nothing of itself.
+# Kinds that a text may turn into: a bare number without a known meaning is a text at first.
 _TEXTS = frozenset((ValueKind.NAME, ValueKind.FREE))
 
 
 class RegisterValue(NamedTuple):
     """One value of a register, described in the unit of its sensor."""
 
+    # The keys of its register and its description.
     register_key: str
+    key: str
     register: Register
     description: Description
+    kind: ValueKind
     # The unit its sensor has had so far.
     unit: str | None
 
     @property
-    def key(self) -> str:
-        """The key of its description."""
-        return self.description.key
-
-    @property
-    def kind(self) -> ValueKind:
-        """How such values move."""
-        if self.description.kind is Kind.TEXT:
-            return ValueKind.NAME
-        return kind_of(self.register.obis, self.description.state_class)
-
-    @property
     def is_clock(self) -> bool:
-        """Whether the text is a moment: the meter's clock says another one in every reading."""
+        """Whether the text is a moment: that of the meter's clock differs in every reading."""
         values, index = self.register.values, self.description.index
         return index < len(values) and (
             register_timestamp(self.register.obis, index, values[index].text) is not None
@@ -85,5 +76,8 @@ class RegisterValue(NamedTuple):
 def values_of(key: str, known: RegisterState, units: Mapping[str, str]) -> Iterator[RegisterValue]:
     """The values of a described register; `units` are those its sensors have had so far."""
     for description in known.descriptions:
-        unit = units.get(description.key)
-        yield RegisterValue(key, known.register, kept_unit(description, unit), unit)
+        register, unit = known.register, units.get(description.key)
+        kept = kept_unit(description, unit)
+        is_text = kept.kind is Kind.TEXT
+        kind = ValueKind.NAME if is_text else kind_of(register.obis, kept.state_class)
+        yield RegisterValue(key, description.key, register, kept, kind, unit)

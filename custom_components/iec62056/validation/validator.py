@@ -100,7 +100,7 @@ class ReadingValidator:
         if state is None or published is None:
             return None if state is None else Outcome(state)
         if state is published:
-            # The line and its health are known anew, the values keep their age.
+            # The line and its health are new, the values keep their age.
             state = replace(state, profile=profile, health=reading.health)
         return Outcome(state, self._offsets(before, published, result.resets, now))
 
