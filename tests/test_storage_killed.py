@@ -15,6 +15,7 @@ import pytest
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.meter.wake_budget import WakeBudget
+from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.model import LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.storage import MeterStore, Stored
@@ -84,7 +85,7 @@ async def test_no_wake_up_is_forgotten(tmp_path: Path, moment: str, left: set[in
     data = json.loads(text)["data"]
     wake_ups = len(data["budget"]["due"])
     assert wake_ups in (left or {written, written + 1})
-    assert data == json.loads(json.dumps(content(wake_ups).as_dict()))
+    assert data == json.loads(json.dumps(encode(content(wake_ups))))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.access.known = stored.known
             self.alignment.last = stored.aligned
             self.trust.restore(stored)
-            self._take(stored.state)
+            self._take(stored.state.as_restored())
 
     @callback
     def async_take_over(self) -> bool:

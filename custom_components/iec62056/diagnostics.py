@@ -41,7 +41,7 @@ async def async_get_config_entry_diagnostics(
             else "device",
             "fixed_speed": coordinator.speed,
             "profile": {
-                **coordinator.profile.as_dict(),
+                **asdict(coordinator.profile),
                 "address": mask(coordinator.address),
                 # It often is the end of the meter's number.
                 "physical": coordinator.profile.physical and HIDDEN,

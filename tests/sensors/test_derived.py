@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.derived.sources import Derived
+from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.model import LineProfile
 from custom_components.iec62056.sensors.derived import DESCRIPTIONS
 from custom_components.iec62056.state.meter_state import MeterState
@@ -134,10 +135,10 @@ async def test_damaged_memory_costs_only_itself(
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stored = Stored(MeterState.of(reading(ENERGY_ONLY), LineProfile())).as_dict()
+    stored = encode(Stored(MeterState.of(reading(ENERGY_ONLY), LineProfile())))
     hass_storage[file_of(entry)] = {
         "version": 1,
-        "minor_version": 1,
+        "minor_version": 2,
         "key": "",
         "data": {**stored, "memory": {"tariff": []}},
     }

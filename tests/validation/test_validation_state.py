@@ -8,6 +8,7 @@ import json
 from homeassistant.components.sensor import SensorStateClass
 import pytest
 
+from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium, Reading
 from custom_components.iec62056.registers.overrides import RegisterOverride
 from custom_components.iec62056.state.meter_state import MOST_REGISTERS, MeterState
@@ -28,9 +29,9 @@ def after(
     for one in readings:
         taken = beliefs.take(one, PROFILE, state, {})
         beliefs, state = taken.beliefs, taken.state
-        plain = json.loads(json.dumps(beliefs.as_dict()))
-        beliefs = ValidationState.from_dict(plain)
-        assert json.loads(json.dumps(beliefs.as_dict())) == plain
+        plain = json.loads(json.dumps(encode(beliefs)))
+        beliefs = decode(ValidationState, plain)
+        assert json.loads(json.dumps(encode(beliefs))) == plain
     return beliefs, state
 
 
@@ -287,7 +288,7 @@ def told(
 ) -> tuple[ValidationState, MeterState]:
     """After a person has said something else, and a start."""
     assert state is not None
-    beliefs = ValidationState.from_dict(json.loads(json.dumps(beliefs.as_dict())))
+    beliefs = decode(ValidationState, json.loads(json.dumps(encode(beliefs))))
     return beliefs.as_said(said, state, {}), state
 
 
@@ -442,9 +443,9 @@ def test_other_meters_total_of_a_persons_making() -> None:
 def test_file_without_what_a_person_said() -> None:
     """It was written when a person's word changed no judgement: of the register, only what is published counts."""
     before, state = after(bare(0, "00042.5"), bare(0.1, "00042.5"))
-    plain = before.as_dict()
+    plain = encode(before)
     del plain["said"], plain["wrong_checks"]
-    beliefs = ValidationState.from_dict(plain)
+    beliefs = decode(ValidationState, plain)
     assert beliefs == before
     assert state is not None
     beliefs, state = told({"ZZ2": COUNTER}, beliefs, state)
@@ -468,6 +469,6 @@ def test_check_that_is_wrong_three_times_alike() -> None:
         (b"", False),
     ):
         beliefs = beliefs.check_failed(shape)
-        plain = json.loads(json.dumps(beliefs.as_dict()))
-        assert ValidationState.from_dict(plain) == beliefs
+        plain = json.loads(json.dumps(encode(beliefs)))
+        assert decode(ValidationState, plain) == beliefs
         assert beliefs.check_is_own is own

@@ -5,14 +5,14 @@ no restart, reload or second entry tries a wrong one again.
 Never here: what follows from that (access).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import scrypt
 import re
 from secrets import token_bytes
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
@@ -20,6 +20,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
+from ..protocol import codec
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.errors import (
     LineError,
@@ -75,16 +76,11 @@ class LoginAttempt:
             return abs(now - self.at) < LOCKED_FOR
         return self.outcome is not LoginOutcome.ACCEPTED
 
-    @classmethod
-    def from_dict(cls, data: dict[str, str]) -> Self:
-        """What was stored. Raises KeyError, TypeError or ValueError on anything else."""
-        return cls(
-            str(data["meter"]),
-            str(data["salt"]),
-            str(data["mark"]),
-            LoginOutcome(data["outcome"]),
-            dt_util.as_utc(datetime.fromisoformat(data["at"])),
-        )
+
+@codec.separable
+@dataclass(frozen=True, slots=True)
+class _File:
+    tried: tuple[LoginAttempt, ...] = ()
 
 
 @lru_cache(64)
@@ -129,21 +125,20 @@ class LoginAttempts:
 
     async def _all(self) -> list[LoginAttempt]:
         if self._tried is None:
-            found: list[LoginAttempt] = []
+            found, left_out = _File(), list[str]()
             try:
-                data = await self._store.async_load()
-                found = [LoginAttempt.from_dict(one) for one in (data or {"tried": ()})["tried"]]
+                found = codec.decode(_File, await self._store.async_load() or {}, left_out)
             except AttributeError, KeyError, TypeError, ValueError:
+                left_out.append("all of it")
+            if left_out:
                 LOGGER.warning("What %s says of refused passwords cannot be used", self._store.key)
             if self._tried is None:
-                self._tried = found
+                self._tried = [*found.tried]
         return self._tried
 
     async def _keep(self, tried: list[LoginAttempt]) -> None:
         self._tried = tried[-MOST:]
-        await self._store.async_save(
-            {"tried": [{**asdict(one), "at": one.at.isoformat()} for one in self._tried]}
-        )
+        await self._store.async_save(codec.encode(_File(tuple(self._tried))))
 
 
 _REFUSALS: HassKey[LoginAttempts] = HassKey(f"{DOMAIN}_refusals")

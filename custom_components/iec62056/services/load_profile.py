@@ -27,8 +27,9 @@ from ..protocol.errors import MeterError
 from ..protocol.profiles.billing import Billing, billings
 from ..protocol.profiles.events import LOGS, Event
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile, Status
-from ..statistics.importer import Imported, Result
+from ..statistics.importer import Result
 from ..statistics.planner import BASELINE, Change, SkippedRange
+from ..statistics.profile_writer import Imported
 from .readings import METERS, failed, head_of, runtimes_of
 
 SERVICE_READ_LOAD_PROFILE: Final = "read_load_profile"

@@ -4,11 +4,13 @@ Here: the gaps between good readings, and how they become plain data and back.
 Never here: what is done about them (history.py, backfill.py), clocks, files.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
+
+from ..protocol.codec import as_list
 
 # Shorter ones fall into an hour that has a reading before or behind them.
 SHORTEST_GAP: Final = timedelta(hours=1)
@@ -22,6 +24,7 @@ class Point(NamedTuple):
     number: Decimal
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A time without a good reading of the sensor of that key, between two that are. `done` once it was dealt with."""
@@ -31,24 +34,6 @@ class Gap:
     last: Point
     unit: str
     done: bool = False
-
-    def as_list(self) -> list[Any]:
-        """Plain data, fit for JSON."""
-        return [self.key, *_plain(self.first), *_plain(self.last), self.unit, self.done]
-
-    @classmethod
-    def from_list(cls, data: Sequence[Any]) -> Self:
-        """The gap that `as_list` wrote. Raises ArithmeticError, TypeError or ValueError on anything else."""
-        key, begin, number, end, later, unit, done = data
-        return cls(str(key), _point(begin, number), _point(end, later), str(unit), bool(done))
-
-
-def _plain(point: Point) -> tuple[str, str]:
-    return point.at.isoformat(), str(point.number)
-
-
-def _point(at: str, number: str) -> Point:
-    return Point(datetime.fromisoformat(at), Decimal(number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +76,4 @@ class ReadingHistory:
                 replace(gap, done=True) if (gap.key, gap.first.at) in finished else gap
                 for gap in self.gaps
             ),
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "begun": {key: [*_plain(point), unit] for key, (point, unit) in self.begun.items()},
-            "latest": {key: [*_plain(point)] for key, point in self.latest.items()},
-            "gaps": [gap.as_list() for gap in self.gaps],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `as_dict` wrote. Raises ArithmeticError, AttributeError, KeyError, TypeError or ValueError otherwise."""
-        return cls(
-            {
-                key: (_point(at, number), str(unit))
-                for key, (at, number, unit) in data["begun"].items()
-            },
-            {key: _point(at, number) for key, (at, number) in data["latest"].items()},
-            tuple(Gap.from_list(gap) for gap in data["gaps"]),
         )

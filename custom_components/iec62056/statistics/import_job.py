@@ -7,20 +7,19 @@ Never here: what they mean (backfill.py, history.py).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Final, Self, override
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN, LOGGER
-from ..protocol import obis
-from ..protocol.profiles.load_profile import FIRST_PIECE, Channel, Profile, Row, join, next_piece
-from ..storage import UNREADABLE
+from ..const import DOMAIN
+from ..protocol.codec import separable
+from ..protocol.profiles.load_profile import FIRST_PIECE, Profile, join, next_piece
+from ..storage import StoredFile, migrate_parts
 from .gaps import ReadingHistory
-from .planner import Change, Hour
+from .planner import HOUR, Change, Hour
 
-VERSION: Final = 1
+# What is asked for beyond an outage, so that the periods at both ends are there, and a register before the first.
+AIR: Final = HOUR
 # A person who has seen a preview imports what was shown, though it ended at another minute.
 _NEWER: Final = timedelta(hours=2)
 
@@ -93,70 +92,6 @@ class ImportJob:
         """As `for_another`, but what the meter has written down since then is still to be read."""
         return replace(other, read_to=self.last, parts=self.parts)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "first": self.first.isoformat(),
-            "last": self.last.isoformat(),
-            "read_to": self.read_to.isoformat(),
-            "until": self.until.isoformat(),
-            "span": self.span.total_seconds(),
-            "parts": [_plain(part) for part in self.parts],
-            "everything": self.everything,
-            "preview": self.preview,
-            "automatic": self.automatic,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The job that `as_dict` wrote. Raises ArithmeticError, KeyError, TypeError or ValueError on anything else."""
-        first, last, read_to = (
-            datetime.fromisoformat(data[name]) for name in ("first", "last", "read_to")
-        )
-        return cls(
-            first,
-            last,
-            read_to,
-            # A file that was written before it was kept has none.
-            datetime.fromisoformat(data.get("until", data["last"])),
-            timedelta(seconds=data["span"]),
-            tuple(_profile(part) for part in data["parts"]),
-            *(bool(data[name]) for name in ("everything", "preview", "automatic")),
-        )
-
-
-def _plain(profile: Profile) -> list[Any]:
-    return [
-        profile.code,
-        [[channel.address, channel.unit] for channel in profile.channels],
-        profile.period.total_seconds(),
-        [
-            [
-                row.end.timestamp(),
-                row.status,
-                *(None if one is None else str(one) for one in row.values),
-            ]
-            for row in profile.rows
-        ],
-    ]
-
-
-def _profile(data: list[Any]) -> Profile:
-    code, channels, seconds, rows = data
-    return Profile(
-        str(code),
-        tuple(Channel.of(address, obis.parse(address), unit) for address, unit in channels),
-        timedelta(seconds=seconds),
-        tuple(
-            Row(
-                datetime.fromtimestamp(end, UTC),
-                tuple(None if one is None else Decimal(one) for one in numbers),
-                status,
-            )
-            for end, status, *numbers in rows
-        ),
-    )
-
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
@@ -172,28 +107,8 @@ class Replaced:
             found.setdefault(change.start, change.before)
         return replace(self, rows=found)
 
-    def as_list(self) -> list[Any]:
-        """Plain data, fit for JSON."""
-        return [
-            self.unit,
-            [[start.timestamp(), *(hour or ())] for start, hour in self.rows.items()],
-        ]
 
-    @classmethod
-    def from_list(cls, data: list[Any]) -> Self:
-        """What `as_list` wrote. Raises TypeError or ValueError on anything else."""
-        unit, rows = data
-        return cls(
-            str(unit),
-            {
-                datetime.fromtimestamp(start, UTC): Hour(*(float(one) for one in hour))
-                if hour
-                else None
-                for start, *hour in rows
-            },
-        )
-
-
+@separable
 @dataclass(slots=True)
 class Imports:
     """The content of the file. `replaced` by the keys of the sensors, which outlive their entity's name.
@@ -208,58 +123,46 @@ class Imports:
     has_profile: bool = False
 
 
-class ImportStore:
-    """The file of one config entry."""
+def _history_of_0_1(history: dict[str, Any]) -> dict[str, Any]:
+    begun = {key: [[at, number], unit] for key, (at, number, unit) in history["begun"].items()}
+    gaps = [
+        [key, [begin, first], [end, last], unit, done]
+        for key, begin, first, end, last, unit, done in history["gaps"]
+    ]
+    return {**history, "begun": begun, "gaps": gaps}
+
+
+def _job_of_0_1(job: dict[str, Any] | None) -> dict[str, Any] | None:
+    # The rows were stored in another form: they are read again.
+    return job and {**job, "read_to": job["first"], "parts": []}
+
+
+def _replaced_of_0_1(replaced: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, (unit, hours) in replaced.items():
+        rows = {
+            datetime.fromtimestamp(start, UTC).isoformat(): hour or None for start, *hour in hours
+        }
+        found[key] = {"unit": unit, "rows": rows}
+    return found
+
+
+class ImportStore(StoredFile[Imports]):
+    """The importer's file of one meter."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
-        self._store: Store[dict[str, Any]] = Store(
-            hass,
-            VERSION,
-            f"{DOMAIN}.{entry_id}.profile",
-            # Half a file would lose the rows that an import has replaced.
-            atomic_writes=True,
-        )
+        super().__init__(hass, Imports, f"{DOMAIN}.{entry_id}.profile")
+        self.imports = Imports()
 
-    async def async_load(self) -> Imports:
-        """What was saved; nothing where there is nothing that can be used."""
-        try:
-            data = await self._store.async_load()
-            if data is None:
-                return Imports()
-            job = data.get("job")
-            return Imports(
-                self._history(data.get("history")),
-                None if job is None else ImportJob.from_dict(job),
-                {
-                    str(key): Replaced.from_list(one)
-                    for key, one in data.get("replaced", {}).items()
-                },
-                bool(data.get("has_profile")),
-            )
-        except UNREADABLE:
-            LOGGER.warning("What %s says of imports cannot be used", self._store.key)
-            return Imports()
+    async def async_open(self) -> None:
+        """Take what was saved."""
+        self.imports = await self.async_load() or Imports()
 
-    def _history(self, data: Any) -> ReadingHistory:
-        """What is forgotten of earlier outages is not filled."""
-        try:
-            return ReadingHistory() if data is None else ReadingHistory.from_dict(data)
-        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
-            LOGGER.warning("What %s says of earlier outages cannot be used", self._store.key)
-            return ReadingHistory()
+    async def async_write(self) -> None:
+        """Write now."""
+        await self.async_save(self.imports)
 
-    async def async_save(self, imports: Imports) -> None:
-        """Write now: nothing is imported before what it replaces is safe."""
-        await self._store.async_save(
-            {
-                "history": imports.history.as_dict(),
-                "job": imports.job and imports.job.as_dict(),
-                "replaced": {key: one.as_list() for key, one in imports.replaced.items()},
-                "has_profile": imports.has_profile,
-            }
-        )
-
-    async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+    @override
+    async def _async_migrate(self, data: dict[str, Any]) -> None:
+        migrate_parts(data, history=_history_of_0_1, job=_job_of_0_1, replaced=_replaced_of_0_1)

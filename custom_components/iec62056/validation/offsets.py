@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Final
 
 # The recorder sums up so often, and needs a moment for it.
 PERIOD: Final = timedelta(minutes=5)
@@ -35,25 +35,3 @@ class Offset:
     def ready(self) -> datetime:
         """When it can be corrected."""
         return self.period + PERIOD + AFTER_PERIOD
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "key": self.key,
-            "at": self.at.isoformat(),
-            "offset": str(self.offset),
-            "unit": self.unit,
-            "last": None if self.last is None else str(self.last),
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The step that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        at, last = datetime.fromisoformat(data["at"]), data.get("last")
-        return cls(
-            str(data["key"]),
-            at,
-            Decimal(data["offset"]),
-            data["unit"],
-            None if last is None else Decimal(last),
-        )

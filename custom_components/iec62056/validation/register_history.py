@@ -4,12 +4,13 @@ Here: frozen values, and how they become plain data and back. Pure.
 Never here: what is concluded from them (plausibility.py).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 import re
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from ..protocol.codec import as_list
 
 
 class HoldReason(StrEnum):
@@ -52,6 +53,7 @@ class NumberFormat(NamedTuple):
         return cls(bool(sign), bool(before + behind), width, point or "", len(decimals or ""), unit)
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One value as read.
@@ -70,17 +72,6 @@ class Sample:
     def form(self) -> NumberFormat | None:
         """How the number looks."""
         return None if self.number is None else NumberFormat.of(self.text, self.unit)
-
-    def as_list(self) -> list[Any]:
-        """Plain data, fit for JSON."""
-        number = None if self.number is None else str(self.number)
-        return [number, self.text, self.unit, self.at, self.checked]
-
-    @classmethod
-    def from_list(cls, data: list[Any]) -> Self:
-        """The sample that `as_list` wrote."""
-        number, text, unit, at, checked = data
-        return cls(None if number is None else Decimal(number), text, unit, at, checked)
 
 
 class HeldSample(NamedTuple):
@@ -108,36 +99,3 @@ class RegisterHistory:
     steps: int = 0
     anchor: Sample | None = None
     reach: Decimal | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "good": self.good and self.good.as_list(),
-            "forms": [list(form) for form in self.forms],
-            "held": [[sample.as_list(), doubt.value] for sample, doubt in self.held],
-            "withheld": self.withheld,
-            "contradictions": self.contradictions,
-            "rate": None if self.rate is None else str(self.rate),
-            "steps": self.steps,
-            "anchor": self.anchor and self.anchor.as_list(),
-            "reach": None if self.reach is None else str(self.reach),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The record that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        good, anchor, rate, reach = (data[name] for name in ("good", "anchor", "rate", "reach"))
-        return cls(
-            good=good and Sample.from_list(good),
-            forms=tuple(NumberFormat(*form) for form in data["forms"]),
-            held=tuple(
-                HeldSample(Sample.from_list(sample), HoldReason(doubt))
-                for sample, doubt in data["held"]
-            ),
-            withheld=int(data["withheld"]),
-            contradictions=int(data["contradictions"]),
-            rate=None if rate is None else Decimal(rate),
-            steps=int(data["steps"]),
-            anchor=anchor and Sample.from_list(anchor),
-            reach=None if reach is None else Decimal(reach),
-        )

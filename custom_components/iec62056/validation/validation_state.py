@@ -9,21 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from ..protocol.ascii.checks import WRONG_ALIKE
+from ..protocol.codec import as_list
 from ..protocol.model import LineProfile, Reading, Register, Verdict
 from ..protocol.obis import register_timestamp
 from ..registers.descriptions import Context, Description, Kind, context_of, kept_unit, native
 from ..registers.overrides import RegisterOverride, describe_with_overrides
 from ..state.identity import Identity, model_of, plain
-from ..state.meter_state import (
-    MOST_REGISTERS,
-    MeterState,
-    RegisterState,
-    plain_register,
-    register_of,
-)
+from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
 from .checks import (
     NO_LIMITS,
     Candidate,
@@ -41,7 +36,6 @@ from .checks import (
 )
 from .register_history import HeldSample
 
-VERSION = 1
 # So many texts in a row that are neither the known one nor each other are no damage: this text changes.
 DIFFERENT_TEXTS = 2
 
@@ -53,6 +47,7 @@ _UNSAID = RegisterOverride()
 _TEXTS = frozenset((ValueKind.NAME, ValueKind.FREE))
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class HeldValue:
     """A register as it came and is not believed."""
@@ -254,62 +249,6 @@ class ValidationState:
     def forget_other(self) -> ValidationState:
         """A person has said that the other meter is not this entry's."""
         return replace(self, exchange=None)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "version": VERSION,
-            "records": {key: record.as_dict() for key, record in self.records.items()},
-            "holds": [
-                [*plain_register(hold.register), hold.received.isoformat(), hold.doubt.value]
-                for hold in self.holds.values()
-            ],
-            "varying": sorted(self.varying),
-            "asked": sorted(self.asked),
-            "kept": sorted(self.kept),
-            "exchange": self.exchange
-            and {
-                "number": self.exchange.number,
-                "beliefs": self.exchange.beliefs.as_dict(),
-                "state": self.exchange.state and self.exchange.state.as_dict(),
-                "base": {key: str(number) for key, number in self.exchange.base.items()},
-            },
-            "said": {key: custom.as_dict() for key, custom in self.said.items()},
-            "wrong_checks": list(self.wrong_checks),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The beliefs that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        if data["version"] != VERSION:
-            raise ValueError(f"version {data['version']}")
-        holds = {}
-        for *sent, received, doubt in data["holds"]:
-            hold = HeldValue(register_of(sent), datetime.fromisoformat(received), HoldReason(doubt))
-            holds[hold.register.key] = hold
-        other = data["exchange"]
-        shape, times = data.get("wrong_checks", NO_WRONG_CHECK)
-        return cls(
-            records={
-                str(key): RegisterHistory.from_dict(one) for key, one in data["records"].items()
-            },
-            holds=holds,
-            varying=frozenset(map(str, data["varying"])),
-            asked=frozenset(map(str, data["asked"])),
-            kept=frozenset(map(str, data["kept"])),
-            exchange=other
-            and MeterReplacement(
-                str(other["number"]),
-                cls.from_dict(other["beliefs"]),
-                other["state"] and MeterState.from_dict(other["state"]),
-                {str(key): Decimal(number) for key, number in other["base"].items()},
-            ),
-            said={
-                str(key): RegisterOverride.from_dict(one)
-                for key, one in data.get("said", {}).items()
-            },
-            wrong_checks=(str(shape), int(times)),
-        )
 
 
 class _Value(NamedTuple):
