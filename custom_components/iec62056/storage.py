@@ -188,9 +188,10 @@ class MeterStore(StoredFile[Stored]):
 
 
 class First(NamedTuple):
-    """What was read of a meter before its entry was set up; `known` as in `Stored`, None where nobody asked."""
+    """What was read of a meter before its entry was set up."""
 
     states: tuple[MeterState, ...] = ()
+    # As in `Stored`; None if the meter was not asked.
     known: ObjectCache | None = None
 
 

@@ -1,8 +1,4 @@
-"""The actions for load profiles: see one, put it into the statistics, take that back.
-
-Here: what is asked for, who may ask, and what is returned.
-Never here: reading, planning and writing (backfill).
-"""
+"""Actions for load profiles: read one, import it into the statistics, take imports back."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -47,7 +43,7 @@ BILLING: Final = "billing"
 # As much as most meters keep of quarters of an hour.
 USUAL_PAST: Final = timedelta(days=62)
 LONGEST_PAST: Final = timedelta(days=1100)
-# A read that somebody looks at has to come to an end while he does.
+# The user waits for a read.
 LONGEST_READ: Final = timedelta(days=8)
 # So long an import is waited for; what takes longer goes on, and the next call says how far it is.
 WAIT: Final = 50.0

@@ -1,8 +1,4 @@
-"""When the totals of a meter were read well, and the times in which they were not. Pure.
-
-Here: the gaps between good readings, and how they become plain data and back.
-Never here: what is done about them (history.py, backfill.py), clocks, files.
-"""
+"""When the totals of a meter were read, and the gaps in between."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,21 +23,21 @@ class Point(NamedTuple):
 @as_list
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time without a good reading of the sensor of that key, between two that are. `done` once it was dealt with."""
+    """A time without a good reading of one sensor, between two good ones."""
 
     key: str
     first: Point
     last: Point
     unit: str
+    # It was filled, or cannot be.
     done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingHistory:
-    """When the totals of a meter were read well: the first and the latest reading of each, and the gaps between.
+    """The first and the latest good reading of each total, by the key of its sensor and in its unit, and the gaps.
 
-    By the keys of their sensors, in the unit of the sensor. Another unit begins anew, and so does a number that falls:
-    that is another meter.
+    Another unit begins anew, and so does a number that falls: that is another meter.
     """
 
     begun: Mapping[str, tuple[Point, str]] = field(default_factory=dict)

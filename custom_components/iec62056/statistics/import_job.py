@@ -1,8 +1,4 @@
-"""What is kept of reading and importing load profiles, in a file of its own: how far it is, and what it replaced.
-
-Here: frozen values, and how they become plain data and back; the file.
-Never here: what they mean (backfill.py, history.py).
-"""
+"""The importer's own file: the import that is running, what imports have replaced, and when the totals were read."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,28 +14,29 @@ from ..storage import StoredFile, migrate_parts
 from .gaps import ReadingHistory
 from .planner import HOUR, Change, Hour
 
-# What is asked for beyond an outage, so that the periods at both ends are there, and a register before the first.
+# How much more than an outage is read: the periods at both ends, and a register before the first.
 AIR: Final = HOUR
-# A person who has seen a preview imports what was shown, though it ended at another minute.
+# An import after its preview ends some minutes later, and still imports what the preview showed.
 _NEWER: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """One load profile being read for an import: the range, how far it is, what came so far.
-
-    What is read beyond `until` only joins the rows to the first reading. `span` is how much is asked for next;
-    `everything`: also hours with good readings; `preview`: nothing is written; `automatic`: nobody asked.
-    """
+    """A load profile that is being read for an import."""
 
     first: datetime
     last: datetime
     read_to: datetime
+    # What is read beyond it only joins the rows to the first reading.
     until: datetime
+    # How much is read next.
     span: timedelta = FIRST_PIECE
     parts: tuple[Profile, ...] = ()
+    # Also hours with good readings are replaced.
     everything: bool = False
+    # Nothing is written.
     preview: bool = False
+    # It fills gaps, and no user has asked for it.
     automatic: bool = False
 
     @classmethod
@@ -74,7 +71,7 @@ class ImportJob:
         )
 
     def asks_as(self, other: Self) -> bool:
-        """Whether both are the same wish of a person."""
+        """Whether the user asks for the same again."""
         return not self.automatic and (
             (self.first, self.everything, self.preview)
             == (other.first, other.everything, other.preview)
@@ -95,9 +92,10 @@ class ImportJob:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """The rows of one sensor's statistics before any import, by the beginning of their hour; None: there was none."""
+    """The rows of one sensor's statistics as they were before any import."""
 
     unit: str
+    # By the beginning of their hour; None: there was no row.
     rows: Mapping[datetime, Hour | None] = field(default_factory=dict)
 
     def with_changes(self, changes: Iterable[Change]) -> Self:
@@ -111,15 +109,13 @@ class Replaced:
 @separable
 @dataclass(slots=True)
 class Imports:
-    """The content of the file. `replaced` by the keys of the sensors, which outlive their entity's name.
-
-    `has_profile`: part of the meter's profile was read before.
-    """
+    """The content of the file."""
 
     history: ReadingHistory = field(default_factory=ReadingHistory)
-
     job: ImportJob | None = None
+    # By the keys of the sensors, which do not change when an entity is renamed.
     replaced: dict[str, Replaced] = field(default_factory=dict)
+    # Whether part of the meter's profile was ever read.
     has_profile: bool = False
 
 

@@ -116,7 +116,7 @@ class ProfileImporter:
     async def async_read(
         self, first: datetime, last: datetime, code: str = LOAD_PROFILES[0]
     ) -> tuple[Profile, ...]:
-        """The rows of a profile, for somebody who wants to see them. Raises MeterError."""
+        """The rows of a profile. Raises MeterError."""
         job = ImportJob.of(first, last)
         while not job.done:
             job = await self._with_piece(job, code)

@@ -20,7 +20,7 @@ _SAME: Final = 1e-6
 # What adding up floats may change a sum by, relative to it.
 _DRIFT: Final = 1e-9
 # The first row of all is taken for what was used before it (its change is its sum). Where the past begins with another
-# sum than 0, that goes into an hour nobody looks at.
+# sum than 0, that goes into an hour long before any meter.
 BASELINE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 

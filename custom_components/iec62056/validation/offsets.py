@@ -1,11 +1,11 @@
-"""Steps of totals: when a sensor went on from another number, and what the change of its state misses."""
+"""Offsets of totals: when a sensor went on from another number, and what the change of its state misses."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-# The recorder sums up so often, and needs a moment for it.
+# How often the recorder sums up, and how long that takes.
 PERIOD: Final = timedelta(minutes=5)
 AFTER_PERIOD: Final = timedelta(seconds=60)
 
@@ -14,15 +14,16 @@ AFTER_PERIOD: Final = timedelta(seconds=60)
 class Offset:
     """When the sensor of a description's key went on from another number.
 
-    What was used across the step is the change of the state, and `offset`: the last number before less the first behind
-    it where another meter began, the range of the digits where they rolled over, nothing where a wrong number was put
-    right. `last` is the number that was shown until then. In `unit`, that of the sensor's values.
+    What was used meanwhile is the change of the state plus `offset`: after a replacement the last number of the old meter
+    less the first of the new one, after a rollover the range of the digits, and 0 if a wrong number was put right.
     """
 
     key: str
     at: datetime
     offset: Decimal
+    # That of the sensor's values.
     unit: str | None
+    # The number that was shown until then.
     last: Decimal | None = None
 
     @property

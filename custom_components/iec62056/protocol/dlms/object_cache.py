@@ -1,8 +1,4 @@
-"""What a meter said of its objects, so that it is asked once: object lists by login, scalers, what it cannot do.
-
-Here: these values, and the plain data they are stored as. Pure.
-Never here: storage; when they are read (`session`).
-"""
+"""What a meter said of its objects, to be asked only once: object lists by login, scalers, what it cannot do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,15 +11,15 @@ type Objects = tuple[CosemObject, ...]
 
 @dataclass(slots=True)
 class ObjectCache:
-    """`mark` is what tells one device and configuration from another: values of its own name, firmware and settings.
+    """What is known of the objects of one device."""
 
-    `lists`: the object list by the name of a login. `scalers`: scaler and unit by class and logical name. `singly`: the
-    meter takes no list in a GET, whatever it grants.
-    """
-
+    # Its name, firmware and settings: they tell one device and configuration from another.
     mark: dict[str, str] = field(default_factory=dict)
+    # The object list by the name of a login.
     lists: dict[str, Objects] = field(default_factory=dict)
+    # By class and logical name.
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
+    # The meter takes no list in a GET, whatever it grants.
     singly: bool = False
 
     def find(self, code: str, *logins: str) -> CosemObject | None:
