@@ -139,8 +139,8 @@ class Parts:
 
 PARTS = (
     ("bytes → registers: the client", MeterClient, "read_all"),
-    ("what is believed", ReadingValidator, "_judge"),
-    ("what follows from it, what is kept", MeterCoordinator, "async_ingest"),
+    ("which values are published", ReadingValidator, "check"),
+    ("what follows from them, what is kept", MeterCoordinator, "async_process_reading"),
     ("sensors", MeterCoordinator, "async_update_listeners"),
     ("Home Assistant writes states", Entity, "_async_write_ha_state"),
 )
@@ -255,7 +255,12 @@ def imports() -> None:
     for _ in range(IMPORTS):
         command = [sys.executable, "-W", "ignore", "-c", IMPORT]
         done = subprocess.run(
-            command, cwd=COMPONENTS.parent, capture_output=True, text=True, check=True
+            command,
+            cwd=COMPONENTS.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
         )
         ours, before = map(float, done.stdout.split())
         found.append((ours, before))

@@ -58,8 +58,8 @@ async def meter(response: float) -> AsyncIterator[int]:
         *("--tcp", "127.0.0.1:0", "--bridge-speed", str(SPEED)),
         *("--mode-e", "--hdlc", "--info", "256", "--window", "4", "--objects", "106"),
         *("--speed", str(SPEED), "--reaction", str(response * 1000)),
-    ) as ready:
-        yield int(ready.rpartition(":")[2])
+    ) as port:
+        yield int(port.rpartition(":")[2])
 
 
 @asynccontextmanager

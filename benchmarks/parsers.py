@@ -24,9 +24,9 @@ sys.path.insert(0, str(ROOT / "custom_components" / "iec62056"))
 from dsmr_parser import telegram_specifications  # noqa: E402
 from dsmr_parser.parsers import TelegramParser  # noqa: E402
 from iec62056_21.messages import ReadoutDataMessage  # noqa: E402
-from protocol.ascii.receive import Receiver  # noqa: E402
+from protocol.ascii.receiver import Receiver  # noqa: E402
+from protocol.ascii.registers import registers  # noqa: E402
 from protocol.model import CheckKind, Medium  # noqa: E402
-from protocol.registers import registers  # noqa: E402
 from ultraheat_api.response import HeatMeterResponseParser  # noqa: E402
 
 OURS = "this client"
@@ -153,8 +153,9 @@ def node(text: Text, seconds: float, npm: Path) -> tuple[int, float]:
                 *(npm / "node_modules" / "smartmeter-obis", file.name, str(seconds)),
             ),
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
+            timeout=60 + seconds,
         )
     found = json.loads(answer.stdout)
     return found["sets"], found["rate"]

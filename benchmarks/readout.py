@@ -31,7 +31,7 @@ REQUEST = 5  # characters, as is the next line
 OPTION_SELECT = 6
 FRAME = 6  # STX before the data lines; "!", CR, LF, ETX and the check character behind them
 DATA_SETS = 95
-TELEGRAM, PORT = "telegram", "port"
+TELEGRAM = "telegram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,18 @@ def telegram() -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def options(case: Case, folder: Path) -> tuple[str | Path, ...]:
+def options(case: Case, folder: Path) -> tuple[str, ...]:
     """The meter as the simulator takes it."""
     return (
-        *("--interval", "1", "--pty", folder / PORT, "--telegram", folder / TELEGRAM),
+        *("--interval", "1", "--telegram", str(folder / TELEGRAM)),
         *("--mode", case.mode, "--speed", str(case.speed), "--ident", case.ident),
         *("--reaction", str(case.reaction * 1000)),
     )
 
 
-async def read(case: Case, folder: Path) -> tuple[Reading, float, float]:
+async def read(case: Case, port: str) -> tuple[Reading, float, float]:
     """One reading: itself, and the session's seconds on the clock and on the processor."""
-    line = await open_line(str(folder / PORT), speed=case.speed if case.mode is Mode.D else 300)
+    line = await open_line(port, speed=case.speed if case.mode is Mode.D else 300)
     try:
         profile = (
             LineProfile(mode=Mode.D, listen_speed=case.speed)
@@ -139,9 +139,9 @@ async def measure(case: Case, folder: Path, runs: int) -> float:
     slowest = (0.0, 0.0)
     checked = 0
     for _ in range(runs):
-        async with simulated(*options(case, folder)):
+        async with simulated(*options(case, folder)) as port:
             with patch.object(serial_posix, "tcdrain", drain_late(case.drain)):
-                reading, seconds, busy = await read(case, folder)
+                reading, seconds, busy = await read(case, port)
         assert len(reading.registers) == DATA_SETS, f"{len(reading.registers)} data sets"
         slowest = max(slowest, (seconds, busy))
         checked += reading.health.check is Verdict.RIGHT

@@ -14,9 +14,9 @@ import sys
 import time
 
 from . import meter
-from .home import Home, HomeError
+from .home import Home
 from .processes import Ended, Program
-from .start import USER, empty, start_home, start_meter
+from .start import USER, empty, last_words, start_home, start_meter
 
 SENSORS_WANTED = 20
 MOVING_WANTED = 10
@@ -67,8 +67,9 @@ async def demonstrate(folder: Path, check: bool) -> int:
         say("A simulated meter is running. Starting Home Assistant ...")
         program, home = await start_home(stack, folder, password)
         say("Home Assistant is up. Adding the meter as a person would ...")
-        entry = await meter.add(home, port, lambda step: say(f"  {step.replace('_', ' ')}"))
-        complaints = await show_meter(home, entry, program)
+        with last_words(program):
+            entry = await meter.add(home, port, lambda step: say(f"  {step.replace('_', ' ')}"))
+            complaints = await show_meter(home, entry, program)
         say(f"Ready after {time.monotonic() - began:.0f} s.")
         for complaint in complaints:
             say(f"Complaint: {complaint}")
@@ -94,7 +95,7 @@ async def main() -> int:
     except asyncio.CancelledError:
         say("\nEnded.")
         return 130
-    except (Ended, HomeError) as error:
+    except Ended as error:
         print(error, file=sys.stderr)
         return 1
 

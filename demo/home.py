@@ -4,6 +4,7 @@ Here: onboarding, config flows, states, statistics and energy preferences.
 Never here: processes, files, or anything about meters.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -13,8 +14,21 @@ import aiohttp
 type Json = dict[str, Any]
 
 
+# Reading a load profile is the longest that an answer takes.
+ANSWERED_WITHIN = 180.0
+
+
 class HomeError(Exception):
-    """Home Assistant said no."""
+    """Home Assistant said no, or nothing in time."""
+
+
+@asynccontextmanager
+async def _in_time(asked: str) -> AsyncGenerator[None]:
+    try:
+        async with asyncio.timeout(ANSWERED_WITHIN):
+            yield
+    except TimeoutError:
+        raise HomeError(f"{asked}: no answer within {ANSWERED_WITHIN:.0f} s") from None
 
 
 class Home:
@@ -35,10 +49,11 @@ class Home:
 
     async def is_up(self) -> bool:
         """Whether Home Assistant answers at its address."""
+        url = f"{self.address}/api/onboarding"
         try:
-            async with self._session.get(f"{self.address}/api/onboarding") as answer:
+            async with asyncio.timeout(5), self._session.get(url) as answer:
                 return answer.status == 200
-        except aiohttp.ClientError:
+        except aiohttp.ClientError, TimeoutError:
             return False
 
     async def has_started(self) -> bool:
@@ -62,7 +77,8 @@ class Home:
             "grant_type": "authorization_code",
             "code": made["auth_code"],
         }
-        async with self._session.post(f"{self.address}/auth/token", data=form) as answer:
+        url = f"{self.address}/auth/token"
+        async with _in_time(url), self._session.post(url, data=form) as answer:
             self._token = (await self._checked(answer))["access_token"]
         await self.post("onboarding/analytics", {})
         place = {"client_id": f"{self.address}/", "redirect_uri": f"{self.address}/"}
@@ -71,19 +87,20 @@ class Home:
     async def get(self, path: str) -> Any:
         """What Home Assistant answers to a GET below /api."""
         url = f"{self.address}/api/{path}"
-        async with self._session.get(url, headers=self._headers) as answer:
+        async with _in_time(path), self._session.get(url, headers=self._headers) as answer:
             return await self._checked(answer)
 
     async def post(self, path: str, data: Mapping[str, Any]) -> Any:
         """What Home Assistant answers to a POST below /api."""
         url = f"{self.address}/api/{path}"
-        async with self._session.post(url, headers=self._headers, json=data) as answer:
+        posting = self._session.post(url, headers=self._headers, json=data)
+        async with _in_time(path), posting as answer:
             return await self._checked(answer)
 
     async def command(self, kind: str, **fields: Any) -> Any:
         """The result of one WebSocket command, on a connection of its own: one that nobody reads is ended by Home Assistant."""
         url = f"{self.address}/api/websocket"
-        async with self._session.ws_connect(url, max_msg_size=0) as socket:
+        async with _in_time(kind), self._session.ws_connect(url, max_msg_size=0) as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": self._token or ""})
             if (answered := await socket.receive_json())["type"] != "auth_ok":

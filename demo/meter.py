@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+import time
 
 from .home import Home, HomeError, Json
 
 DOMAIN = "iec62056"
+ADDED_WITHIN = 300.0
 IMPORT, EXPORT = "1-0:1.8.0", "1-0:2.8.0"
 # Two weeks: the first day of all is drawn as a fall, and a person looks at the last one.
 HISTORY = timedelta(days=14)
@@ -71,8 +73,10 @@ async def add(home: Home, port: str, watch: Callable[[str], None]) -> str:
     """Go through the dialogue that adds the meter on this port; `watch` is told each step. Returns the entry's id."""
     step = await home.post("config/config_entries/flow", {"handler": DOMAIN})
     answers: dict[str, Json] = {"user": {"device": port, "advanced": {}}}
-    seen = ""
+    seen, end = "", time.monotonic() + ADDED_WITHIN
     while step["type"] != "create_entry":
+        if time.monotonic() > end:
+            raise HomeError(f"the meter was not found within {ADDED_WITHIN:.0f} s: {seen}")
         if step["type"] == "abort" or step.get("errors"):
             raise HomeError(f"the meter was not found: {step.get('reason') or step['errors']}")
         path = f"config/config_entries/flow/{step['flow_id']}"

@@ -5,9 +5,10 @@ Here: starting them, waiting until they are there, ending them. Never here: what
 
 import asyncio
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+import time
 
 GRACE = 30.0  # seconds a program may take to end itself
 
@@ -41,14 +42,24 @@ class Program:
 
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
         """Wait until the condition holds; Ended where the program ends first or time runs out."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not await condition():
-                    if self._process.returncode is not None:
-                        raise self.complaint(f"ended with {self._process.returncode}")
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            raise self.complaint(f"was not ready after {seconds:.0f} s") from None
+        # A program lives in the wall's time, whatever time the loop keeps.
+        end, pause = time.monotonic() + seconds, 0.01
+        while not await condition():
+            if self._process.returncode is not None:
+                raise self.complaint(f"ended with {self._process.returncode}")
+            if time.monotonic() > end:
+                raise self.complaint(f"was not ready after {seconds:.0f} s")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.2)
+
+    async def ended(self, seconds: float) -> int | None:
+        """The status with which the program ends by itself; Ended where it goes on for longer."""
+
+        async def over() -> bool:
+            return self._process.returncode is not None
+
+        await self.until(over, seconds)
+        return self._process.returncode
 
     async def forever(self) -> None:
         """Return, with an error, only when the program ends."""
@@ -57,14 +68,23 @@ class Program:
 
 
 @asynccontextmanager
-async def running(name: str, command: Sequence[str], log: Path) -> AsyncGenerator[Program]:
-    """Run a program while the context lasts; its output goes to the log."""
+async def running(
+    name: str,
+    command: Sequence[str],
+    log: Path,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Program]:
+    """Run a program in this folder while the context lasts; its output goes to the log."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            cwd=folder,
+            env=environment,
             # Ctrl-C is for the demo, which ends its programs in order.
             start_new_session=True,
         )

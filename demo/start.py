@@ -4,8 +4,8 @@ Here: folders, configuration, programs, the owner's account.
 Never here: what is done with them afterwards.
 """
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Generator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 import json
 from pathlib import Path
 import shutil
@@ -13,7 +13,7 @@ import socket
 import sys
 from types import MappingProxyType
 
-from .home import Home
+from .home import Home, HomeError
 from .processes import Ended, Program, running
 
 COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
@@ -121,12 +121,22 @@ async def start_home(
         running("Home Assistant", [*command, "--skip-pip"], folder / "homeassistant.log")
     )
     home = await stack.enter_async_context(Home.session(f"http://127.0.0.1:{number}"))
-    await program.until(home.is_up, 120)
-    await home.onboard(USER, password, "en")
-    # Unless confirmed, Home Assistant takes the setting back after five minutes and listens to all networks.
-    await home.command("http/config/promote")
-    # The notice that this setting has moved out of the file is for people who keep theirs.
-    notice = {"domain": "http", "issue_id": "deprecated_yaml", "ignore": True}
-    await home.command("repairs/ignore_issue", **notice)
-    await program.until(home.has_started, 60)
+    with last_words(program):
+        await program.until(home.is_up, 120)
+        await home.onboard(USER, password, "en")
+        # Unless confirmed, Home Assistant takes the setting back after five minutes and listens to all networks.
+        await home.command("http/config/promote")
+        # The notice that this setting has moved out of the file is for people who keep theirs.
+        notice = {"domain": "http", "issue_id": "deprecated_yaml", "ignore": True}
+        await home.command("repairs/ignore_issue", **notice)
+        await program.until(home.has_started, 60)
     return program, home
+
+
+@contextmanager
+def last_words(program: Program) -> Generator[None]:
+    """Let whoever sees that Home Assistant said no see what it wrote last."""
+    try:
+        yield
+    except HomeError as error:
+        raise program.complaint(f"said no ({error})") from error

@@ -68,23 +68,51 @@ debian_suite() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}"
 # Programs that have their package's name: the machine's own, or Debian's in a private folder. False where there is no way.
 #   ensure_debian PACKAGE...
 ensure_debian() {
-  local folder="$CACHE/debian-$1" package program
-  export PATH="$PATH:/usr/local/sbin:/usr/sbin:$folder/run"
-  local missing=()
+  local folder="$CACHE/debian-$1" package missing=()
+  export PATH="$PATH:/usr/local/sbin:/usr/sbin"
   for package; do command -v "$package" >/dev/null || missing+=("$package"); done
   [ "${#missing[@]}" = 0 ] && return
-  say "Unpacking ${missing[*]} from Debian's packages into a private folder"
+  # A subshell, whose end gives the lock back.
+  (with_lock && { wrap_programs "$folder" "${missing[@]}" || unpack_programs "$folder" "${missing[@]}"; }) || return 1
+  PATH="$PATH:$folder/run"
+}
+
+# Packages with what they depend on into a folder.
+#   unpack_programs FOLDER PACKAGE...
+unpack_programs() {
+  say "Unpacking ${*:2} from Debian's packages into a private folder"
   private_apt "$(debian_suite)" &&
-    apt-get "${APT[@]}" -y --no-install-recommends --download-only install "${missing[@]}" >/dev/null &&
-    unpack_downloads "$folder" || return 1
-  mkdir "$folder/run"
-  for package in "${missing[@]}"; do
+    apt-get "${APT[@]}" -y --no-install-recommends --download-only install "${@:2}" >/dev/null &&
+    unpack_downloads "$1" || return 1
+  wrap_programs "$@" || {
+    say "Debian's packages of ${*:2} do not start from a private folder: install them with apt and start again"
+    return 1
+  }
+}
+
+# The folders below $1 whose files are called $2, as a search path.
+folders_of() { { find "$1" -path "$2" -printf '%h\n' 2>/dev/null || true; } | sort -u | paste -sd:; }
+
+# Wrappers for unpacked programs, made anew each time: an older script's are wrong. False where a program is not there or does not start.
+#   wrap_programs FOLDER PACKAGE...
+wrap_programs() {
+  local folder="$1" package program wrapper libraries transports status
+  # Its libraries are for it alone, and so is what the library of ser2net would look for in the system's folder.
+  libraries="$(folders_of "$folder/usr/lib" '*.so*')"
+  transports="$(folders_of "$folder/usr" '*/gensio/*/*.so')"
+  for package in "${@:2}"; do
     # In its own folder stands what a wrapper in the others would look for in the system's.
-    program="$(find "$folder/usr/lib/$package" "$folder/usr/bin" "$folder/usr/sbin" -name "$package" -type f 2>/dev/null | head -n 1)"
-    # Its libraries are for it alone.
-    printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' \
-      "$(find "$folder/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)" "$program" >"$folder/run/$package"
-    chmod +x "$folder/run/$package"
+    program="$({ find "$folder/usr/lib/$package" "$folder/usr/bin" "$folder/usr/sbin" -name "$package" -type f 2>/dev/null || true; } | head -n 1)"
+    [ -n "$program" ] || return 1
+    wrapper="$folder/run/$package"
+    mkdir -p "$folder/run"
+    printf '#!/usr/bin/env bash\nLD_LIBRARY_PATH=%q GENSIO_LIBRARY_PATH=%q exec %q "$@"\n' "$libraries" "$transports" "$program" >"$wrapper.new"
+    chmod +x "$wrapper.new"
+    mv "$wrapper.new" "$wrapper"
+    # Whether it knows the option or not, it has started; what cannot be started gives 124 and more.
+    status=0
+    timeout -k 1 30 "$wrapper" --version </dev/null >/dev/null 2>&1 || status=$?
+    [ "$status" -lt 124 ] || return 1
   done
 }
 

@@ -137,12 +137,19 @@ class Served:
         """Bring it back under the same name."""
         await self._port.plug()
 
-    async def happened(self, kind: Kind, count: int = 1) -> list[Event]:
-        """Wait until the log holds that many events of this kind."""
-        while len(events := self.log.of(kind)) < count:
-            self._happened.clear()
-            await self._happened.wait()
-        return events
+    async def happened(self, kind: Kind, count: int = 1, within: float = 60.0) -> list[Event]:
+        """Wait until the log holds that many events of this kind; TimeoutError, with the last ones, where it does not."""
+        try:
+            async with asyncio.timeout(within):
+                while len(self.log.of(kind)) < count:
+                    self._happened.clear()
+                    await self._happened.wait()
+        except TimeoutError:
+            last = "\n".join(map(str, list(self.log.events)[-15:]))
+            raise TimeoutError(
+                f"no {count} times {kind.value} in {within:.0f} s:\n{last}"
+            ) from None
+        return self.log.of(kind)
 
     def _note(self, event: Event) -> None:
         self._happened.set()

@@ -17,6 +17,9 @@ from custom_components.iec62056.const import CONF_NUMBER_CODE, DOMAIN
 
 from .common.bench import NUMBER, PORT, START, Bench
 from .common.flow_texts import all_checked
+from .common.limit import pytest_collection_modifyitems, pytest_timeout_set_timer
+
+__all__ = ["pytest_collection_modifyitems", "pytest_timeout_set_timer"]
 
 # The same cases in every run; `scripts/test --long` draws others, from a seed it prints.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -54,7 +57,7 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
         patch("custom_components.iec62056.meter.push_listener.MeterClient", bench.meter),
         patch("custom_components.iec62056.flows.reading.MeterClient", bench.meter),
         patch("custom_components.iec62056.meter.alignment_run.MeterClient", bench.meter),
-        patch("custom_components.iec62056.coordinator.discover", bench.climb),
+        patch("custom_components.iec62056.meter.reader.discover", bench.climb),
         patch("custom_components.iec62056.flows.reading.discover", bench.climb),
     ):
         yield bench

@@ -17,8 +17,8 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import failure
-from custom_components.iec62056.meter.schedule import interval_of, runs_on_battery
+from custom_components.iec62056.messages import failure
+from custom_components.iec62056.meter.schedule import interval_of
 from custom_components.iec62056.protocol.discovery import DiscoveryHints
 from custom_components.iec62056.protocol.errors import (
     CheckWrong,
@@ -73,9 +73,9 @@ def test_interval(known: MeterState, interval: timedelta) -> None:
 
 
 def test_meter_that_sends_by_itself_is_not_spared() -> None:
-    assert runs_on_battery(HEAT)
-    assert not runs_on_battery(replace(HEAT, mode=Mode.D))
-    assert not runs_on_battery(ELECTRIC)
+    assert HEAT.on_battery
+    assert not replace(HEAT, mode=Mode.D).on_battery
+    assert not ELECTRIC.on_battery
 
 
 def test_text_of_a_meter_is_no_markup_in_a_notice() -> None:
@@ -400,8 +400,8 @@ async def test_meter_is_looked_for_after_repeated_failures(
 ) -> None:
     """Three failures in a row, then twice as many each time: the search takes the line for minutes."""
     coordinator = loaded.runtime_data.coordinator
-    before = replace(coordinator.profile, check_kind=CheckKind.XOR)
-    coordinator.profile = before
+    before = replace(coordinator.reader.line_profile, check_kind=CheckKind.XOR)
+    coordinator.reader.line_profile = before
     looked_for = [await refresh(loaded, bench, NoAnswer()) for _ in range(14)]
     assert [number for number, looked in enumerate(looked_for) if looked] == [3, 6, 12]
     # The way that led to the meter is the first that is tried.
@@ -420,7 +420,7 @@ async def test_way_that_was_found_is_kept(
         await refresh(loaded, bench, NoAnswer())
     bench.learned = lambda profile: replace(profile, request="#", medium=Medium.ELECTRICITY)
     assert await refresh(loaded, bench, reading(at=later(4)))
-    assert loaded.runtime_data.coordinator.profile.request == "#"
+    assert loaded.runtime_data.coordinator.reader.line_profile.request == "#"
     bench.learned = lambda profile: profile
     assert not await refresh(loaded, bench, reading(at=later(5)))
     assert bench.profiles[-1].request == "#"
@@ -489,7 +489,7 @@ async def test_telegram_that_cannot_be_taken_does_not_end_the_listening(
 ) -> None:
     monkeypatch.setattr("custom_components.iec62056.meter.backoff.FIRST_PAUSE", 0)
     coordinator = pushing.runtime_data.coordinator
-    with patch.object(coordinator.trust, "take", side_effect=KeyError("1-0:1.8.0")):
+    with patch.object(coordinator.validator, "check", side_effect=KeyError("1-0:1.8.0")):
         bench.pushes.put_nowait(reading(at=later(1)))
         await bench.until(lambda: not coordinator.last_update_success)
     bench.pushes.put_nowait(reading({**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}, at=later(2)))

@@ -18,9 +18,10 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.iec62056.protocol.model import Medium, Obis, Register, Value
-from custom_components.iec62056.registers.descriptions import describe_all, native
-from custom_components.iec62056.registers.matching import Context
-from custom_components.iec62056.registers.units import Dimension, unit_of
+from custom_components.iec62056.registers.descriptions import describe
+from custom_components.iec62056.registers.units import unit_of
+from custom_components.iec62056.registers.values import native
+from custom_components.iec62056.state.description import Context, Dimension
 
 from .common.bench import START
 from .registers.test_descriptions import ZONE, _codes
@@ -48,7 +49,7 @@ def _kinds() -> dict[Kind, SensorEntity]:
     flows = [Obis(int(Medium.HEAT), 0, 9, 27, 0), Obis(int(Medium.HEAT), 0, 6, 27, 0)]
     for code, unit in product((*_codes(), *flows), UNITS):
         sent = Register(str(code), code, (Value("12.5", unit),))
-        for description in describe_all(sent, Context()):
+        for description in describe(sent, Context(), {}):
             kind = description.device_class
             total = kind in TOTALS and description.state_class is not None
             rate = kind in RATES and description.state_class is SensorStateClass.MEASUREMENT

@@ -1,7 +1,6 @@
 """A real Home Assistant core, the real client, and a meter that behaves in time."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 import sys
 from typing import Any
@@ -20,6 +19,9 @@ from simulator import Household, Kind, Manners, Meter, Mode, Served, serve
 
 from .common.bench import reading, state
 from .common.clock import hurried
+from .common.dialogue import through
+from .common.killed import killed_once
+from .common.waiting import until
 from .test_init import file_of, stored
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -29,14 +31,13 @@ TRANSPORTS = ["pty", "tcp", "rfc2217"]
 # A raw bridge stays at 300 Bd: a household then takes half a minute.
 FASTER = {"pty": 4.0, "tcp": 10.0, "rfc2217": 4.0}
 
-ROOT = Path(__file__).parents[1]
 READER = """
 import asyncio, sys
 from custom_components.iec62056.protocol.transport.line import open_line
-from custom_components.iec62056.protocol.client import Meter
+from custom_components.iec62056.protocol.client import MeterClient
 
 async def main():
-    await Meter(await open_line(sys.argv[1])).read_all()
+    await MeterClient(await open_line(sys.argv[1])).read_all()
 
 asyncio.run(main())
 """
@@ -61,16 +62,9 @@ def open_ports() -> list[str]:
     return sorted(found)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for something that nobody tells."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 async def closed(before: list[str]) -> None:
     """Wait until no more is open than before: the far end of a connection takes a moment to notice."""
-    await until(lambda: open_ports() == before)
+    await until(lambda: open_ports() == before, words=open_ports)
 
 
 async def add(
@@ -166,33 +160,24 @@ async def test_silent_port_says_so(hass: HomeAssistant) -> None:
             shown = await flow.async_configure(
                 shown["flow_id"], {"device": served.url, "advanced": {"mode": "auto"}}
             )
-            while shown["type"] is FlowResultType.SHOW_PROGRESS:
-                await asyncio.sleep(0.05)
-                shown = await flow.async_configure(shown["flow_id"])
+            shown = await through(flow, shown)
             assert shown["errors"] == {"base": "no_answer"}
 
 
-async def killed_while_reading(served: Served) -> None:
+async def killed_while_reading(served: Served, log: Path) -> None:
     """Another program reads the meter and is killed while the data come."""
-    reader = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", READER, served.url, cwd=ROOT
-    )
-    async with asyncio.timeout(120):
-        await served.happened(Kind.OPTION)
-        await asyncio.sleep(0.3)
-    assert reader.returncode is None
-    reader.kill()
-    await reader.wait()
+    command = [sys.executable, "-c", READER, served.url]
+    await killed_once(lambda: served.log.of(Kind.DATA), command, log)
     assert len(served.log.of(Kind.SIGN_ON)) == 1
 
 
 @pytest.mark.parametrize("transport", ["pty", "rfc2217"])
 async def test_next_start_reads_after_a_kill(
-    hass: HomeAssistant, hass_storage: dict[str, Any], transport: str
+    hass: HomeAssistant, hass_storage: dict[str, Any], transport: str, tmp_path: Path
 ) -> None:
     """The meter is still sending its old readout when Home Assistant starts again."""
     async with serve(meter(speed=2400), transport=transport) as served:
-        await killed_while_reading(served)
+        await killed_while_reading(served, tmp_path / "log")
         entry = MockConfigEntry(
             domain=DOMAIN, unique_id=f"LGZ_{SERIAL}", data={"device": served.url, "address": ""}
         )
@@ -218,8 +203,7 @@ async def test_unload_in_the_middle_of_a_readout(hass: HomeAssistant, transport:
         before = open_ports()
         entry = await add(hass, served.url)
         running = hass.async_create_task(entry.runtime_data.coordinator.async_refresh())
-        async with asyncio.timeout(10):
-            await served.happened(Kind.OPTION, 2)
+        await served.happened(Kind.OPTION, 2)
         assert await hass.config_entries.async_unload(entry.entry_id)
         await running
         await closed(before)

@@ -38,6 +38,17 @@ MOST_AT_THE_TOP = 24
 MOST_LINES = 400
 # Tables of facts, which are as long as the facts are many.
 DATA = {"registers/tables.py"}
+# Still to be cut; none may be added, and one that was cut goes from here.
+STILL_LONG = {
+    "coordinator.py",
+    "flows/config.py",
+    "meter/reader.py",
+    "protocol/client.py",
+    "protocol/errors.py",
+    "protocol/transport/line.py",
+}
+# So many names tests still take from other tests; shared ones belong into tests/common.
+STILL_TAKEN = 76
 # What the client may use besides the standard library, and where.
 SERIALX = PROTOCOL / "transport"
 CRYPTOGRAPHY = PROTOCOL / "dlms" / "security.py"
@@ -145,7 +156,7 @@ def test_files_can_be_held_in_mind() -> None:
         for path in files(COMPONENT)
         if (lines := len(path.read_text("utf-8").splitlines())) > MOST_LINES
     }
-    assert long.keys() <= DATA
+    assert long.keys() == DATA | STILL_LONG
 
 
 @pytest.mark.parametrize("path", files(PROTOCOL), ids=lambda path: str(path.relative_to(PROTOCOL)))
@@ -208,4 +219,4 @@ def test_no_test_imports_another() -> None:
         and any(part.startswith("test_") for part in name.split("."))
         and (ROOT / Path(*name.split(".")[:-1])).with_suffix(".py").exists()
     }
-    assert not importing
+    assert len(importing) <= STILL_TAKEN, importing

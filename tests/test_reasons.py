@@ -1,6 +1,5 @@
 """Each thing that goes wrong with a line is made to happen, and the dialogue says exactly that."""
 
-import asyncio
 import fcntl
 import json
 import os
@@ -19,6 +18,7 @@ from simulator import serve
 
 from .common.causes import PARAMETERS, Cause, stock_meter
 from .common.clock import hurried
+from .common.dialogue import through
 from .common.held import open_files
 
 TRANSLATIONS = Path(__file__).parents[1] / "custom_components" / DOMAIN / "translations"
@@ -32,9 +32,7 @@ async def shown_in_the_end(hass: HomeAssistant, url: str) -> ConfigFlowResult:
     flow = hass.config_entries.flow
     shown: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     shown = await flow.async_configure(shown["flow_id"], {"device": url, "advanced": {}})
-    while shown["type"] is FlowResultType.SHOW_PROGRESS:
-        await asyncio.sleep(0.5)
-        shown = await flow.async_configure(shown["flow_id"])
+    shown = await through(flow, shown)
     flow.async_abort(shown["flow_id"])
     return shown  # type: ignore[no-any-return]
 

@@ -54,6 +54,7 @@ def test_the_archive_is_the_component(tmp_path: Path) -> None:
         ["git", "archive", "--format=zip", "--output", archive, "HEAD:custom_components/iec62056"],
         cwd=ROOT,
         check=True,
+        timeout=60,
     )
     with ZipFile(archive) as file:
         names = set(file.namelist())
@@ -95,7 +96,7 @@ def test_logos_are_landscapes_of_the_size_home_assistant_wants(kind: str) -> Non
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_can_be_started(script: Path) -> None:
     assert script.stat().st_mode & 0o111 == 0o111
-    subprocess.run(["bash", "-n", script], check=True)
+    subprocess.run(["bash", "-n", script], check=True, timeout=60)
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
@@ -118,6 +119,7 @@ def test_nothing_names_a_folder_of_one_machine() -> None:
         cwd=ROOT,
         capture_output=True,
         check=True,
+        timeout=60,
     ).stdout.split(b"\0")
     private = re.compile(rb"(?<![\w.])/(?:home|root|Users|work)/\w")
     naming = [

@@ -18,7 +18,9 @@ from custom_components.iec62056.meter.schedule import interval_of
 from custom_components.iec62056.protocol.codec import CodecError, decode, encode
 from custom_components.iec62056.protocol.dlms.object_cache import ObjectCache
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Obis
-from custom_components.iec62056.registers.descriptions import context_of, describe_all, native
+from custom_components.iec62056.registers.descriptions import describe
+from custom_components.iec62056.registers.matching import context_of
+from custom_components.iec62056.registers.values import native
 from custom_components.iec62056.state.meter_state import (
     MOST_REGISTERS,
     MOST_TELEGRAM_BYTES,
@@ -33,7 +35,7 @@ from custom_components.iec62056.storage import (
     async_take_over,
 )
 
-from .common.bench import GOOD_HEALTH, later, reading, register, values
+from .common.bench import GOOD_HEALTH, joined, later, reading, register, values
 
 PROFILE = LineProfile(
     address="12",
@@ -107,7 +109,7 @@ def test_damaged_register_costs_no_other() -> None:
 
 def test_register_that_is_not_sent_stays_with_its_time() -> None:
     state = MeterState.of(reading({"1.8.0": ["1"], "2.8.0": ["2"]}), PROFILE)
-    state = MeterState.of(reading({"1.8.0": ["3"]}, at=later(1)), PROFILE, state)
+    state = joined(reading({"1.8.0": ["3"]}, at=later(1)), PROFILE, state)
     assert [(key, known.received) for key, known in state.registers.items()] == [
         ("1-0:1.8.0", later(1)),
         ("1-0:2.8.0", later(0)),
@@ -120,24 +122,24 @@ def test_first_of_a_repeated_address_is_the_current_one() -> None:
     repeated = replace(sent, registers=(register("0.1.0*0", "1"), register("0.1.0*0", "2")))
     state = MeterState.of(repeated, PROFILE)
     assert state.registers[repeated.registers[0].key].register.values == values("1")
-    state = MeterState.of(repeated, PROFILE, state)
+    state = joined(repeated, PROFILE, state)
     assert state.registers[repeated.registers[0].key].register.values == values("1")
 
 
 def test_one_register_in_two_spellings_is_one() -> None:
     state = MeterState.of(reading({"1.8.0": ["1"]}), PROFILE)
-    state = MeterState.of(reading({"1-0:1.8.0*255": ["2"]}, at=later(1)), PROFILE, state)
+    state = joined(reading({"1-0:1.8.0*255": ["2"]}, at=later(1)), PROFILE, state)
     assert list(state.registers) == [str(Obis(1, 0, 1, 8, 0))]
 
 
 def test_identification_that_is_missing_once_is_remembered() -> None:
     state = MeterState.of(reading(), PROFILE)
-    assert MeterState.of(reading(identification=None), PROFILE, state).identity == state.identity
+    assert joined(reading(identification=None), PROFILE, state).identity == state.identity
 
 
 def test_noise_cannot_grow_without_bound() -> None:
     state = MeterState.of(reading({f"N{n}": ["1"] for n in range(MOST_REGISTERS - 1)}), PROFILE)
-    state = MeterState.of(reading({"X1": ["1"], "X2": ["1"], "N1": ["2"]}), PROFILE, state)
+    state = joined(reading({"X1": ["1"], "X2": ["1"], "N1": ["2"]}), PROFILE, state)
     assert len(state.registers) == MOST_REGISTERS
     assert state.registers["N1"].register.values == values("2")
     assert (
@@ -249,9 +251,9 @@ async def test_damaged_file_is_read_or_refused(
         state = loaded.state
         assert interval_of(state) > timedelta(0)
         assert state.identity.name
-        context = context_of(state.reading)
+        context = context_of(state.reading.registers)
         for known in state.registers.values():
-            for description in describe_all(known.register, context):
+            for description in describe(known.register, context, {}):
                 native(known.register, description, UTC)
         assert json.dumps(encode(loaded))
 

@@ -1,6 +1,7 @@
 """A Home Assistant that is killed while it writes: the file holds what was written before, or what was to be written."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 import json
 import os
@@ -33,7 +34,7 @@ def content(wake_ups: int) -> Stored:
     """A long file, so that writing it takes its time; the budget says which one it is."""
     long = reading({f"N{n}": [f"{n:08}*kWh"] for n in range(500)})
     budget = WakeBudget(due=tuple(START + timedelta(minutes=n) for n in range(wake_ups)))
-    return Stored(MeterState.of(long, LineProfile(medium=Medium.HEAT)), budget=budget)
+    return Stored(MeterState.of(long, LineProfile(medium=Medium.HEAT)), wake_budget=budget)
 
 
 def kill() -> None:
@@ -75,15 +76,20 @@ async def test_no_wake_up_is_forgotten(tmp_path: Path, moment: str, left: set[in
     written = 0
     print("seed", SEED)
     until = Random(SEED).randrange(5, 20)
-    async for line in process.stdout:
-        written = int(line)
-        if moment == "any" and written == until:
-            # It is on its way with the next one.
+    try:
+        async with asyncio.timeout(120):
+            async for line in process.stdout:
+                written = int(line)
+                if moment == "any" and written == until:
+                    # It is on its way with the next one.
+                    process.kill()
+            assert await process.wait() == -signal.SIGKILL
+    finally:
+        with suppress(ProcessLookupError):
             process.kill()
-    assert await process.wait() == -signal.SIGKILL
     text = (tmp_path / ".storage" / f"{DOMAIN}.{ENTRY}").read_text()
     data = json.loads(text)["data"]
-    wake_ups = len(data["budget"]["due"])
+    wake_ups = len(data["wake_budget"]["due"])
     assert wake_ups in (left or {written, written + 1})
     assert data == json.loads(json.dumps(encode(content(wake_ups))))
 

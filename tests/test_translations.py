@@ -6,9 +6,9 @@ from string import Formatter
 
 import pytest
 
-from custom_components.iec62056.sensors import derived, link
+from custom_components.iec62056.sensors import derived, diagnostics
 
-from .parts.names import translation_keys
+from .common.names import translation_keys
 
 COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
@@ -22,7 +22,7 @@ OTHERS = dict.fromkeys(
         "load_profile_progress",
         *(
             description.translation_key or ""
-            for description in (*derived.DESCRIPTIONS.values(), *link.DESCRIPTIONS)
+            for description in (*derived.DESCRIPTIONS.values(), *diagnostics.DESCRIPTIONS)
         ),
     ),
     frozenset[str](),

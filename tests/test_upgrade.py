@@ -73,8 +73,8 @@ async def test_what_the_first_version_wrote(
     await hass.config_entries.async_setup(old.entry_id)
     await hass.async_block_till_done()
     assert_as_before(hass, old, bench)
-    assert old.runtime_data.coordinator.units == WRITTEN["file"]["data"]["units"]
-    assert old.runtime_data.coordinator.trust.beliefs is not None
+    assert old.runtime_data.coordinator.validator.units == WRITTEN["file"]["data"]["units"]
+    assert old.runtime_data.coordinator.validator.state is not None
 
 
 async def test_it_goes_on_from_there(
@@ -185,9 +185,9 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     assert stored is not None
     plain = FULL["file"]["data"]
     assert stored.units == {"1-0:1.8.0": "kWh"}
-    assert stored.aligned == at(-1000)
-    assert stored.budget == WakeBudget((at(-100),), (at(-50),))
-    assert [encode(one) for one in stored.steps] == [
+    assert stored.aligned_at == at(-1000)
+    assert stored.wake_budget == WakeBudget((at(-100),), (at(-50),))
+    assert [encode(one) for one in stored.offsets] == [
         {name: item for name, item in step.items() if name != "last" or item is not None}
         for step in plain["steps"]
     ]
@@ -210,30 +210,36 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
         )
     }
     # What is believed
-    beliefs = stored.beliefs
-    assert beliefs is not None
-    assert encode(beliefs.records)["1-0:1.8.0"] == plain["beliefs"]["records"]["1-0:1.8.0"]
-    assert len(beliefs.records) == 3
-    assert beliefs.holds == {
+    validation = stored.validation
+    assert validation is not None
+    record = dict(plain["beliefs"]["records"]["1-0:1.8.0"])
+    record["formats"] = record.pop("forms")
+    assert encode(validation.histories)["1-0:1.8.0"] == record
+    assert len(validation.histories) == 3
+    assert validation.held == {
         "1-0:1.8.0": HeldValue(register("1.8.0", ("000003.000", "kWh")), at(10), HoldReason.FELL),
         "ZZ2": HeldValue(register("ZZ2", ("7", None)), at(10), HoldReason.TOO_FAST),
     }
-    assert [*beliefs.varying, *beliefs.asked, *beliefs.kept] == ["0-0:1.0.0", "1-0:1.8.0", "ZZ2"]
-    assert beliefs.said == {"ZZ2": RegisterOverride(unit="kWh")}
-    assert beliefs.wrong_checks == ("00ff", 2)
-    other = beliefs.exchange
+    assert [*validation.varying_texts, *validation.pending_repairs, *validation.dismissed] == [
+        "0-0:1.0.0",
+        "1-0:1.8.0",
+        "ZZ2",
+    ]
+    assert validation.overrides == {"ZZ2": RegisterOverride(unit="kWh")}
+    assert validation.wrong_checks == ("00ff", 2)
+    other = validation.replacement
     assert other is not None
-    assert (other.number, other.base) == ("99887766", {"1-0:1.8.0": Decimal("7.000")})
-    assert other.beliefs.holds["ZZ3"].received == at(11)
+    assert (other.number, other.first_totals) == ("99887766", {"1-0:1.8.0": Decimal("7.000")})
+    assert other.validation.held["ZZ3"].received == at(11)
     assert other.state is not None
     assert other.state.registers["1-0:1.8.0"].received == at(5)
     # What is derived, and what mode E knows
-    assert [point.at for point in stored.memory.courses["import"].points] == [at(-5), at(0)]
-    assert encode(stored.memory.peaks) == plain["memory"]["peaks"]
-    assert encode(stored.memory.tariffs) == plain["memory"]["tariffs"]
-    assert encode(stored.memory.counts) == plain["memory"]["counts"]
-    assert (stored.memory.meter, stored.memory.tariff) == ("34567812", 1)
-    assert encode(stored.known) == plain["known"]
+    assert [point.at for point in stored.derived.courses["import"].points] == [at(-5), at(0)]
+    assert encode(stored.derived.peaks) == plain["memory"]["peaks"]
+    assert encode(stored.derived.tariffs) == plain["memory"]["tariffs"]
+    assert encode(stored.derived.counts) == plain["memory"]["counts"]
+    assert (stored.derived.meter, stored.derived.tariff) == ("34567812", 1)
+    assert encode(stored.object_cache) == plain["known"]
     assert "Damaged" not in caplog.text
 
 
@@ -271,6 +277,16 @@ async def test_all_that_the_first_version_wrote_for_the_importer(
     assert "Damaged" not in caplog.text
 
 
+_NEW_NAMES = {
+    "aligned": "aligned_at",
+    "beliefs": "validation",
+    "budget": "wake_budget",
+    "steps": "offsets",
+    "memory": "derived",
+    "known": "object_cache",
+}
+
+
 @pytest.mark.parametrize(
     ("file", "part", "junk"),
     [
@@ -305,7 +321,7 @@ async def test_a_damaged_part_costs_only_itself(
     assert whole[0] is not None
     assert stored is not None
     for one in fields(Stored):
-        if one.name != part:
+        if one.name != _NEW_NAMES.get(part, part):
             assert getattr(stored, one.name) == getattr(whole[0], one.name)
     assert imports is not None
     assert whole[1] is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -25,7 +25,6 @@ from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.model import (
     CheckKind,
-    Health,
     LineProfile,
     Medium,
     Mode,
@@ -33,25 +32,16 @@ from custom_components.iec62056.protocol.model import (
     Register,
     Verdict,
 )
-from custom_components.iec62056.registers.descriptions import (
-    Context,
-    Description,
-    Kind,
-    context_of,
-    describe_all,
-    kept_unit,
-    native,
-)
-from custom_components.iec62056.validation.checks import (
-    Candidate,
+from custom_components.iec62056.registers.descriptions import describe, kept_unit
+from custom_components.iec62056.registers.matching import context_of
+from custom_components.iec62056.registers.values import native
+from custom_components.iec62056.state.description import Context, Description, Kind
+from custom_components.iec62056.validation.checks import Candidate, check_value, check_values
+from custom_components.iec62056.validation.limits import ValueKind, kind_of, limits_of
+from custom_components.iec62056.validation.register_history import (
     HoldReason,
     RegisterHistory,
     Sample,
-    ValueKind,
-    judge,
-    judge_reading,
-    kind_of,
-    limits_of,
 )
 from tests.protocol import telegrams
 from tests.protocol.scripted import ScriptedLine
@@ -300,7 +290,7 @@ def case_of(
     register: Register, context: Context, units: dict[str, str | None], at: float, *, checked: bool
 ) -> Candidate:
     """A register as the gates see it, in the unit its sensor has."""
-    (description, *_) = describe_all(register, context)
+    (description, *_) = describe(register, context, {})
     key = description.key
     if description.kind is not Kind.NUMBER and (key not in units or units[key] == "text"):
         name = Sample(None, _as_sent(register), None, at, checked)
@@ -337,7 +327,7 @@ def known(kind: CheckKind, content: Callable[[int], list[str]]) -> Known:
             units = {
                 key: "text" if one.kind is not Kind.NUMBER else one.unit
                 for key, register in now.items()
-                for one in describe_all(register, context)
+                for one in describe(register, context, {})
             }
         at = START + step * INTERVAL
         for _ in range(2):
@@ -345,7 +335,7 @@ def known(kind: CheckKind, content: Callable[[int], list[str]]) -> Known:
                 key: case_of(one, context, units, at, checked=kind is not CheckKind.NONE)
                 for key, one in now.items()
             }
-            records, _judged = judge_reading(records, cases)
+            records, _judged = check_values(records, cases)
     good = telegram(content(last + 1), kind)
     truth = first_of_each(_only(good, kind))
     return Known(
@@ -367,8 +357,7 @@ def _only(characters: bytes, kind: CheckKind) -> Reading:
 
 
 def _context(now: dict[str, Register]) -> Context:
-    moment = datetime.fromtimestamp(START, UTC)
-    return context_of(Reading(None, tuple(now.values()), moment, Health()))
+    return context_of(now.values())
 
 
 def fate(meter: Known, wire: bytes) -> tuple[Fate, Register | None]:
@@ -384,12 +373,12 @@ def fate(meter: Known, wire: bytes) -> tuple[Fate, Register | None]:
                 continue
             case = case_of(register, meter.context, meter.units, meter.at, checked=checked)
             known_before = key in meter.records
-            _, judged = judge(
-                meter.records.get(key, RegisterHistory()), case, newcomer=not known_before
+            _, judged = check_value(
+                meter.records.get(key, RegisterHistory()), case, is_new=not known_before
             )
             found = Fate.PUBLISHED
-            if judged.doubt is not None:
-                found = _GATES.get(judged.doubt, Fate.PLAUSIBILITY)
+            if judged.reason is not None:
+                found = _GATES.get(judged.reason, Fate.PLAUSIBILITY)
             if _GRAVITY.index(found) > _GRAVITY.index(worst):
                 worst, which = found, register
     return worst, which

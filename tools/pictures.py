@@ -65,7 +65,7 @@ async def visit(
         try:
             await tour(it)
         except Exception:
-            await keep(it.person, "pictures")
+            await keep(it, "pictures")
             raise
 
 
@@ -250,9 +250,10 @@ def dialogue(it: House) -> Locator:
 
 async def take(it: House, name: str, of: Locator | None = None, *, still: bool = True) -> None:
     """Keep a picture, of what moves only if that is wanted."""
-    picture = await it.person.picture(of)
-    while still and picture != (after := await it.person.picture(of)):
-        picture = after
+    async with asyncio.timeout(PATIENCE / 1000):
+        picture = await it.person.picture(of)
+        while still and picture != (after := await it.person.picture(of)):
+            picture = after
     (PICTURES / f"{name}.png").write_bytes(picture)
     print(f"{name}: {len(picture) // 1000} kB")
 

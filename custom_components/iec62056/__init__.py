@@ -9,9 +9,13 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from . import issues, line_issues
+from . import issues
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterCoordinator
+from .meter.fast_polling import FastPoller
+from .meter.login_manager import LoginManager, async_migrate_logins
+from .meter.probe_alignment import ProbeAlignment
+from .meter.push_listener import PushListener
 from .runtime import MeterConfigEntry, MeterRuntime
 from .services.load_profile import async_setup_profile_services
 from .services.readings import async_setup_services
@@ -26,6 +30,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions: they can be checked in an automation also while no meter is set up."""
+    await async_migrate_logins(hass)
     async_setup_services(hass)
     async_setup_profile_services(hass)
     async_setup_access_services(hass)
@@ -35,14 +40,38 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
     """Set up a meter from what is known of it; only one that was never read is waited for."""
     coordinator = MeterCoordinator(hass, entry)
-    importer = ProfileImporter(coordinator, coordinator.async_read_profile)
+    reader = coordinator.reader
+    listener = PushListener(
+        hass,
+        entry,
+        reader,
+        coordinator.async_process_pushed,
+        coordinator.async_record_failure,
+    )
+    fast_poller = FastPoller(
+        hass,
+        entry,
+        reader,
+        coordinator.poller,
+        state=lambda: coordinator.data,
+        on_registers=coordinator.async_process_registers,
+    )
+    alignment = ProbeAlignment(hass, entry, reader, listener, coordinator.async_save)
+    importer = ProfileImporter(coordinator, reader.async_read_profile)
     corrections = Corrections(coordinator)
     await coordinator.async_restore()
     await importer.async_load()
     if not coordinator.async_take_over():
         await coordinator.async_config_entry_first_refresh()
-    entry.runtime_data = MeterRuntime(coordinator, importer, corrections)
-    coordinator.async_start()
+    entry.runtime_data = MeterRuntime(
+        coordinator, reader, listener, fast_poller, alignment, importer, corrections
+    )
+    if not entry.pref_disable_polling:
+        if reader.line_profile.pushes:
+            listener.start()
+        else:
+            coordinator.poller.start()
+            fast_poller.start()
     corrections.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     # An import goes by the sensors.
@@ -54,15 +83,15 @@ async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bo
     """Unload a meter; its reading is cancelled and its port freed."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        # Nobody could answer them; those that are still open are asked again at the next start.
-        issues.async_forget(hass, entry.entry_id)
+        issues.async_withdraw_questions(hass, entry)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> None:
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
-    line_issues.async_forget(hass, entry.entry_id)
+    await LoginManager(hass, entry).async_remove()
+    issues.async_withdraw_notices(hass, entry)
     await ImportStore(hass, entry.entry_id).async_remove()
 
 

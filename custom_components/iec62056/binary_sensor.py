@@ -62,7 +62,9 @@ async def async_setup_entry(
 
     @callback
     def add_new() -> None:
-        new = [sign for sign in status_flags.offered(coordinator.view.lookup) if sign not in known]
+        new = [
+            sign for sign in status_flags.offered(coordinator.derived.lookup) if sign not in known
+        ]
         known.update(new)
         async_add_entities(SignSensor(coordinator, DESCRIPTIONS[sign]) for sign in new)
 
@@ -103,14 +105,14 @@ class SignSensor(MeterEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        view = self.coordinator.view
+        view = self.coordinator.derived
         found = status_flags.sources(self._sign, view.lookup)
-        if not any(self.coordinator.alive(one.received) for one in found):
+        if not any(self.coordinator.is_fresh(one.received) for one in found):
             return None
         return status_flags.is_set(self._sign, view.lookup, view.memory, view.zone)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, list[str]]:
-        lookup = self.coordinator.view.lookup
+        lookup = self.coordinator.derived.lookup
         return {ATTR_FROM: [found.key for found in status_flags.sources(self._sign, lookup)]}

@@ -1,7 +1,4 @@
-"""Two buttons: read the meter now, and call it again and again while a person moves the probe.
-
-Never here: the calls themselves (placement, coordinator), or whether a battery meter may be called.
-"""
+"""Buttons: read the meter now, and call it again and again while the user moves the probe."""
 
 from typing import override
 
@@ -12,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import MeterCoordinator
 from .entity import LinkEntity
-from .meter.schedule import runs_on_battery
+from .meter.probe_alignment import ProbeAlignment
 from .runtime import MeterConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -24,8 +21,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the buttons."""
+    runtime = entry.runtime_data
     async_add_entities(
-        [ReadNowButton(entry.runtime_data.coordinator), AlignButton(entry.runtime_data.coordinator)]
+        [ReadNowButton(runtime.coordinator), AlignButton(runtime.coordinator, runtime.alignment)]
     )
 
 
@@ -48,14 +46,15 @@ class AlignButton(LinkEntity, ButtonEntity):
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
+    def __init__(self, coordinator: MeterCoordinator, alignment: ProbeAlignment) -> None:
         """Name it by what it costs."""
         super().__init__(coordinator, "align")
+        self._alignment = alignment
         # Each call wakes the meter: who presses it must have been told.
         self._attr_translation_key = (
-            "align_battery" if runs_on_battery(coordinator.profile) else "align"
+            "align_battery" if coordinator.reader.line_profile.on_battery else "align"
         )
 
     @override
     async def async_press(self) -> None:
-        self.coordinator.alignment.async_begin()
+        self._alignment.start()

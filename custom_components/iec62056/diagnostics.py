@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_NUMBER_CODE
-from .coordinator import Session
 from .entry_data import CONF_EXTRA, CONF_QUICK
+from .meter.reader import TracedSession
 from .protocol.errors import MeterError
 from .protocol.transport.trace import Direction, Run
 from .runtime import MeterConfigEntry
@@ -31,20 +32,21 @@ async def async_get_config_entry_diagnostics(
     coordinator = entry.runtime_data.coordinator
     state = coordinator.data
     identity = state.identity
+    refused = coordinator.reader.login.refused
     secrets = secrets_of(known.register for known in state.registers.values())
-    if len(coordinator.address) >= SHORTEST_SECRET:
-        secrets |= {coordinator.address}
+    if len(coordinator.reader.address) >= SHORTEST_SECRET:
+        secrets |= {coordinator.reader.address}
     return {
         "line": {
-            "scheme": coordinator.device.partition("://")[0]
-            if "://" in coordinator.device
+            "scheme": coordinator.reader.device.partition("://")[0]
+            if "://" in coordinator.reader.device
             else "device",
-            "fixed_speed": coordinator.speed,
+            "fixed_speed": coordinator.reader.speed,
             "profile": {
-                **asdict(coordinator.profile),
-                "address": mask(coordinator.address),
+                **asdict(coordinator.reader.line_profile),
+                "address": mask(coordinator.reader.address),
                 # It often is the end of the meter's number.
-                "physical": coordinator.profile.physical and HIDDEN,
+                "physical": coordinator.reader.line_profile.physical and HIDDEN,
             },
         },
         "meter": {
@@ -55,18 +57,19 @@ async def async_get_config_entry_diagnostics(
             "number_code": entry.data.get(CONF_NUMBER_CODE),
         },
         "access": {
-            **coordinator.access.told(),
+            "refused": refused and refused.outcome.value,
+            "refused_at": refused and dt_util.as_local(refused.at).isoformat(timespec="seconds"),
             "stored": CONF_PASSWORD in entry.data,
             "extra": len(entry.options.get(CONF_EXTRA, ())),
             "quick": len(entry.options.get(CONF_QUICK, ())),
         },
         "schedule": {
             "interval": coordinator.interval.total_seconds(),
-            "aligned": coordinator.schedule.aligned,
-            "life": coordinator.life.total_seconds(),
-            "alive": coordinator.alive(state.received),
+            "aligned": coordinator.poller.schedule.aligned,
+            "life": coordinator.poller.max_age.total_seconds(),
+            "alive": coordinator.is_fresh(state.received),
             "failures": coordinator.failures,
-            "signal": coordinator.alignment.signal,
+            "signal": coordinator.reader.signal.current,
             "last_error": _reason(coordinator.last_exception, secrets),
         },
         "telegram": {
@@ -76,21 +79,21 @@ async def async_get_config_entry_diagnostics(
         },
         "health": asdict(state.health),
         "doubts": {
-            "held_since_start": coordinator.trust.counts["held"],
-            "retries_since_start": coordinator.trust.counts["retries"],
+            "held_since_start": coordinator.validator.counts["held"],
+            "retries_since_start": coordinator.validator.counts["retries"],
             "checks_failed_since_start": coordinator.checks_failed,
             "held": {
-                key: {"reason": hold.doubt, "received": hold.received.isoformat()}
-                for key, hold in coordinator.trust.beliefs.holds.items()
+                key: {"reason": hold.reason, "received": hold.received.isoformat()}
+                for key, hold in coordinator.validator.state.held.items()
             },
-            "other_meter": coordinator.trust.exchanged,
+            "other_meter": coordinator.validator.is_replaced,
         },
         "registers": {
             key: {"received": known.received.isoformat(), "restored": known.restored}
             for key, known in state.registers.items()
         },
-        "last_good_session": _session(coordinator.last_good, secrets),
-        "last_bad_session": _session(coordinator.last_bad, secrets),
+        "last_good_session": _session(coordinator.reader.last_good, secrets),
+        "last_bad_session": _session(coordinator.reader.last_bad, secrets),
     }
 
 
@@ -118,7 +121,7 @@ def _framed(runs: Iterable[Run]) -> list[bool]:
     return framed
 
 
-def _session(session: Session | None, secrets: Iterable[str]) -> dict[str, Any] | None:
+def _session(session: TracedSession | None, secrets: Iterable[str]) -> dict[str, Any] | None:
     """The runs of a session with their times, masked across the gaps between them."""
     if session is None:
         return None

@@ -10,7 +10,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .registers.descriptions import clean_text
+from .registers.naming import clean_text
 
 # Longer texts of a meter are noise, not names.
 
@@ -43,7 +43,7 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
     @override
     def available(self) -> bool:
         """Whether the last reading is young enough: one that failed says nothing about the values before it."""
-        return self.coordinator.alive(self.coordinator.data.received)
+        return self.coordinator.is_fresh(self.coordinator.data.received)
 
 
 class LinkEntity(MeterEntity):

@@ -1,28 +1,99 @@
-"""What a person is asked about a meter's values.
+"""Repair issues of one meter: questions about held values, another meter or its check, notices about its line.
 
-Here: the questions as issues of Home Assistant. They follow from what is kept of the meter, so they are there again
-after a start.
-Never here: the answers (repairs), the judgement (beliefs).
+All of them follow from what is stored or from the next failure, so they are there again after a restart.
 """
 
+from datetime import datetime, timedelta
 from typing import Final
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .registers.descriptions import clean_text
+from .messages import async_message
+from .protocol.errors import LineError, MeterError, OtherProtocol, PortBusy
+from .registers.naming import clean_text
 from .state.meter_state import MeterState
-from .validation.checks import Sample
+from .validation.register_history import Sample
 from .validation.validation_state import ValidationState
 
+# Questions about values.
 HELD: Final = "held"
 EXCHANGED: Final = "exchanged"
 CHECK: Final = "check"
+# Notices about the line.
+PROTOCOL: Final = "protocol"
+PORT_GONE: Final = "port_gone"
+
+# A machine that is off over night or a bridge that is moved comes back by itself.
+GONE_AFTER: Final = timedelta(hours=24)
 
 
-def _id(kind: str, entry_id: str, key: str = "") -> str:
-    return f"{kind}_{entry_id}_{key}" if key else f"{kind}_{entry_id}"
+@callback
+def async_update_questions(
+    hass: HomeAssistant, entry: ConfigEntry, validation: ValidationState, state: MeterState | None
+) -> None:
+    """Raise the questions that are open, and withdraw all others."""
+    wanted: dict[str, tuple[str, str, dict[str, str]]] = {}
+
+    def ask(kind: str, key: str = "", **placeholders: str) -> None:
+        issue_id = f"{kind}_{entry.entry_id}_{key}" if key else f"{kind}_{entry.entry_id}"
+        wanted[issue_id] = kind, key, placeholders
+
+    for key in sorted(validation.pending_repairs):
+        history = validation.histories[key]
+        numbers = [one.sample for one in history.held if one.sample.number is not None]
+        ask(
+            HELD,
+            key,
+            code=clean_text(key),
+            published=_shown(history.good),
+            held=_shown(numbers[-1] if numbers else None),
+        )
+    other = validation.replacement
+    if other is not None and other.state is not None:
+        ask(
+            EXCHANGED,
+            old="?" if state is None else clean_text(state.identity.number or "?"),
+            new=clean_text(other.number),
+        )
+    if validation.check_is_own:
+        ask(CHECK)
+    for issue_id, (kind, key, placeholders) in wanted.items():
+        _create(hass, entry, issue_id, kind, placeholders, key=key)
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and f"_{entry.entry_id}" in issue_id and issue_id not in wanted:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
+def async_withdraw_questions(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """The meter is unloaded: nobody could answer."""
+    async_update_questions(hass, entry, ValidationState(), None)
+
+
+@callback
+def async_raise_notice(
+    hass: HomeAssistant, entry: ConfigEntry, err: MeterError, since: datetime, now: datetime
+) -> None:
+    """Tell of a failure that does not mend itself. `since` is when the first missing reading was due."""
+    if isinstance(err, OtherProtocol):
+        _create(hass, entry, _notice_id(entry, PROTOCOL), PROTOCOL, err.placeholders)
+    elif isinstance(err, LineError) and not isinstance(err, PortBusy) and now - since >= GONE_AFTER:
+        reason = async_message(hass, err)
+        _create(hass, entry, _notice_id(entry, PORT_GONE), PORT_GONE, {"reason": reason})
+
+
+@callback
+def async_withdraw_notices(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """The meter was read, or is removed: its line needs no notice."""
+    for kind in (PROTOCOL, PORT_GONE):
+        ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, kind))
+
+
+def _notice_id(entry: ConfigEntry, kind: str) -> str:
+    return f"{entry.entry_id}_{kind}"
 
 
 def _shown(sample: Sample | None) -> str:
@@ -30,57 +101,23 @@ def _shown(sample: Sample | None) -> str:
     return "?" if sample is None else clean_text(f"{sample.text} {sample.unit or ''}")
 
 
-@callback
-def async_ask(
+def _create(
     hass: HomeAssistant,
-    entry_id: str,
-    title: str,
-    beliefs: ValidationState,
-    state: MeterState | None,
+    entry: ConfigEntry,
+    issue_id: str,
+    kind: str,
+    placeholders: dict[str, str],
+    *,
+    key: str = "",
 ) -> None:
-    """Let exactly those questions stand that are open."""
-    open_now: set[str] = set()
-
-    def ask(kind: str, key: str = "", **placeholders: str) -> None:
-        issue_id = _id(kind, entry_id, key)
-        open_now.add(issue_id)
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            issue_id,
-            data={"entry_id": entry_id, "kind": kind, "key": key},
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=kind,
-            translation_placeholders={"title": title, **placeholders},
-        )
-
-    for key in sorted(beliefs.asked):
-        record = beliefs.records[key]
-        numbers = [one.sample for one in record.held if one.sample.number is not None]
-        ask(
-            HELD,
-            key,
-            code=clean_text(key),
-            published=_shown(record.good),
-            held=_shown(numbers[-1] if numbers else None),
-        )
-    other = beliefs.exchange
-    if other is not None and other.state is not None:
-        ask(
-            EXCHANGED,
-            old="?" if state is None else clean_text(state.identity.number or "?"),
-            new=clean_text(other.number),
-        )
-    if beliefs.check_is_own:
-        ask(CHECK)
-    for domain, issue_id in list(ir.async_get(hass).issues):
-        mine = domain == DOMAIN and f"_{entry_id}" in issue_id
-        if mine and issue_id not in open_now:
-            ir.async_delete_issue(hass, DOMAIN, issue_id)
-
-
-@callback
-def async_forget(hass: HomeAssistant, entry_id: str) -> None:
-    """No question stands about a meter that is gone."""
-    async_ask(hass, entry_id, "", ValidationState(), None)
+    is_notice = kind in (PROTOCOL, PORT_GONE)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        data={"entry_id": entry.entry_id, "kind": kind, "key": key},
+        is_fixable=kind != PROTOCOL,
+        severity=ir.IssueSeverity.ERROR if is_notice else ir.IssueSeverity.WARNING,
+        translation_key=kind,
+        translation_placeholders={"title": clean_text(entry.title), **placeholders},
+    )

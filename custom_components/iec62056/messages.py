@@ -9,13 +9,28 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_cached_translations
+from homeassistant.helpers.update_coordinator import UpdateFailed
 
 from .const import DOMAIN
 from .protocol.errors import MeterError
-from .registers.descriptions import clean_text
+from .registers.naming import clean_text
 
 # What a meter says in an error may stand in it.
 LONGEST_SENTENCE: Final = 512
+
+
+def failure(err: MeterError) -> UpdateFailed:
+    """The failure of a reading, as the coordinator raises it."""
+    failed = UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key=err.key,
+        translation_placeholders={
+            name: clean_text(text) for name, text in err.placeholders.items()
+        },
+    )
+    # Also where it is told without being raised: the diagnostics say why.
+    failed.__cause__ = err
+    return failed
 
 
 @callback

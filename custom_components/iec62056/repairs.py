@@ -1,10 +1,6 @@
-"""The answers to what a person is asked about a meter's values, and what mends its line.
+"""Repair flows: the user's answers to the questions about a meter's values, and to where its port is."""
 
-Here: one dialogue per kind of question.
-Never here: when a question is asked (doubts, notices), what follows from an answer (trust).
-"""
-
-from typing import Any, Final, override
+from typing import Any, Final
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
@@ -13,14 +9,15 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SerialPortSelector
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .const import DOMAIN
-from .issues import CHECK, EXCHANGED
-from .line_issues import PORT_GONE
+from .coordinator import MeterCoordinator
+from .issues import CHECK, EXCHANGED, PORT_GONE
 from .meter import ports
+from .meter_replacement import async_add_as_new_meter, async_replace_meter
 from .runtime import MeterConfigEntry
-from .validation.validator import ReadingValidator
 
 type Data = dict[str, str | int | float | None]
 
@@ -28,105 +25,109 @@ type Data = dict[str, str | int | float | None]
 PORT_SCHEMA: Final = vol.Schema({vol.Required(CONF_DEVICE): SerialPortSelector()})
 
 
-class _Question(RepairsFlow):
+class MeterRepairFlow(RepairsFlow):
     """A question about one meter."""
 
-    _options: tuple[str, ...]
-
     def __init__(self, entry: MeterConfigEntry, key: str) -> None:
-        """Know whom it is about."""
+        """Know which meter and which value it is about."""
         self._entry = entry
         self._key = key
 
-    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Say what was seen, and give the choice."""
+    @property
+    def _placeholders(self) -> dict[str, str] | None:
         issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
-        return self.async_show_menu(
-            step_id="init",
-            menu_options=list(self._options),
-            description_placeholders=None if issue is None else issue.translation_placeholders,
-        )
+        return None if issue is None else issue.translation_placeholders
 
     @property
-    def _trust(self) -> ReadingValidator:
+    def _loaded(self) -> MeterConfigEntry:
         if self._entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("not_set_up", {"meter": self._entry.title})
-        return self._entry.runtime_data.coordinator.trust
+        return self._entry
+
+    @property
+    def _coordinator(self) -> MeterCoordinator:
+        return self._loaded.runtime_data.coordinator
 
 
-class HeldQuestion(_Question):
+class HeldValueFlow(MeterRepairFlow):
     """A value stays held: which one is right?"""
 
-    _options = ("believe", "keep")
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Show both values."""
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["accept_held", "keep_published"],
+            description_placeholders=self._placeholders,
+        )
 
-    async def async_step_believe(self, user_input: Any = None) -> RepairsFlowResult:
-        """The new one."""
-        self._trust.async_accept_held(self._key)
+    async def async_step_accept_held(self, user_input: Any = None) -> RepairsFlowResult:
+        """Publish the held value."""
+        meter = self._coordinator
+        meter.async_publish(meter.validator.accept_held(self._key, meter.data, dt_util.utcnow()))
         return self.async_create_entry(data={})
 
-    async def async_step_keep(self, user_input: Any = None) -> RepairsFlowResult:
-        """The published one."""
-        self._trust.async_keep_published(self._key)
+    async def async_step_keep_published(self, user_input: Any = None) -> RepairsFlowResult:
+        """Keep the published value."""
+        meter = self._coordinator
+        meter.async_publish(meter.validator.keep_published(self._key, meter.data))
         return self.async_create_entry(data={})
 
 
-class ExchangeQuestion(_Question):
+class MeterReplacementFlow(MeterRepairFlow):
     """Another meter answers: what has happened?"""
 
-    _options = ("go_on", "add", "wrong_probe")
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Show both numbers."""
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["replace_meter", "add_as_new_meter", "wrong_probe"],
+            description_placeholders=self._placeholders,
+        )
 
-    async def async_step_go_on(self, user_input: Any = None) -> RepairsFlowResult:
-        """It has taken the other's place: its sensors go on with the same history."""
-        if not await self._trust.async_replace_meter():
+    async def async_step_replace_meter(self, user_input: Any = None) -> RepairsFlowResult:
+        """The new meter has taken the old one's place: its sensors keep their history."""
+        if not await async_replace_meter(self.hass, self._loaded):
             return self.async_abort(reason="known_already")
         return self.async_create_entry(data={})
 
-    async def async_step_add(self, user_input: Any = None) -> RepairsFlowResult:
-        """It is a meter of its own; the old one's history ends."""
-        if not await self._trust.async_add_as_new_meter():
+    async def async_step_add_as_new_meter(self, user_input: Any = None) -> RepairsFlowResult:
+        """It is a meter of its own; the history of the old one ends."""
+        if not await async_add_as_new_meter(self.hass, self._loaded):
             return self.async_abort(reason="known_already")
         return self.async_create_entry(data={})
 
     async def async_step_wrong_probe(self, user_input: Any = None) -> RepairsFlowResult:
-        """The probe sits on the wrong meter."""
-        self._trust.async_dismiss_replacement()
+        """The probe was on the wrong meter."""
+        meter = self._coordinator
+        meter.async_publish(meter.validator.dismiss_replacement(meter.data))
         return self.async_create_entry(data={})
 
 
-class CheckQuestion(_Question):
-    """The check character is always wrong: do without it?"""
+class WrongCheckFlow(MeterRepairFlow):
+    """The check character is always wrong: read the meter without it?"""
 
-    @override
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Say what it costs."""
+        """Say what that costs."""
         # Home Assistant begins with the name of the issue.
         if user_input is None or "issue_id" in user_input:
-            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
-            return self.async_show_form(
-                step_id="init",
-                description_placeholders=None if issue is None else issue.translation_placeholders,
-            )
-        self._trust.async_do_without_check()
+            return self.async_show_form(step_id="init", description_placeholders=self._placeholders)
+        meter = self._coordinator
+        meter.async_publish(meter.validator.ignore_check(meter.data, meter.reader.line_profile))
         return self.async_create_entry(data={})
 
 
-class PortQuestion(RepairsFlow):
+class PortGoneFlow(MeterRepairFlow):
     """The port has been gone for long: where is the probe now?"""
 
-    def __init__(self, entry: MeterConfigEntry) -> None:
-        """Know whose port it is."""
-        self._entry = entry
-
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Ask for the port; should another meter be there, that is noticed at its first reading."""
+        """Ask for the port; another meter there is noticed at its first reading."""
         if user_input is None or CONF_DEVICE not in user_input:
-            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
             return self.async_show_form(
                 step_id="init",
                 data_schema=self.add_suggested_values_to_schema(
                     PORT_SCHEMA, {CONF_DEVICE: self._entry.data[CONF_DEVICE]}
                 ),
-                description_placeholders=None if issue is None else issue.translation_placeholders,
+                description_placeholders=self._placeholders,
             )
         device = await ports.async_lasting_name(self.hass, user_input[CONF_DEVICE])
         manager = self.hass.config_entries
@@ -135,13 +136,17 @@ class PortQuestion(RepairsFlow):
         return self.async_create_entry(data={})
 
 
+FLOWS: Final = {
+    EXCHANGED: MeterReplacementFlow,
+    CHECK: WrongCheckFlow,
+    PORT_GONE: PortGoneFlow,
+}
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: Data | None
 ) -> RepairsFlow:
-    """The dialogue for a question."""
+    """The flow for an issue."""
     known = data or {}
     entry: MeterConfigEntry = hass.config_entries.async_get_known_entry(str(known["entry_id"]))
-    if known["kind"] == PORT_GONE:
-        return PortQuestion(entry)
-    kinds = {EXCHANGED: ExchangeQuestion, CHECK: CheckQuestion}
-    return kinds.get(str(known["kind"]), HeldQuestion)(entry, str(known["key"]))
+    return FLOWS.get(str(known["kind"]), HeldValueFlow)(entry, str(known["key"]))

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import MeterCoordinator
+from .meter.fast_polling import FastPoller
+from .meter.probe_alignment import ProbeAlignment
+from .meter.push_listener import PushListener
+from .meter.reader import MeterReader
 from .statistics.corrections import Corrections
 from .statistics.importer import ProfileImporter
 
@@ -16,11 +20,14 @@ class MeterRuntime:
     """What works for one meter while its entry is loaded."""
 
     coordinator: MeterCoordinator
+    reader: MeterReader
+    listener: PushListener
+    fast_poller: FastPoller
+    alignment: ProbeAlignment
     importer: ProfileImporter
     corrections: Corrections
 
 
-def coordinator_of(entry: MeterConfigEntry) -> MeterCoordinator | None:
-    """The coordinator of an entry; None while the entry is not loaded."""
-    runtime: MeterRuntime | None = getattr(entry, "runtime_data", None)
-    return None if runtime is None else runtime.coordinator
+def runtime_of(entry: MeterConfigEntry) -> MeterRuntime | None:
+    """The parts of an entry; None while it is not loaded."""
+    return getattr(entry, "runtime_data", None)

@@ -1,6 +1,6 @@
 """Files of stored values: written late and rarely, and read whatever they hold."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,15 +38,14 @@ class Stored:
     # The units that sensors keep.
     units: dict[str, str] = field(default_factory=dict)
     # When the probe of a battery meter was last aligned.
-    aligned: datetime | None = None
-    # None: what was published is believed.
-    beliefs: ValidationState | None = None
-    budget: WakeBudget = field(default_factory=WakeBudget)
+    aligned_at: datetime | None = None
+    # None: what was published is accepted.
+    validation: ValidationState | None = None
+    wake_budget: WakeBudget = field(default_factory=WakeBudget)
     # Not corrected in the statistics yet.
-    steps: tuple[Offset, ...] = ()
-    memory: DerivedHistory = field(default_factory=DerivedHistory)
-    # What a meter of mode E said of its objects.
-    known: ObjectCache = field(default_factory=ObjectCache)
+    offsets: tuple[Offset, ...] = ()
+    derived: DerivedHistory = field(default_factory=DerivedHistory)
+    object_cache: ObjectCache = field(default_factory=ObjectCache)
 
 
 # What a damaged file, or one of another origin, may raise where it is read.
@@ -118,6 +117,10 @@ def migrate_parts(data: dict[str, Any], **parts: Callable[[Any], Any]) -> None:
             data[name] = migrate(data[name])
 
 
+def _renamed(data: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): item for name, item in data.items()}
+
+
 def _state_of_0_1(state: dict[str, Any]) -> dict[str, Any]:
     registers = {
         code or address: [[address, code, values], received]
@@ -126,18 +129,32 @@ def _state_of_0_1(state: dict[str, Any]) -> dict[str, Any]:
     return {**state, "registers": registers}
 
 
-def _beliefs_of_0_1(beliefs: dict[str, Any]) -> dict[str, Any]:
-    holds = {
+def _validation_of_0_1(validation: dict[str, Any]) -> dict[str, Any]:
+    held = {
         code or address: [[address, code, values], received, reason]
-        for address, code, values, received, reason in beliefs["holds"]
+        for address, code, values, received, reason in validation["holds"]
     }
-    if (other := beliefs["exchange"]) is not None:
-        migrate_parts(other, beliefs=_beliefs_of_0_1, state=_state_of_0_1)
-    return {**beliefs, "holds": holds}
+    records = {
+        key: _renamed(record, {"forms": "formats"}) for key, record in validation["records"].items()
+    }
+    if (other := validation["exchange"]) is not None:
+        migrate_parts(other, beliefs=_validation_of_0_1, state=_state_of_0_1)
+        other = _renamed(other, {"beliefs": "validation", "base": "first_totals"})
+    names = {
+        "records": "histories",
+        "holds": "held",
+        "varying": "varying_texts",
+        "asked": "pending_repairs",
+        "kept": "dismissed",
+        "exchange": "replacement",
+        "said": "overrides",
+    }
+    changed = {"holds": held, "records": records, "exchange": other}
+    return _renamed({**validation, **changed}, names)
 
 
-def _memory_of_0_1(memory: dict[str, Any]) -> dict[str, Any]:
-    return {**memory, "courses": {name: [points] for name, points in memory["courses"].items()}}
+def _derived_of_0_1(derived: dict[str, Any]) -> dict[str, Any]:
+    return {**derived, "courses": {name: [points] for name, points in derived["courses"].items()}}
 
 
 class MeterStore(StoredFile[Stored]):
@@ -152,7 +169,19 @@ class MeterStore(StoredFile[Stored]):
 
     @override
     async def _async_migrate(self, data: dict[str, Any]) -> None:
-        migrate_parts(data, state=_state_of_0_1, beliefs=_beliefs_of_0_1, memory=_memory_of_0_1)
+        for old, new in {
+            "aligned": "aligned_at",
+            "beliefs": "validation",
+            "budget": "wake_budget",
+            "steps": "offsets",
+            "memory": "derived",
+            "known": "object_cache",
+        }.items():
+            if old in data:
+                data[new] = data.pop(old)
+        migrate_parts(
+            data, state=_state_of_0_1, validation=_validation_of_0_1, derived=_derived_of_0_1
+        )
         if (history := data.pop("past", None)) is not None:
             # It has moved to the importer's file, which has the form of 0.1 still.
             file = Store[dict[str, Any]](self._hass, VERSION, f"{self._store.key}.profile")

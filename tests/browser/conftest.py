@@ -7,7 +7,10 @@ import pytest_asyncio
 
 from demo import meter
 
+from ..common.limit import pytest_timeout_set_timer
 from .house import House, house, keep
+
+__all__ = ["pytest_timeout_set_timer"]
 
 METERS = {
     "New meter": ("--scenario", "household"),
@@ -35,4 +38,4 @@ async def old_meter(the_house: House) -> str:
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def _seen(request: pytest.FixtureRequest, the_house: House) -> AsyncGenerator[None]:
     yield
-    await keep(the_house.person, request.node.name)
+    await keep(the_house, request.node.name)

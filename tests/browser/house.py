@@ -37,10 +37,11 @@ class House:
     ports: Mapping[str, str]
 
 
-async def keep(person: Person, name: str) -> None:
-    """Keep what the browser shows: of a step that failed, it tells most."""
+async def keep(it: House, name: str) -> None:
+    """Keep what the browser shows and Home Assistant has said: of a step that failed, they tell most."""
     SEEN.mkdir(parents=True, exist_ok=True)
-    (SEEN / f"{name}.png").write_bytes(await person.picture())
+    (SEEN / f"{name}.log").write_text("\n".join(it.program.words()), "utf-8")
+    (SEEN / f"{name}.png").write_bytes(await it.person.picture())
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-import time
 from typing import NamedTuple
 
 from homeassistant.core import HomeAssistant, State
@@ -34,6 +33,9 @@ from custom_components.iec62056.protocol.model import (
 )
 from custom_components.iec62056.protocol.register_session import NOTHING, Permits
 from custom_components.iec62056.protocol.transport.trace import Direction, LineStats, Trace
+from custom_components.iec62056.state.meter_state import MeterState
+
+from .waiting import until
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NUMBER = "34567812"
@@ -102,6 +104,12 @@ def reading(
     )
 
 
+def joined(read: Reading, profile: LineProfile, before: MeterState | None) -> MeterState:
+    """What is known after a reading that is published as it is."""
+    received = MeterState.of(read, profile).registers
+    return MeterState.joined(read, received, profile, before)
+
+
 class Damaged(NamedTuple):
     """A meter that was understood, though so many characters came damaged."""
 
@@ -163,12 +171,7 @@ class Bench:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Give the loop and its threads time until the condition holds."""
-        for _ in range(5000):
-            if condition():
-                return
-            # The loop's own clock may be frozen.
-            await asyncio.to_thread(time.sleep, 0.001)
-        raise AssertionError("never came")
+        await until(condition)
 
     def waiting(self, hass: HomeAssistant) -> int:
         """How many hold a port or stand in its queue."""

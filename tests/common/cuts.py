@@ -186,8 +186,7 @@ class Station:
             if not idle:
                 begun = Kind.DATA if self.pushes else Kind.SIGN_ON
                 sessions = len(self.served.log.of(begun))
-                async with asyncio.timeout(PATIENCE):
-                    await self.served.happened(begun, sessions + 1)
+                await self.served.happened(begun, sessions + 1, PATIENCE)
                 await asyncio.sleep(0 if cut is Cut.CUT_SHORT else moment)
             await self._cut(cut, length, octets)
         await self._recover(cut)
@@ -227,11 +226,14 @@ class Station:
                 stdout=asyncio.subprocess.PIPE,
                 cwd=ROOT,
             )
-            assert process.stdout is not None
-            assert await process.stdout.readline() == b"open\n"
-            await asyncio.sleep(moment)
-            process.kill()
-            await process.wait()
+            try:
+                assert process.stdout is not None
+                async with asyncio.timeout(PATIENCE):
+                    assert await process.stdout.readline() == b"open\n"
+                await asyncio.sleep(moment)
+            finally:
+                process.kill()
+                await process.wait()
         finally:
             self.ports.held -= 1
         assert await self.hass.config_entries.async_setup(self.entry.entry_id)

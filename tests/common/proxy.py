@@ -11,6 +11,8 @@ import socket
 import struct
 from urllib.parse import urlsplit, urlunsplit
 
+from .waiting import until
+
 PIECE = 4096
 # Close with an RST instead of a FIN: a bridge that lost its power knows of no connection.
 RESET = struct.pack("ii", 1, 0)
@@ -29,10 +31,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._moved = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._serving = 0
 
     async def start(self) -> None:
@@ -51,7 +50,7 @@ class Proxy:
             server.close()
         self.flow()
         self.reset()
-        await self._idle.wait()
+        await until(lambda: not self._serving, words=lambda: f"{self._serving} connections")
 
     def stall(self) -> None:
         """Let nothing through in either direction; nothing is lost."""
@@ -75,13 +74,10 @@ class Proxy:
 
     async def until_passed(self, octets: int) -> None:
         """Wait until the bridge has sent so many octets in all."""
-        while self.passed < octets:
-            self._moved.clear()
-            await self._moved.wait()
+        await until(lambda: self.passed >= octets, words=lambda: f"{self.passed} octets")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._serving += 1
-        self._idle.clear()
         self._writers.add(writer)
         writers = {writer}
         try:
@@ -100,8 +96,6 @@ class Proxy:
             for one in writers:
                 one.transport.abort()
             self._serving -= 1
-            if not self._serving:
-                self._idle.set()
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, from_bridge: bool
@@ -119,7 +113,6 @@ class Proxy:
                     self.reset()
                     return
                 self.passed += len(octets)
-                self._moved.set()
             writer.write(octets)
             await writer.drain()
         # One side has hung up: so does the other.

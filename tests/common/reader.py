@@ -10,10 +10,10 @@ import sys
 # The client alone: with Home Assistant, each start would take seconds.
 sys.path.insert(0, str(Path(__file__).parents[2] / "custom_components" / "iec62056"))
 
+from protocol.client import MeterClient
 from protocol.errors import MeterError
-from protocol.line import open_line
-from protocol.meter import Meter
 from protocol.model import LineProfile, Mode
+from protocol.transport.line import open_line
 
 from .clock import hurried
 
@@ -25,7 +25,7 @@ async def _read(url: str, pace: float, *modes: str) -> None:
         print("open", flush=True)
         while True:
             try:
-                await Meter(line, profile).read_all()
+                await MeterClient(line, profile).read_all()
             except MeterError:
                 await asyncio.sleep(1)
 

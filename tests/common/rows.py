@@ -128,7 +128,7 @@ LINES = {
         Line("raw TCP, fixed at 9600 as its meter", Transport.TCP, 9600, meter_speed=9600),
         Line("ser2net, raw TCP at 300", fixed=300, server=_ser2net(rfc2217=False)),
         Line("ser2net, RFC 2217", server=_ser2net(rfc2217=True)),
-        Line("socat, raw TCP at 300", fixed=300, server=lambda terminal, _: socat(terminal)),
+        Line("socat, raw TCP at 300", fixed=300, server=socat),
         Line("RFC 2217, another server", Transport.RFC2217),
         Line("ESPHome serial proxy", server=lambda terminal, _: esphome(terminal)),
         Line("20 mA loop or RS-485, two meters", bus=True),

@@ -4,7 +4,6 @@ Here: starting them with a configuration of their own, waiting until they serve,
 Never here: anything of a meter.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import os
@@ -14,10 +13,13 @@ import socket
 
 import pytest
 
+from demo.processes import running
+
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 SER2NET = shutil.which("ser2net", path=PATH)
 SOCAT = shutil.which("socat", path=PATH)
 LISTENING = "0A"
+STARTED_WITHIN = 20.0
 
 needs_servers = pytest.mark.skipif(
     not (SER2NET and SOCAT), reason="ser2net and socat are not here; scripts/test brings them"
@@ -38,22 +40,13 @@ def _listens(port: int) -> bool:
 
 
 @asynccontextmanager
-async def _running(port: int, program: str, *arguments: str) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *arguments,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        while not _listens(port):
-            assert process.returncode is None, f"{program} ended with {process.returncode}"
-            await asyncio.sleep(0.02)
+async def _serving(port: int, folder: Path, program: str, *arguments: str) -> AsyncIterator[None]:
+    async def listens() -> bool:
+        return _listens(port)
+
+    async with running(program, [program, *arguments], folder / f"{port}.log") as server:
+        await server.until(listens, STARTED_WITHIN)
         yield
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 @asynccontextmanager
@@ -69,17 +62,18 @@ async def ser2net(
         f"connection: &meter\n  accepter: {accepter}\n  connector: serialdev,{terminal},{setting},local\n",
         "ascii",
     )
-    async with _running(port, SER2NET, "-n", "-u", "-c", str(path)):
+    async with _serving(port, folder, SER2NET, "-n", "-u", "-c", str(path)):
         yield f"{'rfc2217' if rfc2217 else 'socket'}://127.0.0.1:{port}"
 
 
 @asynccontextmanager
-async def socat(terminal: str, setting: str = "b300") -> AsyncIterator[str]:
+async def socat(terminal: str, folder: Path, setting: str = "b300") -> AsyncIterator[str]:
     """Serve a terminal as a raw bridge at a fixed speed; gives the URL."""
     assert SOCAT is not None
     port = free_port()
-    async with _running(
+    async with _serving(
         port,
+        folder,
         SOCAT,
         f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork",
         f"FILE:{terminal},raw,echo=0,{setting}",

@@ -9,9 +9,10 @@ from custom_components.iec62056.derived.history import DerivedHistory
 from custom_components.iec62056.derived.sources import Derived
 from custom_components.iec62056.derived.values import DerivedValues, remember
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium
+from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import RegisterIndex
 from custom_components.iec62056.state.meter_state import MeterState
-from tests.common.bench import GOOD_HEALTH, IDENTIFICATION, START, reading
+from tests.common.bench import GOOD_HEALTH, IDENTIFICATION, START, joined, reading
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LIFE = timedelta(minutes=15)
@@ -43,7 +44,8 @@ class Course:
             medium=self.medium,
             health=health,
         )
-        self.state = MeterState.of(read, LineProfile(medium=self.medium), self.state)
+        state = joined(read, LineProfile(medium=self.medium), self.state)
+        self.state = describe_state(state, {})
         lookup = RegisterIndex.of(self.state)
         self.memory = remember(self.memory, lookup, self.zone, self.life)
         return DerivedValues(lookup, self.memory, self.zone)

@@ -8,6 +8,8 @@ import pytest
 
 from demo.processes import Ended, running
 
+from ..common.clock import hurried
+
 
 def alive(pid: int) -> bool:
     try:
@@ -29,10 +31,17 @@ async def test_a_program_that_ends_early_is_reported_with_its_last_words(tmp_pat
 
 
 async def test_a_program_that_is_not_ready_in_time_is_reported(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import signal; signal.pause()"]
-    with pytest.raises(Ended, match="Meter was not ready"):
+    code = "import signal; print('no such port', flush=True); signal.pause()"
+    with pytest.raises(Ended, match=r"(?s)Meter was not ready.*no such port"):
+        async with running("Meter", [sys.executable, "-c", code], tmp_path / "log") as program:
+            await program.until(never, 3)
+
+
+async def test_a_program_has_its_time_in_a_loop_that_hurries(tmp_path: Path) -> None:
+    with hurried(100.0):
+        command = [sys.executable, "-c", "import time; time.sleep(0.5)"]
         async with running("Meter", command, tmp_path / "log") as program:
-            await program.until(never, 0)
+            assert await program.ended(30) == 0
 
 
 async def test_a_program_ends_with_its_context_also_after_an_error(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ async def test_page_shows_that_the_meter_is_asked_and_stops_when_it_is_closed(
             again = await options.async_configure(shown["flow_id"])
             assert (again["type"], again["step_id"]) == (FlowResultType.SHOW_PROGRESS, "asking")
             options.async_abort(shown["flow_id"])
-            async with entry.runtime_data.coordinator.hold():
+            async with entry.runtime_data.coordinator.reader.hold_line():
                 assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
             await asyncio.sleep(30)
             assert not [one for one in sent if one[:2] in (b"\x01R", b"\x01P")]
@@ -184,7 +184,7 @@ async def test_page_of_a_battery_that_is_to_be_left_alone(hass: HomeAssistant) -
                 translation_key="budget_spent",
                 translation_placeholders={"hours": "9"},
             )
-            with patch.object(MeterReader, "async_read", side_effect=spent):
+            with patch.object(MeterReader, "session", side_effect=spent):
                 shown = await send(hass, shown, extra=["32.7.0"])
             assert shown["errors"] == {"base": "failed"}
             assert "due in 9 h" in shown["description_placeholders"]["reason"]
@@ -225,7 +225,7 @@ async def test_quick_registers_of_a_meter_with_a_short_list(hass: HomeAssistant)
             assert sum(one.startswith(b"/2!") for one in sent[begun:]) >= 3
             known = entry.runtime_data.coordinator.data.registers["1-0:16.7.0"].register
             assert known.values[0].text == "00.777"
-            assert entry.runtime_data.coordinator.profile.request == "?"
+            assert entry.runtime_data.coordinator.reader.line_profile.request == "?"
 
 
 async def test_quick_registers_where_there_is_no_way(hass: HomeAssistant) -> None:
@@ -332,9 +332,7 @@ async def test_password_in_the_first_dialogue(hass: HomeAssistant) -> None:
             shown = await flow.async_configure(
                 shown["flow_id"], {"device": URL, "advanced": {"password": SECRET}}
             )
-            while shown["type"] is FlowResultType.SHOW_PROGRESS:
-                await asyncio.sleep(0.5)
-                shown = await flow.async_configure(shown["flow_id"])
+            shown = await through(flow, shown)
             done = await flow.async_configure(shown["flow_id"], {})
             assert done["type"] is FlowResultType.CREATE_ENTRY, done
             await hass.async_block_till_done()

@@ -358,7 +358,7 @@ async def test_known_meter_on_another_port_is_moved(
     }
     # The dialogue's reading and what it learned of the new line are taken over.
     assert state(hass, "1-0:1.8.0").state == "12346.000"
-    assert loaded.runtime_data.coordinator.profile == LineProfile(
+    assert loaded.runtime_data.coordinator.reader.line_profile == LineProfile(
         address=NUMBER, medium=Medium.ELECTRICITY, stay=True
     )
     assert bench.reads == 2
@@ -372,7 +372,7 @@ async def test_known_meter_that_is_disabled_is_read_again_where_it_is_moved_to(
     assert done["reason"] == "moved"
     await hass.async_block_till_done(wait_background_tasks=True)
     assert loaded.state is ConfigEntryState.LOADED
-    assert loaded.runtime_data.coordinator.device == OTHER_PORT
+    assert loaded.runtime_data.coordinator.reader.device == OTHER_PORT
     # The dialogue's reading is the first; the meter is not read twice.
     assert bench.reads == 2
 
@@ -529,8 +529,8 @@ async def test_what_is_said_by_hand_is_kept_and_stays(hass: HomeAssistant, bench
     )
     assert bench.profiles == [given]
     coordinator = created["result"].runtime_data.coordinator
-    assert coordinator.profile == replace(given, check_kind=CheckKind.XOR)
-    assert ([line.speed for line in bench.lines], coordinator.speed) == ([9600], 9600)
+    assert coordinator.reader.line_profile == replace(given, check_kind=CheckKind.XOR)
+    assert ([line.speed for line in bench.lines], coordinator.reader.speed) == ([9600], 9600)
 
 
 async def test_two_names_of_one_port_are_one_port(
@@ -629,7 +629,9 @@ async def test_check_that_is_always_wrong_can_be_done_without(
     # Nothing vouches for the number but a second reading.
     assert bench.reads == 3
     created = await confirm(hass, found)
-    assert created["result"].runtime_data.coordinator.profile.check_kind is CheckKind.NONE
+    assert (
+        created["result"].runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
+    )
 
 
 async def test_check_that_is_always_wrong_can_be_looked_into(

@@ -336,7 +336,7 @@ async def test_change_reloads_the_meter(
     await send(hass, await choose(hass, loaded, "reading"), interval=QUARTER)
     assert loaded.state is ConfigEntryState.LOADED
     assert loaded.runtime_data.coordinator is not before
-    assert loaded.runtime_data.coordinator.schedule.interval == timedelta(minutes=15)
+    assert loaded.runtime_data.coordinator.poller.schedule.interval == timedelta(minutes=15)
 
 
 async def test_interval_that_nobody_changed_follows_the_readings(

@@ -18,7 +18,8 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.model import LineProfile, Medium
-from custom_components.iec62056.registers.descriptions import context_of, describe_all, kept_unit
+from custom_components.iec62056.registers.descriptions import describe, kept_unit
+from custom_components.iec62056.registers.matching import context_of
 from custom_components.iec62056.registers.overrides import (
     DEVICE_CLASSES,
     RegisterOverride,
@@ -228,7 +229,7 @@ def bare(key: str) -> tuple[Any, Any]:
     """A register and what the catalogue makes of it."""
     known = MeterState.of(reading(SENT), LineProfile(medium=Medium.ELECTRICITY))
     register = known.registers[key].register
-    return register, describe_all(register, context_of(known.reading))[0]
+    return register, describe(register, context_of(known.reading.registers), {})[0]
 
 
 @pytest.mark.parametrize("state_class", [None, *SensorStateClass])

@@ -79,8 +79,8 @@ async def test_meter_is_found_at_another_port_with_its_history(
     }
     assert dict(loaded.options) == {"interval": 300}
     assert of(loaded) is ConfigEntryState.LOADED
-    assert loaded.runtime_data.coordinator.device == OTHER_PORT
-    assert loaded.runtime_data.coordinator.profile.mode is Mode.C
+    assert loaded.runtime_data.coordinator.reader.device == OTHER_PORT
+    assert loaded.runtime_data.coordinator.reader.line_profile.mode is Mode.C
     # The dialogue's reading is the first; the meter is not read twice.
     assert bench.reads == 2
     assert state(hass, "1-0:1.8.0").state == "12346.000"
@@ -317,10 +317,10 @@ async def test_battery_meter_pays_for_it(
 ) -> None:
     bench.learned = lambda profile: replace(profile, medium=Medium.HEAT)
     await hass.config_entries.async_setup(entry.entry_id)
-    spent = len(entry.runtime_data.coordinator.trust.budget.asked)
+    spent = len(entry.runtime_data.coordinator.reader.wake_budget.asked)
     assert (await change(hass, entry, device=OTHER_PORT))["reason"] == "reconfigure_successful"
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert len(entry.runtime_data.coordinator.trust.budget.asked) == spent + 1
+    assert len(entry.runtime_data.coordinator.reader.wake_budget.asked) == spent + 1
     # It is not woken once more by its new set-up.
     assert bench.reads == 2
 

@@ -126,12 +126,12 @@ async def test_users_take_turns_in_order_of_arrival(hass: HomeAssistant, bench: 
     order: list[str] = []
 
     async def use(name: str, url: str) -> None:
-        async with connection.hold(hass, url):
+        async with connection.acquire_line(hass, url):
             order.append(name)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
 
-    async with connection.hold(hass, "socket://host:1"):
+    async with connection.acquire_line(hass, "socket://host:1"):
         tasks = []
         for name, url in (
             ("a", "socket://host:1"),
@@ -147,13 +147,16 @@ async def test_users_take_turns_in_order_of_arrival(hass: HomeAssistant, bench: 
 
 
 async def test_other_ports_are_not_held_up(hass: HomeAssistant, bench: Bench) -> None:
-    async with connection.hold(hass, "socket://host:1"), connection.hold(hass, "socket://host:2"):
+    async with (
+        connection.acquire_line(hass, "socket://host:1"),
+        connection.acquire_line(hass, "socket://host:2"),
+    ):
         assert bench.open_lines == 2
 
 
 async def test_cancelled_while_waiting_and_while_reading(hass: HomeAssistant, bench: Bench) -> None:
     async def use() -> None:
-        async with connection.hold(hass, "socket://host:1"):
+        async with connection.acquire_line(hass, "socket://host:1"):
             await asyncio.Event().wait()
 
     reading, waiting = asyncio.create_task(use()), asyncio.create_task(use())
@@ -180,7 +183,7 @@ async def test_failure_to_open_has_a_reason(
 ) -> None:
     bench.open_error = raised
     with pytest.raises(reason) as caught:
-        async with connection.hold(hass, "esphome://host:6053/?key=secret"):
+        async with connection.acquire_line(hass, "esphome://host:6053/?key=secret"):
             pytest.fail("the line is not open")
     assert "secret" not in str(caught.value)
     assert bench.waiting(hass) == 0
@@ -191,25 +194,25 @@ async def test_line_that_breaks_is_closed_and_named(
     hass: HomeAssistant, bench: Bench, raised: Exception
 ) -> None:
     with pytest.raises(ConnectionLost, match="socket://host:1"):
-        async with connection.hold(hass, "socket://host:1"):
+        async with connection.acquire_line(hass, "socket://host:1"):
             raise raised
     assert (bench.open_lines, bench.waiting(hass)) == (0, 0)
 
 
 async def test_a_session_sees_who_waits(hass: HomeAssistant, bench: Bench) -> None:
-    async with connection.hold(hass, "socket://host:1") as line:
+    async with connection.acquire_line(hass, "socket://host:1") as line:
         assert connection.waiting(hass, line) == 0
 
         async def use() -> None:
-            async with connection.hold(hass, "tcp://host:1"):
+            async with connection.acquire_line(hass, "tcp://host:1"):
                 pass
 
         task = asyncio.create_task(use())
         await bench.until(lambda: connection.waiting(hass, line) == 1)
-        async with connection.hold(hass, "socket://host:2") as other:
+        async with connection.acquire_line(hass, "socket://host:2") as other:
             assert connection.waiting(hass, other) == 0
     await task
-    async with connection.hold(hass, "socket://host:1"):
+    async with connection.acquire_line(hass, "socket://host:1"):
         task = asyncio.create_task(use())
         await bench.until(lambda: bench.waiting(hass) == 2)
         assert connection.waiting(hass, line) == 0, "it is closed: others wait for another one"
@@ -253,7 +256,7 @@ async def test_busy_port_names_who_holds_it(
         patch.object(usb, "async_get_serial_port_consumers", consumers),
         pytest.raises(PortBusy) as caught,
     ):
-        async with connection.hold(hass, str(link)):
+        async with connection.acquire_line(hass, str(link)):
             pytest.fail("the line is not open")
     assert caught.value.placeholders.get("holder") == holder
     assert caught.value.key == ("port_busy" if holder is None else "port_held")
@@ -262,6 +265,6 @@ async def test_busy_port_names_who_holds_it(
 async def test_busy_port_without_a_list_of_ports(hass: HomeAssistant, bench: Bench) -> None:
     bench.open_error = PortBusy(port="x")
     with pytest.raises(PortBusy) as caught:
-        async with connection.hold(hass, "/dev/ttyUSB0"):
+        async with connection.acquire_line(hass, "/dev/ttyUSB0"):
             pytest.fail("the line is not open")
     assert caught.value.key == "port_busy"

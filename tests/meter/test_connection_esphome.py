@@ -84,7 +84,7 @@ async def test_meter_behind_a_node_is_read(hass: HomeAssistant) -> None:
     async with node(hass, ConfigEntryState.LOADED):
         for _ in range(2):
             with hurried(4.0):
-                async with connection.hold(hass, URL) as line:
+                async with connection.acquire_line(hass, URL) as line:
                     assert line.can_switch
                     reading = await MeterClient(line).read_all()
             assert reading.health.speed == 2400
@@ -98,7 +98,7 @@ async def test_node_that_is_not_loaded(hass: HomeAssistant, state: ConfigEntrySt
     if state is not None:
         MockConfigEntry(domain="esphome", entry_id=ENTRY, state=state).add_to_hass(hass)
     with pytest.raises(BridgeNotReady, match="port_name=meter"):
-        async with connection.hold(hass, URL):
+        async with connection.acquire_line(hass, URL):
             pytest.fail("the line is not open")
 
 
@@ -113,5 +113,5 @@ def stub() -> Iterator[None]:
 @pytest.mark.usefixtures("stub")
 async def test_home_assistant_that_has_not_loaded_esphome_yet(hass: HomeAssistant) -> None:
     with pytest.raises(BridgeNotReady, match="port_name=meter"):
-        async with connection.hold(hass, URL):
+        async with connection.acquire_line(hass, URL):
             pytest.fail("the line is not open")

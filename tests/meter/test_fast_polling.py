@@ -12,7 +12,6 @@ from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.iec62056.meter import fast_polling
 from custom_components.iec62056.protocol.ascii.register_writer import RegisterWriter as Client
 from custom_components.iec62056.protocol.errors import MeterError, NumberUnsteady
 from custom_components.iec62056.protocol.model import Medium, Mode
@@ -135,7 +134,7 @@ async def test_an_action_has_the_line_within_one_register(
             for pause in (31.0, 1.0):
                 await asyncio.sleep(pause)
                 begun, before = clock.now, len(reads)
-                async with one.coordinator.hold():
+                async with one.coordinator.reader.hold_line():
                     assert len(reads) - before <= 1
                     assert clock.now - begun < 5
 
@@ -161,7 +160,7 @@ async def test_slow_line_is_given_up_in_the_middle_of_a_round(hass: HomeAssistan
             one = await station(hass, options=options)
             await third.wait()
             begun, before = clock.now, len(sent)
-            async with one.coordinator.hold():
+            async with one.coordinator.reader.hold_line():
                 took = clock.now - begun
                 assert [message[1:3] for message in sent[before:]] == [b"B0"]
             # 32 characters and two reactions, the break and the time a meter has for its own; then the line's rest.
@@ -193,10 +192,10 @@ async def test_not_where_it_would_cost_the_meter(hass: HomeAssistant, why: str) 
         async with wire(hass, meter()):
             one = await station(hass)
             coordinator = one.coordinator
-            assert fast_polling.may_be_quick(coordinator)
+            assert coordinator.config_entry.runtime_data.fast_poller.is_possible
             changed = {"medium": Medium.HEAT} if why == "battery" else {"mode": Mode.D}
-            coordinator.profile = replace(coordinator.profile, **changed)
-            assert not fast_polling.may_be_quick(coordinator)
+            coordinator.reader.line_profile = replace(coordinator.reader.line_profile, **changed)
+            assert not coordinator.config_entry.runtime_data.fast_poller.is_possible
 
 
 async def test_way_is_tried_before_it_is_kept(hass: HomeAssistant) -> None:
@@ -204,12 +203,12 @@ async def test_way_is_tried_before_it_is_kept(hass: HomeAssistant) -> None:
         async with wire(hass, meter()):
             one = await station(hass)
             for codes in (["16.7.0"], ["16.7.0", "32.7.0"]):
-                way = await fast_polling.async_way(one.coordinator, codes)
+                way = await one.coordinator.config_entry.runtime_data.fast_poller.async_try(codes)
                 assert way.request is None
                 # 200 ms on both sides for each, and about thirty characters at 9600 Bd.
                 assert 0.4 < way.seconds / len(codes) < 0.5
             with pytest.raises(MeterError):
-                await fast_polling.async_way(one.coordinator, ["9.9.9"])
+                await one.coordinator.config_entry.runtime_data.fast_poller.async_try(["9.9.9"])
 
 
 async def test_a_meter_that_changes_is_seen_to(hass: HomeAssistant) -> None:
@@ -284,7 +283,7 @@ async def test_nothing_of_another_meter_is_shown(
             put(probe, other())
             probe.content = own[0]
             # Who waits for the line ends the session that was begun with the own meter.
-            async with one.coordinator.hold():
+            async with one.coordinator.reader.hold_line():
                 pass
             await asyncio.sleep(600)
             assert seen == []
@@ -336,7 +335,7 @@ async def test_meter_that_does_not_tell_its_number_in_a_session(
             mode.cells["1.8.0"] = Cell("(001000.900*kWh)")
             before = asked_for_number(sent)
             for _ in range(5):
-                async with one.coordinator.hold():
+                async with one.coordinator.reader.hold_line():
                     pass
                 await asyncio.sleep(30)
             assert asked_for_number(sent) == before > 0
@@ -344,7 +343,7 @@ async def test_meter_that_does_not_tell_its_number_in_a_session(
             seen = Seen(hass)
             mode.cells["1.8.0"] = Cell("(045000.500*kWh)")
             probe.manners = meter(model="P2").manners
-            async with one.coordinator.hold():
+            async with one.coordinator.reader.hold_line():
                 pass
             await asyncio.sleep(600)
             assert not any(one.startswith("45000") for one in seen)
@@ -366,7 +365,7 @@ async def test_way_is_not_found_at_another_meter(hass: HomeAssistant) -> None:
             one = await station(hass)
             probe.programming = numbered(OTHER)
             with pytest.raises(NumberUnsteady):
-                await fast_polling.async_way(one.coordinator, ["16.7.0"])
+                await one.coordinator.config_entry.runtime_data.fast_poller.async_try(["16.7.0"])
 
 
 class Lines:
@@ -397,7 +396,7 @@ async def test_nothing_of_another_meter_is_shown_in_mode_e(hass: HomeAssistant) 
             await asyncio.sleep(60)
             assert "1000.9" in seen
             lines.serial, lines.total = OTHER, "045000.500"
-            async with one.coordinator.hold():
+            async with one.coordinator.reader.hold_line():
                 pass
             await asyncio.sleep(600)
             assert not any(shown.startswith("45000") for shown in seen)

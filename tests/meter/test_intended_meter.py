@@ -103,7 +103,7 @@ class Person:
 
     async def quick(self) -> str:
         # Who waits for the line ends the session there was; after failures, the next one is put off.
-        async with self.entry.runtime_data.coordinator.hold():
+        async with self.entry.runtime_data.coordinator.reader.hold_line():
             pass
         await asyncio.sleep(900)
         return ""
@@ -162,19 +162,21 @@ async def test_another_meter_hears_nothing_private(
                 assert sent, serial
                 assert probe.private(sent) == [], serial
                 assert SENTENCE in told or action in (Person.poll, Person.quick), serial
-                assert not coordinator.trust.exchanged or serial == OTHER
-                coordinator.trust.async_dismiss_replacement()
+                assert not coordinator.validator.is_replaced or serial == OTHER
+                coordinator.async_publish(
+                    coordinator.validator.dismiss_replacement(coordinator.data)
+                )
             probe.move(OTHER)
             await coordinator.async_refresh()
             await coordinator.async_refresh()
-            assert coordinator.trust.exchanged
+            assert coordinator.validator.is_replaced
             sent.clear()
             told = await action(person)
             assert probe.private(sent) == [], "asked"
             assert SENTENCE in told or action in (Person.poll, Person.quick)
             # The own meter gets all of it.
             probe.move(OWN)
-            coordinator.trust.async_dismiss_replacement()
+            coordinator.async_publish(coordinator.validator.dismiss_replacement(coordinator.data))
             sent.clear()
             assert SENTENCE not in await action(person)
             assert probe.private(sent)

@@ -26,7 +26,6 @@ from custom_components.iec62056.diagnostics import async_get_config_entry_diagno
 from custom_components.iec62056.entry_data import profile_overrides
 from custom_components.iec62056.meter import invocation_counters
 from custom_components.iec62056.meter.credentials import completed, credentials_of
-from custom_components.iec62056.meter.login_attempts import login_attempts_of
 from custom_components.iec62056.protocol.dlms.security import Keys
 from custom_components.iec62056.protocol.errors import BadSecret, CounterExhausted
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Mode
@@ -256,7 +255,7 @@ async def test_the_object_list_is_read_once(
             entry = entry_of(hass, security="low", password=SECRET)
             await load(hass, entry)
             await entry.runtime_data.coordinator.async_save_now()
-            stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["known"]
+            stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["object_cache"]
             assert stored["lists"].keys() == {"16/0", "1/1"}
             first = entry.runtime_data.coordinator.data.health.characters
             assert await hass.config_entries.async_reload(entry.entry_id)
@@ -288,7 +287,7 @@ async def test_the_dialogue_has_read_the_object_lists(
             assert dev.lists_read == 2
             # They are kept from now on, and not only handed on.
             await coordinator.async_save_now()
-            stored = hass_storage[f"{DOMAIN}.{coordinator.config_entry.entry_id}"]["data"]["known"]
+            stored = hass_storage[f"{DOMAIN}.{coordinator.config_entry.entry_id}"]["data"]["object_cache"]
             assert stored["lists"].keys() == {"16/0", "1/1"}
             version.put(2, octets(b"SIM 1.1"))
             dev.things.append(Thing(3, name("32.7.0"), {2: u16(231), 3: scaler_unit(0, 35)}))
@@ -484,7 +483,7 @@ async def test_meter_with_a_password_is_added(hass: HomeAssistant) -> None:
             assert float(state(hass, "1-0:1.8.0", METER).state) > 7000
             secret = credentials_of(entry.data).secret
             assert secret is not None
-            assert await login_attempts_of(hass).async_find(METER, secret)
+            assert await entry.runtime_data.reader.login.async_find(secret)
 
 
 async def test_why_a_mode_was_used_is_said(hass: HomeAssistant) -> None:
@@ -567,7 +566,9 @@ async def test_the_action_and_the_dialogue_tell_the_same_levels(
             levels = [told[code]["level"] for code in codes]
             assert levels == ["open", "secret", "secret", "secret", "secret"]
             assert told["1-0:52.7.0"]["refused"] == "access_denied"
-            for offer in await entry.runtime_data.coordinator.access.async_offered():
+            async with entry.runtime_data.reader.register_session() as session:
+                offers = await session.offered()
+            for offer in offers:
                 if offer.code in told:
                     seen = None if told[offer.code]["values"] is None else told[offer.code]["level"]
                     assert seen == offer.readable, offer.code
@@ -831,7 +832,7 @@ async def test_secrets_are_nowhere_but_in_the_entry(
                 # The meter's own names are in frames too.
                 assert SERIAL not in repr(told)
                 assert "SIM0000010012345" not in repr(told)
-                trace = entry.runtime_data.coordinator.trace
+                trace = entry.runtime_data.reader._trace
                 written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
                 written.append(b"".join(bytes(run.data) for run in trace.runs).hex())
                 await entry.runtime_data.coordinator.async_save_now()

@@ -364,13 +364,13 @@ async def test_alignment_and_readings_of_a_meter_take_turns_as_one(
 ) -> None:
     """Its own calls must not make a meter's readings wait as another one's would."""
     users: list[Any] = []
-    hold = connection.hold
+    hold = connection.acquire_line
 
     def noting(*asked: Any, **how: Any) -> Any:
         users.append(how["user"])
         return hold(*asked, **how)
 
-    with patch("custom_components.iec62056.meter.connection.hold", noting):
+    with patch("custom_components.iec62056.meter.connection.acquire_line", noting):
         await press(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
         await loaded.runtime_data.coordinator.async_refresh()
@@ -405,7 +405,7 @@ async def test_alignment_ends_with_the_line(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, "signal").state == "unknown"
     assert bench.identified == 2
-    assert loaded.runtime_data.coordinator.alignment.placement is None
+    assert loaded.runtime_data.alignment.run is None
 
 
 async def test_unload_in_the_middle_of_an_alignment_frees_the_port(

@@ -168,7 +168,7 @@ async def test_code_of_a_lock_is_a_password(
             entry = entry_of(hass, data={"password": code}, options={"extra": ["0.4.2"]})
             await load(hass, entry)
             await entry.runtime_data.coordinator.async_refresh()
-            (tried,) = hass_storage["iec62056.refusals"]["data"]["tried"]
+            tried = hass_storage[f"iec62056.{entry.entry_id}.login"]["data"]
             right = code == SECRET
             assert tried["outcome"] == ("accepted" if right else "refused")
             assert len(memory.log.of(Kind.WRONG_PASSWORD)) == (not right)
@@ -177,7 +177,7 @@ async def test_code_of_a_lock_is_a_password(
             assert len(changes(sent)) == 1 + right
             assert {one[1:-1] for one in changes(sent)} == {f"W1\x024:171.0({code})\x03".encode()}
             assert not proofs(sent)
-            session = entry.runtime_data.coordinator.last_good
+            session = entry.runtime_data.coordinator.reader.last_good
             assert session is not None
             assert code not in session.trace.as_text()
 
@@ -191,15 +191,13 @@ async def test_a_try_that_was_cut_short_counts(
             entry = entry_of(hass, data={"password": SECRET}, options={"extra": ["0.4.2"]})
             seen: list[str] = []
             sent.looked_at_by = lambda data: (
-                seen.extend(
-                    one["outcome"] for one in hass_storage["iec62056.refusals"]["data"]["tried"]
-                )
+                seen.append(hass_storage[f"iec62056.{entry.entry_id}.login"]["data"]["outcome"])
                 if data.startswith(b"\x01P")
                 else None
             )
             await load(hass, entry)
             assert seen == ["unanswered"]
-            (now,) = hass_storage["iec62056.refusals"]["data"]["tried"]
+            now = hass_storage[f"iec62056.{entry.entry_id}.login"]["data"]
             assert now["outcome"] == "accepted"
 
 
@@ -270,12 +268,12 @@ async def test_locked_meter_is_left_alone_for_a_day(hass: HomeAssistant) -> None
             await load(hass, entry)
             await entry.runtime_data.coordinator.async_refresh()
             assert len(proofs(sent)) == 1
-            assert entry.runtime_data.coordinator.access.told()["refused"] == "locked"
+            assert entry.runtime_data.reader.login.refused.outcome == "locked"
             mode.wrong, mode.locked_until = 0, 0.0
             clock.now += timedelta(hours=25).total_seconds()
             await entry.runtime_data.coordinator.async_refresh()
             assert len(proofs(sent)) > 1
-            assert entry.runtime_data.coordinator.access.refused is None
+            assert entry.runtime_data.coordinator.reader.login.refused is None
 
 
 # Changes
@@ -470,7 +468,7 @@ async def test_the_password_is_nowhere_but_in_the_entry(
                     except HomeAssistantError as err:
                         written.append(repr((err, err.translation_placeholders)))
                 written.append(repr(await async_get_config_entry_diagnostics(hass, entry)))
-                trace = entry.runtime_data.coordinator.trace
+                trace = entry.runtime_data.reader._trace
                 written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
                 await entry.runtime_data.coordinator.async_save_now()
                 await hass.config_entries.async_remove(entry.entry_id)
@@ -547,9 +545,11 @@ async def test_a_battery_is_asked_first(hass: HomeAssistant, admin: Context) -> 
             entry = entry_of(hass, options=ALLOWED)
             await load(hass, entry)
             coordinator = entry.runtime_data.coordinator
-            coordinator.profile = replace(coordinator.profile, medium=Medium.HEAT)
+            coordinator.reader.line_profile = replace(
+                coordinator.reader.line_profile, medium=Medium.HEAT
+            )
             await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
-            assert coordinator.trust.budget.spent(dt_util.utcnow()) == 1
+            assert coordinator.reader.wake_budget.spent(dt_util.utcnow()) == 1
             opened = memory.opened
             for action, said in {**CHANGING, "read_registers": {"codes": ["1.8.0"]}}.items():
                 with pytest.raises(ServiceValidationError) as refused:
@@ -567,7 +567,7 @@ async def test_a_meter_that_sends_by_itself_is_not_asked(
             entry = entry_of(hass, options=ALLOWED)
             await load(hass, entry)
             coordinator = entry.runtime_data.coordinator
-            coordinator.profile = replace(coordinator.profile, mode=Mode.D)
+            coordinator.reader.line_profile = replace(coordinator.reader.line_profile, mode=Mode.D)
             with pytest.raises(HomeAssistantError) as refused:
                 await act(hass, entry, "read_registers", by=admin, codes=["32.7.0"])
             assert refused.value.translation_key == "access_failed"
@@ -592,8 +592,10 @@ async def test_an_action_that_waits_for_the_line_ends_with_its_entry(
             entry = entry_of(hass)
             await load(hass, entry)
             coordinator = entry.runtime_data.coordinator
-            coordinator.profile = replace(coordinator.profile, medium=medium)
-            async with connection.hold(hass, URL):
+            coordinator.reader.line_profile = replace(
+                coordinator.reader.line_profile, medium=medium
+            )
+            async with connection.acquire_line(hass, URL):
                 task = await waiting_for_the_line(hass, entry, admin)
                 await hass.config_entries.async_remove(entry.entry_id)
                 before = len(sent)
@@ -613,7 +615,7 @@ async def test_an_action_that_waits_for_the_line_ends_with_a_reload(
         async with wire(hass, meter()):
             entry = entry_of(hass)
             await load(hass, entry)
-            async with connection.hold(hass, URL):
+            async with connection.acquire_line(hass, URL):
                 task = await waiting_for_the_line(hass, entry, admin)
                 await hass.config_entries.async_reload(entry.entry_id)
             with pytest.raises(ServiceValidationError) as ended:
@@ -628,8 +630,10 @@ async def test_reauth_page_of_a_battery_that_is_to_be_left_alone(hass: HomeAssis
             entry = entry_of(hass)
             await load(hass, entry)
             coordinator = entry.runtime_data.coordinator
-            coordinator.profile = replace(coordinator.profile, medium=Medium.HEAT)
-            while await coordinator.trust.async_may_wake():
+            coordinator.reader.line_profile = replace(
+                coordinator.reader.line_profile, medium=Medium.HEAT
+            )
+            while await coordinator.reader.async_spend_wake_up():
                 pass
             shown = await entry.start_reauth_flow(hass)
             flow = hass.config_entries.flow

@@ -17,20 +17,20 @@ from custom_components.iec62056.state.meter_state import MeterState
 from simulator import Kind, Served, serve
 
 from ..common.bench import reading
+from ..common.killed import killed_once
 from ..common.programmed import SECRET, SERIAL, meter
 from ..test_init import file_of, stored
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
-ROOT = Path(__file__).parents[2]
 TALKER = """
 import asyncio, sys
 from custom_components.iec62056.protocol.transport.line import open_line
-from custom_components.iec62056.protocol.client import Meter
+from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.ascii.passwords import Password
 
 async def main():
-    client = Meter(await open_line(sys.argv[1]), password=Password(sys.argv[2]))
+    client = MeterClient(await open_line(sys.argv[1]), password=Password(sys.argv[2]))
     async with client.conversation() as talk:
         while True:
             await talk.read(("32.7.0",))
@@ -39,23 +39,17 @@ asyncio.run(main())
 """
 
 
-async def killed_while_talking(served: Served) -> None:
+async def killed_while_talking(served: Served, log: Path) -> None:
     """Another process keeps a session open, and is killed in it: the meter waits for its next command."""
-    talker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", TALKER, served.url, SECRET, cwd=ROOT
-    )
-    async with asyncio.timeout(60):
-        await served.happened(Kind.COMMAND, 2)
-    assert talker.returncode is None
-    talker.kill()
-    await talker.wait()
+    command = [sys.executable, "-c", TALKER, served.url, SECRET]
+    await killed_once(lambda: len(served.log.of(Kind.COMMAND)) >= 2, command, log)
 
 
 async def test_next_start_reads_after_a_kill(
-    hass: HomeAssistant, hass_storage: dict[str, Any]
+    hass: HomeAssistant, hass_storage: dict[str, Any], tmp_path: Path
 ) -> None:
     async with serve(meter()) as served:
-        await killed_while_talking(served)
+        await killed_while_talking(served, tmp_path / "log")
         entry = MockConfigEntry(
             domain=DOMAIN, unique_id=f"LGZ_{SERIAL}", data={"device": served.url, "address": ""}
         )

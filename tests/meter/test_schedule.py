@@ -23,6 +23,7 @@ from custom_components.iec62056.meter.schedule import MARGIN, SERVED, Schedule
 from custom_components.iec62056.protocol.errors import NoAnswer, PortMissing
 from custom_components.iec62056.protocol.model import LineProfile, Mode
 from custom_components.iec62056.state.meter_state import MeterState
+from custom_components.iec62056.validation.validator import Outcome
 
 from ..common.bench import GOOD_HEALTH, START, Bench, reading, state
 from ..test_coordinator import ELECTRIC, HEAT
@@ -140,7 +141,7 @@ def test_quiet_hours_are_quiet(schedule: Schedule, last: datetime) -> None:
 @given(zones, moments, quiets.filter(lambda quiet: quiet is not None))
 def test_end_of_the_quiet_hours(zone: ZoneInfo, moment: datetime, quiet: tuple[time, time]) -> None:
     schedule = Schedule(DAY, DAY, zone, quiet=quiet)
-    awake = schedule.awake(moment)
+    awake = schedule.after_quiet_hours(moment)
     if not is_quiet(moment, schedule):
         assert awake == moment
         return
@@ -407,7 +408,7 @@ async def test_third_wake_up_of_a_day_waits_for_the_budget(
     await house.entry.runtime_data.coordinator.async_read_now()
     coordinator = house.entry.runtime_data.coordinator
     slower = replace(coordinator.data.health, duration=60.0)
-    coordinator.async_publish(replace(coordinator.data, health=slower))
+    coordinator.async_publish(Outcome(replace(coordinator.data, health=slower)))
     await coordinator.async_refresh()
     freezer.move_to(START + timedelta(hours=34, minutes=48))
     assert await house.reads(freezer, timedelta(hours=35)) == ["23. 23:49:30"]

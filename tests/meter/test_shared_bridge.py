@@ -64,7 +64,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def session(hass: HomeAssistant, url: str) -> None:
     """Call the meter, and hear until nothing more comes."""
-    async with connection.hold(hass, url) as line:
+    async with connection.acquire_line(hass, url) as line:
         await line.write(b"/?!\r\n")
         while await line.read(line.now() + 0.2):
             pass

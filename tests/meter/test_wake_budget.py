@@ -125,6 +125,7 @@ async def test_whoever_asks_no_day_has_more_than_the_budget(
             # The first reading is that of the set-up, which has its own allowance.
             woken = one.woken[1:]
             for first, over in zip(woken, woken[WAKE_UPS_A_DAY:], strict=False):
-                assert over - first >= DAY
+                # Floats: a day may lack some nanoseconds.
+                assert over - first > DAY - 1e-3
             assert DAYS <= len(woken) <= DAYS * WAKE_UPS_A_DAY
             assert max(later - earlier for earlier, later in pairwise(woken)) <= DAY + HOUR

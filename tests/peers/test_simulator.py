@@ -1,6 +1,5 @@
 """Another implementation reads the simulator, and the client reads the same of it: neither shares a line with it."""
 
-import asyncio
 from decimal import Decimal
 import json
 from pathlib import Path
@@ -13,6 +12,7 @@ from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
 from custom_components.iec62056.protocol.dlms.security import Mechanism
 from custom_components.iec62056.protocol.model import LineProfile, Mode
 from custom_components.iec62056.protocol.transport.line import open_line
+from demo.processes import running
 from simulator import Manners, Transport, serve
 from simulator.dlms import Policy, Thing
 from simulator.dlms.things import name
@@ -25,24 +25,19 @@ ROOT = Path(__file__).parents[2]
 SPEED = 115200
 
 
-async def gurux(port: str, *arguments: object) -> dict[str, str]:
+async def gurux(folder: Path, port: str, *arguments: object) -> dict[str, str]:
     """What the other implementation reads."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.peers.gurux_reader", port, *map(str, arguments)),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()[-2000:]
-    found: dict[str, str] = json.loads(out.splitlines()[-1])
+    command = [sys.executable, "-m", "tests.peers.gurux_reader", port, *map(str, arguments)]
+    async with running("The other one", command, folder / "log", folder=ROOT) as reader:
+        assert await reader.ended(60) == 0, reader.words()
+        found: dict[str, str] = json.loads(reader.words()[-1])
     return found
 
 
 @pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.parametrize("mechanism", range(7))
 @pytest.mark.parametrize("block", [0xFFFF, 300])
-async def test_both_read_the_same(mechanism: int, block: int) -> None:
+async def test_both_read_the_same(mechanism: int, block: int, tmp_path: Path) -> None:
     dev = device(logins=DOORS | {2: door(Mechanism(mechanism))}, policy=Policy(block=block))
     simulated = meter(
         dev, manners=Manners(speed=SPEED), at_once=True, size=256, window=4, reaction=0.001
@@ -51,7 +46,7 @@ async def test_both_read_the_same(mechanism: int, block: int) -> None:
     async with serve(simulated, transport=Transport.TCP, speed=SPEED) as served:
         port = served.url.rpartition(":")[2]
         ciphered = ["--ciphered"] if mechanism == Mechanism.GMAC else []
-        theirs = await gurux(port, login.client, mechanism, 1, *ciphered)
+        theirs = await gurux(tmp_path, port, login.client, mechanism, 1, *ciphered)
         line = await open_line(served.url, speed=SPEED)
         try:
             ring = Keyring((login,)) if login is PUBLIC else keyring(login)
@@ -77,7 +72,7 @@ async def test_both_read_the_same(mechanism: int, block: int) -> None:
 
 @pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.parametrize(("size", "window"), [(256, 2), (256, 4), (128, 7)])
-async def test_answers_of_several_windows(size: int, window: int) -> None:
+async def test_answers_of_several_windows(size: int, window: int, tmp_path: Path) -> None:
     """The object list alone is longer than one; the numbers of the frames go round."""
     dev = device()
     dev.things += [
@@ -89,7 +84,7 @@ async def test_answers_of_several_windows(size: int, window: int) -> None:
     )
     async with serve(simulated, transport=Transport.TCP, speed=SPEED) as served:
         port = served.url.rpartition(":")[2]
-        theirs = await gurux(port, PUBLIC.client, 0, window)
+        theirs = await gurux(tmp_path, port, PUBLIC.client, 0, window)
     assert len(dev.object_list(0)) > 8 * size
     assert [theirs[f"1.0.{number}.29.0.255"] for number in range(100, 160)] == [
         str(number) for number in range(100, 160)

@@ -8,6 +8,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Self
 
+from ..common.waiting import until
+
 IAC, SE, SB, WILL, WONT, DO, DONT = 255, 240, 250, 251, 252, 253, 254
 BINARY, SUPPRESS_GO_AHEAD, COM_PORT = 0, 3, 44
 SET_BAUDRATE, SET_DATASIZE, SET_PARITY, SET_STOPSIZE, SET_CONTROL = 1, 2, 3, 4, 5
@@ -31,7 +33,6 @@ class Rfc2217Server:
     settings: list[tuple[int, int]] = field(default_factory=list)
     controls: list[int] = field(default_factory=list)
     written: bytearray = field(default_factory=bytearray)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
     clients: int = 0
     url: str = ""
     _writer: asyncio.StreamWriter | None = None
@@ -66,15 +67,11 @@ class Rfc2217Server:
 
     async def until_written(self, data: bytes) -> None:
         """Wait for what the client sends to the meter."""
-        while data not in self.written:
-            self.changed.clear()
-            await self.changed.wait()
+        await until(lambda: data in self.written, words=lambda: self.written)
 
     async def until_gone(self) -> None:
         """Wait until no client is left."""
-        while self.clients:
-            self.changed.clear()
-            await self.changed.wait()
+        await until(lambda: not self.clients, words=lambda: f"{self.clients} clients")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -97,11 +94,9 @@ class Rfc2217Server:
         finally:
             writer.close()
             self.clients -= 1
-            self.changed.set()
 
     def _take(self, byte: int) -> None:
         self.written.append(byte)
-        self.changed.set()
 
     def _negotiate(self, command: int, option: int) -> None:
         if self.silent:
@@ -124,7 +119,6 @@ class Rfc2217Server:
             return
         value = int.from_bytes(payload)
         self.settings.append((command, value))
-        self.changed.set()
         if not self.acknowledge:
             return
         if command == SET_BAUDRATE:

@@ -53,6 +53,7 @@ from simulator import (
     Mode as SimulatedMode,
     Programming as Access,
 )
+from tests.common.waiting import until
 from tests.protocol.timed import START
 from tests.protocol.wired import WiredLine
 from tests.simulator.bench import Stock
@@ -562,8 +563,7 @@ async def test_cancelled_conversation_signs_off(after: float) -> None:
                 await conversation.read(("1.8.0",))
 
     task = asyncio.create_task(talk())
-    while line.elapsed < after:  # noqa: ASYNC110 - the line's own time
-        await asyncio.sleep(0)
+    await until(lambda: line.elapsed >= after)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -21,20 +21,19 @@ from hypothesis import given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockEntityPlatform
 
-from custom_components.iec62056.protocol.model import Health, Medium, Obis, Reading, Register, Value
-from custom_components.iec62056.protocol.obis import parse
-from custom_components.iec62056.registers.descriptions import (
-    LONGEST_STATE,
-    Context,
-    Description,
-    Kind,
-    clean_text,
-    context_of,
-    describe_all,
-    kept_unit,
-    native,
-    taken_at,
+from custom_components.iec62056.protocol.model import (
+    Health,
+    LineProfile,
+    Medium,
+    Obis,
+    Reading,
+    Register,
+    Value,
 )
+from custom_components.iec62056.protocol.obis import parse
+from custom_components.iec62056.registers.descriptions import describe, describe_state, kept_unit
+from custom_components.iec62056.registers.matching import context_of
+from custom_components.iec62056.registers.naming import clean_text
 from custom_components.iec62056.registers.tables import (
     BY_TYPE,
     HEAT,
@@ -45,8 +44,11 @@ from custom_components.iec62056.registers.tables import (
     WITH_F,
 )
 from custom_components.iec62056.registers.units import SPELLINGS
+from custom_components.iec62056.registers.values import LONGEST_STATE, native, taken_at
+from custom_components.iec62056.state.description import Context, Description, Kind
+from custom_components.iec62056.state.meter_state import MeterState, RegisterState
 
-from ..parts.names import translation_keys
+from ..common.names import translation_keys
 
 ZONE = ZoneInfo("Europe/Berlin")
 E, H = Medium.ELECTRICITY, Medium.HEAT
@@ -74,8 +76,8 @@ def reading(*registers: Register) -> Reading:
     return Reading(None, registers, datetime(2026, 11, 1, tzinfo=UTC), Health())
 
 
-def describe(register: Register, context: Context | None = None) -> Description:
-    (description,) = describe_all(register, context or Context())
+def describe_one(register: Register, context: Context | None = None) -> Description:
+    (description,) = describe(register, context or Context(), {})
     return description
 
 
@@ -84,7 +86,7 @@ def name(description: Description) -> str:
 
 
 def state(register: Register, context: Context | None = None) -> object:
-    return native(register, describe(register, context), ZONE)
+    return native(register, describe_one(register, context), ZONE)
 
 
 # Address, bracket, name, device class, state class, unit, whether shown, state.
@@ -236,7 +238,7 @@ type Row = tuple[str, str, str, str | None, str | None, str | None, bool, str | 
 def test_described_as_written_down(medium: Medium, row: Row) -> None:
     address, bracket, expected_name, device_class, state_class, unit, enabled, expected = row
     sent = register(address, bracket, medium=medium)
-    description = describe(sent)
+    description = describe_one(sent)
     assert name(description) == expected_name
     assert (description.device_class, description.state_class, description.unit, description.enabled) == (
         device_class,
@@ -275,7 +277,7 @@ def test_described_as_written_down(medium: Medium, row: Row) -> None:
 )
 def test_times(address: str, bracket: str, device_class: str | None, expected: object) -> None:
     sent = register(address, bracket)
-    description = describe(sent)
+    description = describe_one(sent)
     assert description.device_class == device_class
     assert description.category is EntityCategory.DIAGNOSTIC
     assert not description.enabled
@@ -286,14 +288,14 @@ def test_heat_meter_clock_and_dates() -> None:
     clock = register("9.36", "2022-05-19&19:41:17", medium=H)
     assert state(clock) == datetime(2022, 5, 19, 17, 41, 17, tzinfo=UTC)
     maximum = register("6.36.2", "2020-06-23", medium=H)
-    assert name(describe(maximum)) == "Date of maximum 2"
+    assert name(describe_one(maximum)) == "Date of maximum 2"
     assert state(maximum) == date(2020, 6, 23)
 
 
 def test_time_of_a_maximum_in_a_register_of_its_own() -> None:
-    assert name(describe(register("1.6.1,5", "202601130730"))) == "Time of maximum A+ T1"
-    assert name(describe(register("52.6.0,5", "202601130730"))) == "Time of maximum U L2"
-    assert name(describe(register("1.8.0,5", "202601130730"))) == "1.8.0,5"
+    assert name(describe_one(register("1.6.1,5", "202601130730"))) == "Time of maximum A+ T1"
+    assert name(describe_one(register("52.6.0,5", "202601130730"))) == "Time of maximum U L2"
+    assert name(describe_one(register("1.8.0,5", "202601130730"))) == "1.8.0,5"
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_time_of_a_maximum_in_a_register_of_its_own() -> None:
 )
 def test_a_maximum_and_its_time_in_either_order(brackets: tuple[str, str]) -> None:
     sent = register("1.6.0", *brackets)
-    description = describe(sent)
+    description = describe_one(sent)
     assert native(sent, description, ZONE) == Decimal("2.468")
     assert taken_at(sent, description, ZONE) == datetime(2017, 3, 10, 8, 30, tzinfo=UTC)
     assert description.key == "1-0:1.6.0"
@@ -311,9 +313,9 @@ def test_a_maximum_and_its_time_in_either_order(brackets: tuple[str, str]) -> No
 
 def test_a_time_that_is_not_set_is_none() -> None:
     sent = register("1.6.0", "000.000*kW", "00-00-00,00:00")
-    assert taken_at(sent, describe(sent), ZONE) is None
+    assert taken_at(sent, describe_one(sent), ZONE) is None
     alone = register("1.6.0", "000.000*kW")
-    assert taken_at(alone, describe(alone), ZONE) is None
+    assert taken_at(alone, describe_one(alone), ZONE) is None
 
 
 # --- registers of several values
@@ -321,7 +323,7 @@ def test_a_time_that_is_not_set_is_none() -> None:
 
 def test_flow_and_return_are_two_sensors() -> None:
     sent = register("9.4", "098.5*C", "061.0*C", medium=H)
-    flow, back = describe_all(sent, Context())
+    flow, back = describe(sent, Context(), {})
     assert (name(flow), name(back)) == ("Maximum flow temperature", "Maximum return temperature")
     assert (flow.key, back.key) == ("6-0:9.4.0", "6-0:9.4.0#2")
     assert native(sent, flow, ZONE) == Decimal("98.5")
@@ -330,21 +332,21 @@ def test_flow_and_return_are_two_sensors() -> None:
 
 
 def test_the_return_temperature_may_be_missing_later() -> None:
-    _, back = describe_all(register("9.4", "98*C", "61*C", medium=H), Context())
+    _, back = describe(register("9.4", "98*C", "61*C", medium=H), Context(), {})
     assert native(register("9.4", "98*C", medium=H), back, ZONE) is None
     assert native(register("9.4", medium=H), back, ZONE) is None
 
 
 def test_a_pair_in_other_units_is_no_pair_of_temperatures() -> None:
-    assert describe(register("9.4", "5*kWh", "6*kWh", medium=H)).kind is Kind.TEXT
+    assert describe_one(register("9.4", "5*kWh", "6*kWh", medium=H)).kind is Kind.TEXT
 
 
 def test_several_values_nobody_explains_are_one_text() -> None:
     log = register("99.97.0", "2", "0-0:96.7.19", "000104180320W", "0000237126*s")
-    assert name(describe(log)) == "Power failure log"
+    assert name(describe_one(log)) == "Power failure log"
     assert state(log) == "2, 0-0:96.7.19, 000104180320W, 0000237126 s"
     profile = register("P.01", "1", "2.5*kW", "3.5*kW")
-    assert describe(profile).unit is None
+    assert describe_one(profile).unit is None
     assert state(profile) == "1, 2.5 kW, 3.5 kW"
 
 
@@ -381,8 +383,8 @@ def test_mbus_device_type_tells_gas_from_water(
 ) -> None:
     value = register("0-1:24.2.1", "200512134558S", f"00112.384*{unit or ''}")
     types = [] if kind is None else [register("0-1:24.1.0", kind)]
-    context = context_of(reading(*types, value))
-    description = describe(value, context)
+    context = context_of(reading(*types, value).registers)
+    description = describe_one(value, context)
     assert name(description) == expected_name
     assert description.device_class == device_class
     assert description.state_class is SensorStateClass.TOTAL_INCREASING
@@ -393,38 +395,40 @@ def test_mbus_device_type_tells_gas_from_water(
 
 def test_mbus_without_type_and_unit_is_not_guessed() -> None:
     sent = register("0-1:24.2.1", "632525252525S", "00000.000")
-    assert describe(sent).kind is Kind.TEXT
+    assert describe_one(sent).kind is Kind.TEXT
 
 
 def test_mbus_profile_of_the_older_standard() -> None:
     sent = register("0-1:24.3.0", "130110100000", "00", "60", "1", "0-1:24.2.1", "m3", "00001.160")
     context = Context(mbus={1: 3})
-    description = describe(sent, context)
+    description = describe_one(sent, context)
     assert (description.device_class, description.unit) == ("gas", "m³")
     assert native(sent, description, ZONE) == Decimal("1.160")
     assert taken_at(sent, description, ZONE) == datetime(2013, 1, 10, 9, tzinfo=UTC)
-    untyped = describe(sent)
+    untyped = describe_one(sent)
     assert (untyped.device_class, untyped.unit) == ("volume", "m³")
 
 
 def test_two_devices_of_a_kind_are_told_apart() -> None:
     values = [register(f"0-{channel}:24.2.1", "200512134558S", "1*m3") for channel in (1, 2, 3)]
     types = [register(f"0-{n}:24.1.0", kind) for n, kind in ((1, "7"), (2, "22"), (3, "3"))]
-    context = context_of(reading(*types, *values))
-    names = [name(describe(value, context)) for value in values]
+    context = context_of(reading(*types, *values).registers)
+    names = [name(describe_one(value, context)) for value in values]
     assert names == ["Water channel 1", "Water channel 2", "Gas"]
 
 
 def test_f_zero_is_the_present_value_where_it_stands_alone() -> None:
     alone = register("1.8.1*00", "071354.27")
-    context = context_of(reading(alone, register("1.8.2", "5"), register("1.8.2*00", "4")))
-    present = describe(alone, context)
+    context = context_of(
+        reading(alone, register("1.8.2", "5"), register("1.8.2*00", "4")).registers
+    )
+    present = describe_one(alone, context)
     assert (name(present), present.state_class, present.enabled) == (
         "Energy import tariff 1",
         TOTAL,
         True,
     )
-    past = describe(register("1.8.2*00", "4"), context)
+    past = describe_one(register("1.8.2*00", "4"), context)
     assert (name(past), past.state_class, past.enabled) == (
         "Energy import tariff 2, period 0",
         None,
@@ -436,48 +440,48 @@ def test_f_zero_is_the_present_value_where_it_stands_alone() -> None:
 
 
 def test_kept_unit_converts_exactly() -> None:
-    first = describe(register("6.8", "0071.873*MWh", medium=H))
+    first = describe_one(register("6.8", "0071.873*MWh", medium=H))
     later = register("6.8", "0258.800*GJ", medium=H)
     assert native(later, first, ZONE) == Decimal("258.800") * 1000 / 3600
-    again = kept_unit(describe(later), "MWh")
+    again = kept_unit(describe_one(later), "MWh")
     assert (again.unit, again.precision) == ("MWh", None)
     assert native(later, again, ZONE) == native(later, first, ZONE)
 
 
 def test_kept_unit_of_another_dimension_is_left() -> None:
-    description = describe(register("1.8.0", "5*kWh"))
+    description = describe_one(register("1.8.0", "5*kWh"))
     assert kept_unit(description, "kW") == description
     assert kept_unit(description, None) == description
     assert kept_unit(description, "kWh") is description
-    unitless = describe(register("C.7.0", "5"))
+    unitless = describe_one(register("C.7.0", "5"))
     assert kept_unit(unitless, "kWh") is unitless
 
 
 def test_suggested_unit_follows_the_kept_one() -> None:
-    assert kept_unit(describe(register("1.8.0", "5*kWh")), "Wh").suggested_unit == "kWh"
-    assert kept_unit(describe(register("1.8.0", "5*Wh")), "MWh").suggested_unit is None
+    assert kept_unit(describe_one(register("1.8.0", "5*kWh")), "Wh").suggested_unit == "kWh"
+    assert kept_unit(describe_one(register("1.8.0", "5*Wh")), "MWh").suggested_unit is None
 
 
 def test_a_unit_lost_on_the_way_is_no_value() -> None:
     damaged = register("1.8.0", "0001234567")
-    assert native(damaged, describe(register("1.8.0", "0001234567*Wh")), ZONE) is None
-    assert native(damaged, kept_unit(describe(damaged), "Wh"), ZONE) is None
-    assert native(damaged, kept_unit(describe(damaged), "kWh"), ZONE) == 1234567
+    assert native(damaged, describe_one(register("1.8.0", "0001234567*Wh")), ZONE) is None
+    assert native(damaged, kept_unit(describe_one(damaged), "Wh"), ZONE) is None
+    assert native(damaged, kept_unit(describe_one(damaged), "kWh"), ZONE) == 1234567
 
 
 def test_a_unit_of_another_dimension_is_no_value() -> None:
-    description = describe(register("1.8.0", "5*kWh"))
+    description = describe_one(register("1.8.0", "5*kWh"))
     for unit in ("kW", "m3", "foo"):
         assert native(register("1.8.0", f"5*{unit}"), description, ZONE) is None
 
 
 def test_an_assumed_unit_gives_way_to_one_that_is_sent() -> None:
-    description = describe(register("1.8.0", "5"))
+    description = describe_one(register("1.8.0", "5"))
     assert native(register("1.8.0", "5000*Wh"), description, ZONE) == 5
 
 
 def test_values_that_are_no_number() -> None:
-    description = describe(register("1.8.0", "5*kWh"))
+    description = describe_one(register("1.8.0", "5*kWh"))
     for sent in ("", "-.--", "0F66*kWh"):
         assert native(register("1.8.0", sent), description, ZONE) is None
     assert native(register("1.8.0"), description, ZONE) is None
@@ -504,7 +508,7 @@ def test_values_that_are_no_number() -> None:
 def test_display(
     address: str, bracket: str, unit: str | None, suggested: str | None, precision: int | None
 ) -> None:
-    description = describe(register(address, bracket))
+    description = describe_one(register(address, bracket))
     assert (description.unit, description.suggested_unit, description.precision) == (
         unit,
         suggested,
@@ -533,16 +537,16 @@ def test_text_of_a_meter_in_a_name(text: str, clean: str) -> None:
 
 
 def test_address_of_no_code_is_cleaned_in_the_name() -> None:
-    described = describe(register("[x](y)<b>" + "Z" * 200, "1"))
+    described = describe_one(register("[x](y)<b>" + "Z" * 200, "1"))
     assert described.placeholders["code"].startswith("x (y) b ZZZ")
     assert len(described.placeholders["code"]) == 40
 
 
 def test_diagnostics_and_registers() -> None:
-    assert describe(register("F.F", "0")).category is EntityCategory.DIAGNOSTIC
-    assert describe(register("0.0.0", "123")).category is EntityCategory.DIAGNOSTIC
-    assert describe(register("1.8.0", "1*kWh")).category is None
-    assert describe(register("1.8.0*01", "1*kWh")).category is None
+    assert describe_one(register("F.F", "0")).category is EntityCategory.DIAGNOSTIC
+    assert describe_one(register("0.0.0", "123")).category is EntityCategory.DIAGNOSTIC
+    assert describe_one(register("1.8.0", "1*kWh")).category is None
+    assert describe_one(register("1.8.0*01", "1*kWh")).category is None
 
 
 # --- what holds for every rule
@@ -577,7 +581,7 @@ def _combinations() -> dict[Combination, tuple[Register, Description]]:
     for code, unit in product(_codes(), (*SPELLINGS, None, "furlong")):
         sent = Register(str(code), code, (Value("12.5", unit),))
         for context in contexts if (code.a, code.c) == (Medium.ABSTRACT, 24) else contexts[:1]:
-            for description in describe_all(sent, context):
+            for description in describe(sent, context, {}):
                 assert keys[description.translation_key] == set(description.placeholders)
                 assert all(description.placeholders.values())
                 found.setdefault(
@@ -640,7 +644,7 @@ async def test_home_assistant_takes_every_sensor(
 def test_a_stored_value_has_no_state_class() -> None:
     for code, unit in product(_codes(), ("kWh", "kW", "m3", None)):
         past = replace(code, f=7)
-        for description in describe_all(Register("", past, (Value("1", unit),)), Context()):
+        for description in describe(Register("", past, (Value("1", unit),)), Context(), {}):
             assert (description.state_class, description.enabled) == (None, False)
 
 
@@ -665,8 +669,8 @@ def test_any_register_has_a_description_and_a_state(
     address: str, values: list[tuple[str, str | None]], medium: Medium
 ) -> None:
     sent = Register(address, parse(address, medium), tuple(Value(*value) for value in values))
-    context = context_of(reading(sent))
-    descriptions = describe_all(sent, context)
+    context = context_of(reading(sent).registers)
+    descriptions = describe(sent, context, {})
     assert len({description.key for description in descriptions}) == len(descriptions)
     for description in descriptions:
         assert name(description).isprintable()
@@ -678,27 +682,60 @@ def test_any_register_has_a_description_and_a_state(
             assert (description.unit, description.state_class, description.precision) == (None,) * 3
 
 
-def test_a_register_is_described_once() -> None:
-    sent = register("1.8.0", "0027182.818*kWh")
-    assert describe_all(replace(sent), Context()) is describe_all(sent, context_of(reading(sent)))
-    assert describe(replace(sent, values=(Value("0031415.926", "kWh"),))) == describe(sent)
-    unit = replace(sent, values=(Value("0027182.818", "Wh"),))
-    assert describe(unit).unit == "Wh"
+START = datetime(2026, 11, 1, tzinfo=UTC)
+TEXTS = st.one_of(
+    st.decimals(0, 10**6, places=3).map(lambda number: f"{number:010.3f}"),
+    st.datetimes().map(lambda moment: moment.strftime("%y-%m-%d %H:%M")),
+    st.datetimes().map(lambda moment: moment.strftime("%y%m%d%H%M%S")),
+    st.sampled_from(("", "---.-", "000000.000", "0", "7", "hello", "0A1B", "m3", "kWh")),
+)
+BRACKETS = st.builds(Value, TEXTS, st.sampled_from((None, "kWh", "Wh", "m3", "V", "?")))
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(("1.8.0", "1.8.3", "1.6.0", "0.9.2", "0.9.1", "6.8", "C.1.0", "24.2.1", "ZZ1")),
+    st.lists(BRACKETS, max_size=3),
+    st.lists(BRACKETS, max_size=3),
+)
+def test_descriptions_handed_on_are_those_of_the_register(
+    address: str, before: list[Value], now: list[Value]
+) -> None:
+    known = Register(address, parse(address), tuple(before))
+    sent = replace(known, values=tuple(now))
+    state = RegisterState(known, START, descriptions=describe(known, Context(), {}))
+    assert describe(sent, Context(), {}, state) == describe(sent, Context(), {})
 
 
 @pytest.mark.parametrize(
-    "values", [(Value("8" * 4096),), (Value("0.1", "kWh"),) * 3, (Value("1", "kWh" * 99),)]
+    ("before", "now"),
+    [
+        ("0027182.818*kWh", "0031415.926*kWh"),
+        ("26-11-20 18:15", "26-11-22 12:30"),
+        ("261120181500W", "261122123000W"),
+        ("hello", "hello"),
+    ],
 )
-def test_what_is_remembered_of_registers_is_bounded(values: tuple[Value, ...]) -> None:
-    sent = Register("1.8.0", parse("1.8.0"), values)
-    first = describe_all(sent, Context())
-    assert describe_all(sent, Context()) == first
-    assert describe_all(sent, Context()) is not first
+def test_steady_register_is_not_described_again(before: str, now: str) -> None:
+    known = register("1.8.0", before)
+    state = RegisterState(known, START, descriptions=describe(known, Context(), {}))
+    assert describe(register("1.8.0", now), Context(), {}, state) is state.descriptions
+
+
+def test_state_is_described_anew_in_another_context() -> None:
+    """What an M-Bus device is may be told after its value."""
+    value, kind = register("0-1:24.2.1", "200512134558S", "1*m3"), register("0-1:24.1.0", "003")
+    first = describe_state(MeterState.of(reading(value), LineProfile()), {})
+    assert describe_state(first, {}) is first
+    assert first.registers[value.key].descriptions[0].device_class == "volume"
+    received = {kind.key: RegisterState(kind, START)}
+    joined = MeterState.joined(reading(kind), received, LineProfile(), first)
+    assert describe_state(joined, {}).registers[value.key].descriptions[0].device_class == "gas"
 
 
 def test_what_is_remembered_is_not_another_meters() -> None:
     sent = register("0-1:24.2.1", "200512134558S", "1*m3")
     gas, water = Context(mbus={1: 3}), Context(mbus={1: 7})
-    assert describe(sent, gas).device_class == "gas"
-    assert describe(sent, water).device_class == "water"
-    assert describe(sent, Context(mbus={1: 3})).device_class == "gas"
+    assert describe_one(sent, gas).device_class == "gas"
+    assert describe_one(sent, water).device_class == "water"
+    assert describe_one(sent, Context(mbus={1: 3})).device_class == "gas"

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from custom_components.iec62056.protocol.model import LineProfile, Medium
+from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import IndexedRegister, RegisterIndex
 from custom_components.iec62056.state.meter_state import MeterState
 
@@ -13,7 +14,8 @@ from ..common.views import Sent
 
 
 def lookup(sent: Sent, medium: Medium = Medium.ELECTRICITY) -> RegisterIndex:
-    return RegisterIndex.of(MeterState.of(reading(sent, medium=medium), LineProfile(medium=medium)))
+    state = MeterState.of(reading(sent, medium=medium), LineProfile(medium=medium))
+    return RegisterIndex.of(describe_state(state, {}))
 
 
 def found(sent: Sent, c: int, d: int, e: int = 0) -> IndexedRegister:

@@ -5,13 +5,8 @@ from decimal import Decimal
 from homeassistant.components.sensor.const import UNIT_CONVERTERS
 import pytest
 
-from custom_components.iec62056.registers.units import (
-    SPELLINGS,
-    Dimension,
-    convert,
-    same_dimension,
-    unit_of,
-)
+from custom_components.iec62056.registers.units import SPELLINGS, convert, same_dimension, unit_of
+from custom_components.iec62056.state.description import Dimension
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.coordinator import MeterCoordinator
+from custom_components.iec62056.meter.reader import MeterReader
 from custom_components.iec62056.services.load_profile import ATTR_PROFILE, READ_SCHEMA
 
 from ..common.bench import NUMBER, Bench, later, reading
@@ -28,7 +28,7 @@ STORED = {
 
 
 async def ask(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
-    with patch.object(MeterCoordinator, "async_read_profile", side_effect=AssertionError):
+    with patch.object(MeterReader, "async_read_profile", side_effect=AssertionError):
         answer: Any = await hass.services.async_call(
             DOMAIN,
             "read_load_profile",

@@ -28,6 +28,9 @@ def simulate(*options: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+            # Of a test that failed, pytest shows its last words.
+            if process.stderr is not None and not process.stderr.closed:
+                print(process.stderr.read())
 
 
 def test_it_says_where_it_is_answers_and_cleans_up(tmp_path: Path) -> None:

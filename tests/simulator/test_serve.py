@@ -13,6 +13,7 @@ import pytest
 from simulator import Faults, Kind, Link, Manners, Meter, Mode, Transport, serve
 from simulator.wire import even
 
+from ..common.waiting import until
 from .bench import Stock
 
 REQUEST = bytes(map(even, b"/?!\r\n"))
@@ -43,7 +44,6 @@ class Terminal:
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self.read = b""
-        self._arrived = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
     def write(self, octets: bytes) -> None:
@@ -55,10 +55,7 @@ class Terminal:
         termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
 
     async def until(self, end: bytes) -> bytes:
-        async with asyncio.timeout(20):
-            while bytes(map(even, end)) not in self.read:
-                self._arrived.clear()
-                await self._arrived.wait()
+        await until(lambda: bytes(map(even, end)) in self.read, words=lambda: self.read)
         return bytes(octet & 0x7F for octet in self.read)
 
     def close(self) -> None:
@@ -67,7 +64,6 @@ class Terminal:
 
     def _read(self) -> None:
         self.read += os.read(self._fd, 4096)
-        self._arrived.set()
 
 
 async def test_a_terminal_from_300_to_9600() -> None:

@@ -86,7 +86,7 @@ async def test_roll_over_loses_nothing(
     for minute, (total, since) in shown.items():
         await read(minute, total, since)
     assert state(hass, ENERGY).state == "4"
-    assert [(one.key, one.offset) for one in metered.runtime_data.coordinator.trust.steps] == [
+    assert [(one.key, one.offset) for one in metered.runtime_data.coordinator.offsets] == [
         (ENERGY, 1_000_000),
         (PERIODIC, 104),
     ]
@@ -97,7 +97,7 @@ async def test_roll_over_loses_nothing(
     freezer.move_to(later(120))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert metered.runtime_data.coordinator.trust.steps == ()
+    assert metered.runtime_data.coordinator.offsets == ()
     assert await changes(hass, energy) == [8, 6]
     assert await changes(hass, periodic) == [4, 100]
 
@@ -107,10 +107,9 @@ async def test_number_that_is_shown_a_moment_later(
 ) -> None:
     """The step is where the sensor made it, also where the recorder closed its time just before: not an hour earlier."""
     energy = entity_id(hass, ENERGY)
-    trust = metered.runtime_data.coordinator.trust
     step = Offset(ENERGY, later(60) - timedelta(seconds=1), Decimal(10**6), "kWh", Decimal(999_990))
     await read(60, "000003", "000100")
-    trust.steps = ()
+    metered.runtime_data.coordinator.offsets = ()
     await sum_up(hass, START, later(60))
     # It is not known yet where the sensor has gone on.
     assert not await async_correct(hass, energy, step, later(61))
@@ -167,7 +166,7 @@ class Tariffs:
         self._freezer.move_to(later(120))
         async_fire_time_changed(self._hass)
         await self._hass.async_block_till_done(wait_background_tasks=True)
-        assert self._entry.runtime_data.coordinator.trust.steps == ()
+        assert self._entry.runtime_data.coordinator.offsets == ()
         return await changes(self._hass, entity_id(self._hass, TOTAL, meter))
 
 
@@ -220,7 +219,7 @@ async def test_sum_of_tariffs_goes_on_with_another_meter(
     await tariffs.set_up("12000", *last[1:])
     await tariffs.read(30, *last)
     await tariffs.read(63, *first, number=OTHER)
-    await answer(hass, "exchanged", "go_on")
+    await answer(hass, "exchanged", "replace_meter")
     tariffs.stop_polling()
     await tariffs.read(90, *then, number=OTHER)
     assert await tariffs.changes(OTHERS) == [1, 1]
@@ -233,7 +232,7 @@ async def test_sum_of_tariffs_loses_what_a_person_put_right(
     await tariffs.read(30, "012001.000", "000345.000")
     for minute in (61, 62):
         await tariffs.read(minute, "011000.000", "000345.000")
-    await answer(hass, "held", "believe")
+    await answer(hass, "held", "accept_held")
     await tariffs.read(90, "011001.000", "000345.000")
     assert await tariffs.changes() == [1, -1000]
 
@@ -244,7 +243,7 @@ async def test_correction_ends_with_its_entry(
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
 ) -> None:
-    trust, gate, begun = loaded.runtime_data.coordinator.trust, asyncio.Event(), []
+    coordinator, gate, begun = loaded.runtime_data.coordinator, asyncio.Event(), []
 
     async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
         begun.append(step)
@@ -253,8 +252,8 @@ async def test_correction_ends_with_its_entry(
 
     hass.config.components.add("recorder")
     with patch.object(corrections, "async_correct", correct):
-        trust.steps = (Offset(ENERGY, START, Decimal(1), "kWh"),)
-        loaded.runtime_data.coordinator.async_update_listeners()
+        coordinator.offsets = (Offset(ENERGY, START, Decimal(1), "kWh"),)
+        coordinator.async_update_listeners()
         freezer.move_to(later(20))
         async_fire_time_changed(hass)
         await hass.async_block_till_done()
@@ -272,7 +271,7 @@ async def test_one_correction_at_a_time(
     hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     """Of two at once, both would find the same amount missing."""
-    trust, gate = loaded.runtime_data.coordinator.trust, asyncio.Event()
+    coordinator, gate = loaded.runtime_data.coordinator, asyncio.Event()
     begun: list[Offset] = []
 
     async def correct(_hass: HomeAssistant, _entity: str, step: Offset, _now: object) -> bool:
@@ -284,8 +283,8 @@ async def test_one_correction_at_a_time(
     one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
     with patch.object(corrections, "async_correct", correct):
         for step in (one, two):
-            trust.steps = (*trust.steps, step)
-            loaded.runtime_data.coordinator.async_update_listeners()
+            coordinator.offsets = (*coordinator.offsets, step)
+            coordinator.async_update_listeners()
             freezer.move_to(later(20))
             async_fire_time_changed(hass)
             await hass.async_block_till_done()
@@ -296,4 +295,4 @@ async def test_one_correction_at_a_time(
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
     assert begun == [one, two]
-    assert trust.steps == ()
+    assert coordinator.offsets == ()

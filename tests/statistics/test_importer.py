@@ -22,7 +22,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.iec62056.const import CONF_FILL_GAPS, DOMAIN
-from custom_components.iec62056.coordinator import MeterCoordinator
+from custom_components.iec62056.meter.reader import MeterReader
 from custom_components.iec62056.protocol.errors import (
     MeterRefused,
     NoAnswer,
@@ -87,12 +87,12 @@ def memory(house: House, dark: list[tuple[datetime, datetime]], hours: int) -> G
     profile = LoadProfile(BERLIN)
     profile.watch(house.registers, BEGIN, at(hours), dark)
     memory = Memory(profile)
-    with patch.object(MeterCoordinator, "async_read_profile", memory_read(memory)):
+    with patch.object(MeterReader, "async_read_profile", memory_read(memory)):
         yield memory
 
 
 def memory_read(memory: Memory) -> Any:
-    async def read(meter: MeterCoordinator, code: str, first: datetime, last: datetime) -> Any:
+    async def read(meter: MeterReader, code: str, first: datetime, last: datetime) -> Any:
         return await memory.read(meter, code, first, last)
 
     return read
@@ -750,7 +750,7 @@ async def test_events_are_shown(week: Week) -> None:
         (Meaning.POWER_DOWN,),
         (Note("0.9.1", Value("101500")),),
     )
-    with patch.object(MeterCoordinator, "async_read_events", return_value=(event,)):
+    with patch.object(MeterReader, "async_read_events", return_value=(event,)):
         shown = await service(week, "read_load_profile", profile="P.98")
     assert shown["events"] == [
         {

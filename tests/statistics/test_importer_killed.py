@@ -1,6 +1,5 @@
 """A Home Assistant that is killed while it writes the hours of a load profile: the next one ends what it began."""
 
-import asyncio
 from datetime import datetime
 import json
 import os
@@ -11,28 +10,28 @@ from typing import Any, Final
 
 import pytest
 
+from demo.processes import running
+
 from ..common import killed_import
 from ..common.killed_import import BEGIN, HOUSE, LIFE, ROW, WRITTEN
 
 pytestmark = pytest.mark.alone
 
 ROOT: Final = Path(__file__).parents[2]
+LONGEST: Final = 120.0  # seconds that a life may take
 
 
-async def live(folder: Path, test: str, row: int = 0) -> tuple[int | None, str]:
-    """One life; how it ended, and its last words."""
-    arguments = ("-m", "pytest", "-p", "no:cacheprovider", "-q", "--show-capture=no")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        f"{killed_import.__file__}::{test}",
-        cwd=ROOT,
-        env={**os.environ, LIFE: str(folder), ROW: str(row)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode, said.decode()[-2000:]
+async def live(folder: Path, test: str, row: int = 0) -> tuple[int | None, list[str]]:
+    """One life; how it ended, and what it said."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--show-capture=no"]
+    async with running(
+        "Home Assistant",
+        [*command, f"{killed_import.__file__}::{test}"],
+        folder / f"{test}.log",
+        folder=ROOT,
+        environment={**os.environ, LIFE: str(folder), ROW: str(row)},
+    ) as life:
+        return await life.ended(LONGEST), life.words()
 
 
 def rows(folder: Path, name: str) -> list[dict[datetime, list[float]]]:

@@ -13,26 +13,26 @@ from custom_components.iec62056.validation.checks import (
     RATE_LEARNED,
     Candidate,
     CheckResult,
+    accept,
+    check_value,
+    check_values,
+)
+from custom_components.iec62056.validation.limits import ValueKind, kind_of, limits_of
+from custom_components.iec62056.validation.register_history import (
     HoldReason,
     NumberFormat,
     RegisterHistory,
     Sample,
-    ValueKind,
-    accept,
-    judge,
-    judge_reading,
-    kind_of,
-    limits_of,
 )
 
 HOUR = 3600.0
 START = 1_800_000_000.0
 
 
-def case(
+def candidate(
     text: str,
     at: float,
-    nature: ValueKind = ValueKind.TOTAL,
+    kind: ValueKind = ValueKind.TOTAL,
     unit: str | None = "kWh",
     *,
     number: str | None = "as sent",
@@ -47,33 +47,33 @@ def case(
         None if number is None else Decimal(number), text, unit, START + at * HOUR, checked
     )
     fuse = None if amperes is None else Decimal(amperes)
-    return Candidate(sample, nature, limits_of(nature, published or unit, fuse))
+    return Candidate(sample, kind, limits_of(kind, published or unit, fuse))
 
 
 def after(
-    *cases: Candidate, record: RegisterHistory | None = None
+    *candidates: Candidate, history: RegisterHistory | None = None
 ) -> tuple[RegisterHistory, CheckResult]:
     """What is known and judged after these values."""
     judged = CheckResult()
-    record = record or RegisterHistory()
-    for one in cases:
-        record, judged = judge(record, one)
-    return record, judged
+    history = history or RegisterHistory()
+    for one in candidates:
+        history, judged = check_value(history, one)
+    return history, judged
 
 
-def published(record: RegisterHistory) -> Decimal | None:
-    return None if record.good is None else record.good.number
+def published(history: RegisterHistory) -> Decimal | None:
+    return None if history.good is None else history.good.number
 
 
-def doubt(*cases: Candidate) -> HoldReason | None:
-    return after(*cases)[1].doubt
+def reason(*candidates: Candidate) -> HoldReason | None:
+    return after(*candidates)[1].reason
 
 
 # Form
 
 
 @pytest.mark.parametrize(
-    ("text", "form"),
+    ("text", "number_format"),
     [
         ("012345.678", (False, False, 6, ".", 3)),
         ("-000142.30", (True, False, 6, ".", 2)),
@@ -86,9 +86,9 @@ def doubt(*cases: Candidate) -> HoldReason | None:
     ],
 )
 def test_a_form_is_sign_padding_places_and_decimals(
-    text: str, form: tuple[bool, bool, int, str, int]
+    text: str, number_format: tuple[bool, bool, int, str, int]
 ) -> None:
-    assert NumberFormat.of(text, "kWh") == (*form, "kWh")
+    assert NumberFormat.of(text, "kWh") == (*number_format, "kWh")
 
 
 @pytest.mark.parametrize("text", ["32A.062", "-.--", "---.-", "", "1.2.3", "12.", ".5", "1 2"])
@@ -113,57 +113,65 @@ def test_what_is_no_number_has_no_form(text: str) -> None:
     ],
 )
 def test_a_total_in_another_form_is_held(text: str, unit: str | None, why: HoldReason) -> None:
-    before = case("012345.678", 0)
-    record, judged = after(before, case(text, 0.1, unit=unit, published="kWh"))
-    assert judged.doubt is why
-    assert judged.again
-    assert record.good == before.sample
+    before = candidate("012345.678", 0)
+    history, judged = after(before, candidate(text, 0.1, unit=unit, published="kWh"))
+    assert judged.reason is why
+    assert judged.retry
+    assert history.good == before.sample
 
 
 def test_a_lost_digit_of_a_voltage_is_seen_by_its_form() -> None:
     voltage = [
-        case(text, at, ValueKind.INSTANT, "V") for at, text in enumerate(("231.4", "31.4", "230.9"))
+        candidate(text, at, ValueKind.INSTANT, "V")
+        for at, text in enumerate(("231.4", "31.4", "230.9"))
     ]
-    assert doubt(*voltage[:2]) is HoldReason.FORM
-    assert doubt(*voltage) is None
+    assert reason(*voltage[:2]) is HoldReason.FORM
+    assert reason(*voltage) is None
 
 
 def test_a_new_form_is_confirmed_by_a_second_reading() -> None:
-    before = case("012345.67", 0)
-    record, judged = after(before, case("0012345.680", 0.1), case("0012345.681", 0.1 + 10 / HOUR))
+    before = candidate("012345.67", 0)
+    history, judged = after(
+        before, candidate("0012345.680", 0.1), candidate("0012345.681", 0.1 + 10 / HOUR)
+    )
     assert judged.good
-    assert published(record) == Decimal("12345.681")
+    assert published(history) == Decimal("12345.681")
     # It is known from then on, and so is the old one.
-    assert judge(record, case("0012345.690", 0.2))[1].good
-    assert judge(record, case("012345.70", 0.2))[1].good
+    assert check_value(history, candidate("0012345.690", 0.2))[1].good
+    assert check_value(history, candidate("012345.70", 0.2))[1].good
 
 
 def test_a_register_without_a_fixed_form_stops_asking() -> None:
     texts = ("0.5", "0.25", "12", "7.125", "130", "1.0625")
-    record = RegisterHistory()
+    history = RegisterHistory()
     for at, text in enumerate(texts):
-        record, _ = after(
-            *(case(text, at + step, ValueKind.INSTANT, "A") for step in (0, 0.1)), record=record
+        history, _ = after(
+            *(candidate(text, at + step, ValueKind.INSTANT, "A") for step in (0, 0.1)),
+            history=history,
         )
-    assert judge(record, case("-12.03125", 9, ValueKind.INSTANT, "A"))[1].good
+    assert check_value(history, candidate("-12.03125", 9, ValueKind.INSTANT, "A"))[1].good
 
 
-@pytest.mark.parametrize("nature", [n for n in ValueKind if n is not ValueKind.NAME])
-def test_no_text_is_published_where_numbers_are_meant(nature: ValueKind) -> None:
-    before = case("231.4", 0, nature, "V")
-    dashes = [case("---.-", at, nature, "V", number=None) for at in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
-    record, judged = after(before, dashes[0])
-    assert (judged.doubt, judged.again) == (HoldReason.TEXT, True)
-    record, judged = after(*dashes[1:], record=record)
+@pytest.mark.parametrize("kind", [n for n in ValueKind if n is not ValueKind.NAME])
+def test_no_text_is_published_where_numbers_are_meant(kind: ValueKind) -> None:
+    before = candidate("231.4", 0, kind, "V")
+    dashes = [
+        candidate("---.-", at, kind, "V", number=None) for at in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    ]
+    history, judged = after(before, dashes[0])
+    assert (judged.reason, judged.retry) == (HoldReason.TEXT, True)
+    history, judged = after(*dashes[1:], history=history)
     # A missing phase sends dashes all day: nobody is asked, nor the meter again.
     assert judged == CheckResult(HoldReason.TEXT)
-    assert record.good == before.sample
-    assert judge(record, case("231.5", 1, nature, "V"))[1].good
+    assert history.good == before.sample
+    assert check_value(history, candidate("231.5", 1, kind, "V"))[1].good
 
 
 def test_a_number_that_the_entity_cannot_say_is_held() -> None:
     # Another dimension: the conversion gave nothing.
-    assert doubt(case("12.5", 0), case("12.6", 1, number=None, unit="V")) is HoldReason.TEXT
+    assert (
+        reason(candidate("12.5", 0), candidate("12.6", 1, number=None, unit="V")) is HoldReason.TEXT
+    )
 
 
 # Totals
@@ -171,22 +179,22 @@ def test_a_number_that_the_entity_cannot_say_is_held() -> None:
 
 @pytest.mark.parametrize("text", ["000000.000", "012345.677", "002345.678"])
 def test_no_repetition_makes_a_fallen_total_believed(text: str) -> None:
-    record, judged = after(case("012345.678", 0))
+    history, judged = after(candidate("012345.678", 0))
     for at in range(1, 20):
-        record, judged = judge(record, case(text, at))
-        assert judged.doubt is HoldReason.FELL
+        history, judged = check_value(history, candidate(text, at))
+        assert judged.reason is HoldReason.FELL
         assert judged.repair == (at >= CONTRADICTIONS_UNTIL_REPAIR)
-        assert judged.again == (at == 1)
-    assert published(record) == Decimal("12345.678")
+        assert judged.retry == (at == 1)
+    assert published(history) == Decimal("12345.678")
     # Only a person can, and then it goes on from there.
-    record = accept(record, ValueKind.TOTAL)
-    assert published(record) == Decimal(text)
-    assert judge(record, case(text, 20))[1].good
+    history = accept(history, ValueKind.TOTAL)
+    assert published(history) == Decimal(text)
+    assert check_value(history, candidate(text, 20))[1].good
 
 
 def test_a_right_value_ends_the_contradictions() -> None:
-    record, _ = after(case("000100.0", 0), case("000000.0", 1), case("000101.0", 2))
-    assert not judge(record, case("000000.0", 3))[1].repair
+    history, _ = after(candidate("000100.0", 0), candidate("000000.0", 1), candidate("000101.0", 2))
+    assert not check_value(history, candidate("000000.0", 3))[1].repair
 
 
 @pytest.mark.parametrize(
@@ -202,105 +210,116 @@ def test_a_right_value_ends_the_contradictions() -> None:
 def test_a_rise_beyond_the_fuse_is_held(
     amperes: int | None, text: str, why: HoldReason | None
 ) -> None:
-    assert doubt(case("000100.0", 0), case(text, 0.1, amperes=amperes)) is why
+    assert reason(candidate("000100.0", 0), candidate(text, 0.1, amperes=amperes)) is why
 
 
 def test_the_steepest_rise_is_learned() -> None:
-    record, _ = after(*(case(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
+    history, _ = after(*(candidate(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
     end = 100 + RATE_LEARNED
     # One kilowatt so far: four are believed, five are asked for.
-    assert judge(record, case(f"{end + 4:06}.0", RATE_LEARNED + 1))[1].good
-    held, judged = judge(record, case(f"{end + 6:06}.0", RATE_LEARNED + 1))
-    assert (judged.doubt, judged.again) == (HoldReason.TOO_FAST, True)
-    record, judged = judge(held, case(f"{end + 6:06}.0", RATE_LEARNED + 1 + 10 / HOUR))
+    assert check_value(history, candidate(f"{end + 4:06}.0", RATE_LEARNED + 1))[1].good
+    held, judged = check_value(history, candidate(f"{end + 6:06}.0", RATE_LEARNED + 1))
+    assert (judged.reason, judged.retry) == (HoldReason.TOO_FAST, True)
+    history, judged = check_value(held, candidate(f"{end + 6:06}.0", RATE_LEARNED + 1 + 10 / HOUR))
     assert judged.good
     # The confirmed one counts at once: the next like it is no question.
-    assert judge(record, case(f"{end + 26:06}.0", RATE_LEARNED + 2))[1].good
+    assert check_value(history, candidate(f"{end + 26:06}.0", RATE_LEARNED + 2))[1].good
 
 
 def test_a_jump_that_does_not_come_again_leaves_no_trace() -> None:
-    before, _ = after(*(case(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
-    record, _ = judge(before, case("090000.0", RATE_LEARNED + 0.5))
-    record, judged = judge(record, case(f"{101 + RATE_LEARNED:06}.0", RATE_LEARNED + 1))
+    before, _ = after(*(candidate(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
+    history, _ = check_value(before, candidate("090000.0", RATE_LEARNED + 0.5))
+    history, judged = check_value(
+        history, candidate(f"{101 + RATE_LEARNED:06}.0", RATE_LEARNED + 1)
+    )
     assert judged.good
-    assert (record.rate, record.held, record.withheld) == (before.rate, (), 0)
+    assert (history.rate, history.held, history.withheld) == (before.rate, (), 0)
 
 
 def test_two_different_jumps_do_not_confirm_each_other() -> None:
-    jumps = (case("090000.0", 1), case("000900.0", 1.01), case("070000.0", 1.02))
-    record, judged = after(case("000100.0", 0), *jumps)
-    assert judged.doubt is HoldReason.TOO_FAST
-    assert published(record) == 100
+    jumps = (candidate("090000.0", 1), candidate("000900.0", 1.01), candidate("070000.0", 1.02))
+    history, judged = after(candidate("000100.0", 0), *jumps)
+    assert judged.reason is HoldReason.TOO_FAST
+    assert published(history) == 100
 
 
 def test_a_damaged_reading_between_two_right_ones_costs_nothing() -> None:
-    right = (case("000900.0", 1), case("000900.1", 1.02))
-    record, judged = after(case("000100.0", 0), right[0], case("080900.0", 1.01), right[1])
+    right = (candidate("000900.0", 1), candidate("000900.1", 1.02))
+    history, judged = after(
+        candidate("000100.0", 0), right[0], candidate("080900.0", 1.01), right[1]
+    )
     assert judged.good
-    assert published(record) == Decimal("900.1")
+    assert published(history) == Decimal("900.1")
 
 
 def test_a_plant_beyond_all_limits_is_believed_at_the_second_reading() -> None:
     # 12 MW at one reading a minute.
     texts = [f"{100_000 + 200 * step:08}.0" for step in range(3)]
     at = [step / 60 for step in range(3)]
-    record, judged = after(*(case(text, hours) for text, hours in zip(texts, at, strict=True)))
+    history, judged = after(
+        *(candidate(text, hours) for text, hours in zip(texts, at, strict=True))
+    )
     assert judged.good
-    assert judge(record, case("00100600.0", 3 / 60))[1].good
+    assert check_value(history, candidate("00100600.0", 3 / 60))[1].good
 
 
 def test_a_coarse_total_may_move_by_its_last_digit_at_any_time() -> None:
-    record, _ = after(*(case("000100", at) for at in range(RATE_LEARNED + 2)))
-    assert record.rate == 0
-    assert judge(record, case("000101", RATE_LEARNED + 1.001))[1].good
+    history, _ = after(*(candidate("000100", at) for at in range(RATE_LEARNED + 2)))
+    assert history.rate == 0
+    assert check_value(history, candidate("000101", RATE_LEARNED + 1.001))[1].good
 
 
 def test_a_step_of_the_last_digit_is_in_the_unit_of_the_entity() -> None:
     # Sent in MWh with one decimal, published in kWh.
     def megawatt_hours(text: str, at: float) -> Candidate:
-        return case(text, at, unit="MWh", published="kWh", number=str(Decimal(text) * 1000))
+        return candidate(text, at, unit="MWh", published="kWh", number=str(Decimal(text) * 1000))
 
-    assert doubt(megawatt_hours("000012.3", 0), megawatt_hours("000012.4", 0.001)) is None
+    assert reason(megawatt_hours("000012.3", 0), megawatt_hours("000012.4", 0.001)) is None
     assert (
-        doubt(megawatt_hours("000012.3", 0), megawatt_hours("000012.5", 0.001))
+        reason(megawatt_hours("000012.3", 0), megawatt_hours("000012.5", 0.001))
         is HoldReason.TOO_FAST
     )
 
 
 def test_what_the_coarser_form_hid_is_no_rise() -> None:
     # 12.39 was shown as 12.3; no time passed.
-    first = case("000012.3", 0, checked=False)
-    assert doubt(first, case("000012.39", 0, checked=False)) is None
-    assert doubt(first, case("000012.41", 0, checked=False)) is HoldReason.FIRST
+    first = candidate("000012.3", 0, checked=False)
+    assert reason(first, candidate("000012.39", 0, checked=False)) is None
+    assert reason(first, candidate("000012.41", 0, checked=False)) is HoldReason.FIRST
 
 
 def test_a_clock_set_back_gives_no_time_to_rise() -> None:
-    before = case("000100.0", 10)
-    assert doubt(before, case("000100.5", 2)) is HoldReason.TOO_FAST
-    record, judged = after(before, case("000100.5", 2), case("000100.5", 2.01))
+    before = candidate("000100.0", 10)
+    assert reason(before, candidate("000100.5", 2)) is HoldReason.TOO_FAST
+    history, judged = after(before, candidate("000100.5", 2), candidate("000100.5", 2.01))
     assert judged.good
-    assert judge(record, case("000101.0", 2.2))[1].good
+    assert check_value(history, candidate("000101.0", 2.2))[1].good
 
 
 def test_a_net_total_may_fall_but_not_leap() -> None:
-    before = case("000100.0", 0, ValueKind.NET)
-    assert doubt(before, case("000098.0", 0.1, ValueKind.NET)) is None
-    assert doubt(before, case("000000.0", 0.1, ValueKind.NET)) is HoldReason.TOO_FAST
-    twice = [case("000000.0", at, ValueKind.NET) for at in (0.1, 0.11)]
-    assert doubt(before, *twice) is None
+    before = candidate("000100.0", 0, ValueKind.NET)
+    assert reason(before, candidate("000098.0", 0.1, ValueKind.NET)) is None
+    assert reason(before, candidate("000000.0", 0.1, ValueKind.NET)) is HoldReason.TOO_FAST
+    twice = [candidate("000000.0", at, ValueKind.NET) for at in (0.1, 0.11)]
+    assert reason(before, *twice) is None
 
 
 def test_a_total_of_a_period_begins_anew_when_two_readings_say_so() -> None:
-    before = case("000312.0", 0, ValueKind.PERIODIC)
-    anew = [case(text, at, ValueKind.PERIODIC) for text, at in (("000000.0", 1), ("000000.1", 1.1))]
-    assert doubt(before, anew[0]) is HoldReason.NEW_PERIOD
-    assert doubt(before, *anew) is None
+    before = candidate("000312.0", 0, ValueKind.PERIODIC)
+    anew = [
+        candidate(text, at, ValueKind.PERIODIC) for text, at in (("000000.0", 1), ("000000.1", 1.1))
+    ]
+    assert reason(before, anew[0]) is HoldReason.NEW_PERIOD
+    assert reason(before, *anew) is None
 
 
 def test_dashes_do_not_confirm_a_new_period() -> None:
-    before = case("000312.0", 0, ValueKind.PERIODIC)
-    dashes = case("------.-", 1, ValueKind.PERIODIC, number=None)
-    assert doubt(before, dashes, case("000000.1", 1.1, ValueKind.PERIODIC)) is HoldReason.NEW_PERIOD
+    before = candidate("000312.0", 0, ValueKind.PERIODIC)
+    dashes = candidate("------.-", 1, ValueKind.PERIODIC, number=None)
+    assert (
+        reason(before, dashes, candidate("000000.1", 1.1, ValueKind.PERIODIC))
+        is HoldReason.NEW_PERIOD
+    )
 
 
 # Roll-over
@@ -317,12 +336,12 @@ def test_dashes_do_not_confirm_a_new_period() -> None:
     ],
 )
 def test_a_roll_over_is_recognized_and_confirmed(before: str, new: str) -> None:
-    record, judged = after(case(before, 0), case(new, 0.1))
-    assert (judged.doubt, judged.again, judged.repair) == (HoldReason.ROLLED_OVER, True, False)
-    record, judged = judge(record, case(new, 0.11))
+    history, judged = after(candidate(before, 0), candidate(new, 0.1))
+    assert (judged.reason, judged.retry, judged.repair) == (HoldReason.ROLLED_OVER, True, False)
+    history, judged = check_value(history, candidate(new, 0.11))
     assert judged.good
-    assert published(record) == Decimal(new)
-    assert judge(record, case(new, 0.2))[1].good
+    assert published(history) == Decimal(new)
+    assert check_value(history, candidate(new, 0.2))[1].good
 
 
 @pytest.mark.parametrize(
@@ -338,29 +357,33 @@ def test_a_roll_over_is_recognized_and_confirmed(before: str, new: str) -> None:
     ],
 )
 def test_what_only_looks_like_a_roll_over_is_a_fall(before: str, new: str) -> None:
-    record, judged = after(case(before, 0), case(new, 0.1), case(new, 0.11), case(new, 0.12))
-    assert judged.doubt is HoldReason.FELL
-    assert published(record) == Decimal(before)
+    history, judged = after(
+        candidate(before, 0), candidate(new, 0.1), candidate(new, 0.11), candidate(new, 0.12)
+    )
+    assert judged.reason is HoldReason.FELL
+    assert published(history) == Decimal(before)
 
 
 def test_a_long_outage_makes_no_roll_over_of_a_fall() -> None:
     # A house could have counted so far in 500 hours.
-    low = [case("40000.0", at) for at in (500, 500.01)]
-    assert doubt(case("99999.9", 0), *low) is HoldReason.FELL
+    low = [candidate("40000.0", at) for at in (500, 500.01)]
+    assert reason(candidate("99999.9", 0), *low) is HoldReason.FELL
 
 
 def test_a_fall_is_not_confirmed_by_what_looked_like_a_roll_over() -> None:
-    record, judged = after(case("99999.9", 0), case("00000.3", 0.1), case("0.4", 0.11))
-    assert judged.doubt is HoldReason.FELL
-    assert published(record) == Decimal("99999.9")
+    history, judged = after(
+        candidate("99999.9", 0), candidate("00000.3", 0.1), candidate("0.4", 0.11)
+    )
+    assert judged.reason is HoldReason.FELL
+    assert published(history) == Decimal("99999.9")
 
 
 def test_a_roll_over_in_another_unit_than_sent() -> None:
     def in_watt_hours(text: str, at: float) -> Candidate:
-        return case(text, at, published="Wh", number=str(Decimal(text) * 1000))
+        return candidate(text, at, published="Wh", number=str(Decimal(text) * 1000))
 
     rolled = [in_watt_hours("00000.2", at) for at in (0.1, 0.11)]
-    assert doubt(in_watt_hours("99999.9", 0), *rolled) is None
+    assert reason(in_watt_hours("99999.9", 0), *rolled) is None
 
 
 # Instantaneous values
@@ -384,145 +407,151 @@ def test_a_roll_over_in_another_unit_than_sent() -> None:
 def test_what_no_meter_of_a_house_measures_is_held(
     unit: str | None, usual: str, beyond: str | None
 ) -> None:
-    before = case(usual, 0, ValueKind.INSTANT, unit)
+    before = candidate(usual, 0, ValueKind.INSTANT, unit)
     assert after(before)[1].good
     if beyond is None:
         return
-    record, judged = after(before, case(beyond, 0.1, ValueKind.INSTANT, unit))
-    assert (judged.doubt, judged.again) == (HoldReason.OUT_OF_RANGE, True)
+    history, judged = after(before, candidate(beyond, 0.1, ValueKind.INSTANT, unit))
+    assert (judged.reason, judged.retry) == (HoldReason.OUT_OF_RANGE, True)
     # What is confirmed is this meter's own limit.
-    record, judged = judge(record, case(beyond, 0.11, ValueKind.INSTANT, unit))
+    history, judged = check_value(history, candidate(beyond, 0.11, ValueKind.INSTANT, unit))
     assert judged.good
-    assert judge(record, case(beyond, 1, ValueKind.INSTANT, unit))[1].good
+    assert check_value(history, candidate(beyond, 1, ValueKind.INSTANT, unit))[1].good
 
 
 def test_two_different_values_beyond_the_limits_do_not_confirm_each_other() -> None:
     beyond = [
-        case(text, at, ValueKind.INSTANT, "V") for text, at in (("960.0", 0.1), ("400.9", 0.2))
+        candidate(text, at, ValueKind.INSTANT, "V") for text, at in (("960.0", 0.1), ("400.9", 0.2))
     ]
-    assert doubt(case("231.4", 0, ValueKind.INSTANT, "V"), beyond[0]) is HoldReason.OUT_OF_RANGE
-    far = (case("501.0", 0.1, ValueKind.INSTANT, "V"), case("9999.", 0.2, ValueKind.INSTANT, "V"))
-    assert doubt(case("231.4", 0, ValueKind.INSTANT, "V"), far[0]) is HoldReason.OUT_OF_RANGE
-    more = (
-        case("510.0", 0.1, ValueKind.INSTANT, "kW"),
-        case("109.0", 0.2, ValueKind.INSTANT, "kW"),
+    assert (
+        reason(candidate("231.4", 0, ValueKind.INSTANT, "V"), beyond[0]) is HoldReason.OUT_OF_RANGE
     )
-    assert doubt(case("001.4", 0, ValueKind.INSTANT, "kW"), *more) is HoldReason.OUT_OF_RANGE
+    far = (
+        candidate("501.0", 0.1, ValueKind.INSTANT, "V"),
+        candidate("9999.", 0.2, ValueKind.INSTANT, "V"),
+    )
+    assert reason(candidate("231.4", 0, ValueKind.INSTANT, "V"), far[0]) is HoldReason.OUT_OF_RANGE
+    more = (
+        candidate("510.0", 0.1, ValueKind.INSTANT, "kW"),
+        candidate("109.0", 0.2, ValueKind.INSTANT, "kW"),
+    )
+    assert reason(candidate("001.4", 0, ValueKind.INSTANT, "kW"), *more) is HoldReason.OUT_OF_RANGE
 
 
 def test_the_fuse_limits_power_and_current() -> None:
     def power(text: str, at: float) -> Candidate:
-        return case(text, at, ValueKind.INSTANT, "kW", amperes=25)
+        return candidate(text, at, ValueKind.INSTANT, "kW", amperes=25)
 
-    assert doubt(power("01.2", 0), power("27.0", 1)) is None
-    assert doubt(power("01.2", 0), power("28.0", 1)) is HoldReason.OUT_OF_RANGE
-    current = [case(text, 0, ValueKind.INSTANT, "A", amperes=25) for text in ("12.0", "41.0")]
-    assert doubt(*current) is HoldReason.OUT_OF_RANGE
+    assert reason(power("01.2", 0), power("27.0", 1)) is None
+    assert reason(power("01.2", 0), power("28.0", 1)) is HoldReason.OUT_OF_RANGE
+    current = [candidate(text, 0, ValueKind.INSTANT, "A", amperes=25) for text in ("12.0", "41.0")]
+    assert reason(*current) is HoldReason.OUT_OF_RANGE
 
 
 # First values and names
 
 
-@pytest.mark.parametrize("nature", [n for n in ValueKind if n is not ValueKind.NAME])
-def test_a_first_value_without_a_check_needs_a_second_that_agrees(nature: ValueKind) -> None:
-    first = case("000012.5", 0, nature, checked=False)
-    record, judged = after(first)
-    assert judged == CheckResult(HoldReason.FIRST, again=True)
-    assert published(record) is None
-    assert after(first, case("000012.5", 0.01, nature, checked=False))[1].good
-    assert after(case("000012.5", 0, nature))[1].good
+@pytest.mark.parametrize("kind", [n for n in ValueKind if n is not ValueKind.NAME])
+def test_a_first_value_without_a_check_needs_a_second_that_agrees(kind: ValueKind) -> None:
+    first = candidate("000012.5", 0, kind, checked=False)
+    history, judged = after(first)
+    assert judged == CheckResult(HoldReason.FIRST, retry=True)
+    assert published(history) is None
+    assert after(first, candidate("000012.5", 0.01, kind, checked=False))[1].good
+    assert after(candidate("000012.5", 0, kind))[1].good
 
 
 def test_first_totals_that_differ_are_not_believed() -> None:
     first = [
-        case(text, 0.01 * at, checked=False) for at, text in enumerate(("090012.5", "000012.5"))
+        candidate(text, 0.01 * at, checked=False)
+        for at, text in enumerate(("090012.5", "000012.5"))
     ]
-    assert doubt(*first) is HoldReason.FIRST
-    assert doubt(*first, case("000012.5", 0.05, checked=False)) is None
+    assert reason(*first) is HoldReason.FIRST
+    assert reason(*first, candidate("000012.5", 0.05, checked=False)) is None
 
 
 def test_the_number_of_the_meter_changes_only_with_a_second_reading() -> None:
     def name(text: str, at: float) -> Candidate:
-        return case(text, at, ValueKind.NAME, None, number=None)
+        return candidate(text, at, ValueKind.NAME, None, number=None)
 
-    assert doubt(name("12345678", 0), name("12345678", 1)) is None
-    assert doubt(name("12345678", 0), name("12345679", 1)) is HoldReason.NAME
-    assert doubt(name("12345678", 0), name("12345679", 1), name("12345670", 2)) is HoldReason.NAME
-    assert doubt(name("12345678", 0), name("12345679", 1), name("12345679", 2)) is None
-    unchecked = case("12345678", 0, ValueKind.NAME, None, number=None, checked=False)
-    assert doubt(unchecked) is HoldReason.FIRST
-    assert doubt(unchecked, unchecked) is None
+    assert reason(name("12345678", 0), name("12345678", 1)) is None
+    assert reason(name("12345678", 0), name("12345679", 1)) is HoldReason.NAME
+    assert reason(name("12345678", 0), name("12345679", 1), name("12345670", 2)) is HoldReason.NAME
+    assert reason(name("12345678", 0), name("12345679", 1), name("12345679", 2)) is None
+    unchecked = candidate("12345678", 0, ValueKind.NAME, None, number=None, checked=False)
+    assert reason(unchecked) is HoldReason.FIRST
+    assert reason(unchecked, unchecked) is None
 
 
 def test_nothing_of_a_reading_with_another_number_is_published() -> None:
     def read(number: str, total: str, at: float) -> dict[str, Candidate]:
         return {
-            "1-0:1.8.0": case(total, at),
-            "0-0:96.1.0": case(number, at, ValueKind.NAME, None, number=None),
+            "1-0:1.8.0": candidate(total, at),
+            "0-0:96.1.0": candidate(number, at, ValueKind.NAME, None, number=None),
         }
 
-    records, judged = judge_reading({}, read("12345678", "000100.0", 0), "0-0:96.1.0")
+    histories, judged = check_values({}, read("12345678", "000100.0", 0), "0-0:96.1.0")
     assert all(one.good for one in judged.values())
-    other, judged = judge_reading(records, read("87654321", "000100.5", 1), "0-0:96.1.0")
-    assert judged["1-0:1.8.0"] == CheckResult(HoldReason.NUMBER, again=True)
-    assert judged["0-0:96.1.0"].doubt is HoldReason.NAME
-    assert other["1-0:1.8.0"] == records["1-0:1.8.0"]
-    _, judged = judge_reading(other, read("12345678", "000100.6", 2), "0-0:96.1.0")
+    other, judged = check_values(histories, read("87654321", "000100.5", 1), "0-0:96.1.0")
+    assert judged["1-0:1.8.0"] == CheckResult(HoldReason.NUMBER, retry=True)
+    assert judged["0-0:96.1.0"].reason is HoldReason.NAME
+    assert other["1-0:1.8.0"] == histories["1-0:1.8.0"]
+    _, judged = check_values(other, read("12345678", "000100.6", 2), "0-0:96.1.0")
     assert all(one.good for one in judged.values())
 
 
 def test_a_register_that_is_missing_keeps_what_is_known() -> None:
-    both = {"1-0:1.8.0": case("000100.0", 0), "1-0:2.8.0": case("000007.0", 0)}
-    records, _ = judge_reading({}, both)
-    later, judged = judge_reading(records, {"1-0:1.8.0": case("000100.1", 1)})
+    both = {"1-0:1.8.0": candidate("000100.0", 0), "1-0:2.8.0": candidate("000007.0", 0)}
+    histories, _ = check_values({}, both)
+    later, judged = check_values(histories, {"1-0:1.8.0": candidate("000100.1", 1)})
     assert judged.keys() == {"1-0:1.8.0"}
-    assert later["1-0:2.8.0"] == records["1-0:2.8.0"]
+    assert later["1-0:2.8.0"] == histories["1-0:2.8.0"]
 
 
 def test_a_register_that_appears_later_is_confirmed_even_with_a_check() -> None:
     # 1.8.0 with two neighbours swapped is a code too, and XOR does not see it.
-    records, _ = judge_reading({}, {"1-0:1.8.0": case("000100.0", 0)})
-    two = {"1-0:1.8.0": case("000100.1", 1), "1-0:1.0.8": case("000100.1", 1)}
-    records, judged = judge_reading(records, two)
+    histories, _ = check_values({}, {"1-0:1.8.0": candidate("000100.0", 0)})
+    two = {"1-0:1.8.0": candidate("000100.1", 1), "1-0:1.0.8": candidate("000100.1", 1)}
+    histories, judged = check_values(histories, two)
     assert judged["1-0:1.8.0"].good
-    assert judged["1-0:1.0.8"] == CheckResult(HoldReason.FIRST, again=True)
-    records, judged = judge_reading(records, {"1-0:1.0.8": case("000900.0", 1.01)})
-    assert judged["1-0:1.0.8"].doubt is HoldReason.FIRST
-    _, judged = judge_reading(records, two)
+    assert judged["1-0:1.0.8"] == CheckResult(HoldReason.FIRST, retry=True)
+    histories, judged = check_values(histories, {"1-0:1.0.8": candidate("000900.0", 1.01)})
+    assert judged["1-0:1.0.8"].reason is HoldReason.FIRST
+    _, judged = check_values(histories, two)
     assert judged["1-0:1.0.8"].good
 
 
 def test_something_that_stays_held_is_shown_to_a_person() -> None:
-    record, _ = after(case("231.4", 0, ValueKind.INSTANT, "V"))
+    history, _ = after(candidate("231.4", 0, ValueKind.INSTANT, "V"))
     texts = ("600.0", "1300.0", "3000.0", "650.00", "9000.0", "700.000", "20000.0")
     judged = CheckResult()
     for at, text in enumerate(texts[:5], 1):
-        record, judged = judge(record, case(text, at, ValueKind.INSTANT, "V"))
+        history, judged = check_value(history, candidate(text, at, ValueKind.INSTANT, "V"))
         assert not judged.good
         assert judged.repair == (at == 5)
 
 
 def test_nothing_is_accepted_where_nothing_is_held() -> None:
-    record, _ = after(case("000100.0", 0))
-    assert accept(record, ValueKind.TOTAL) == record
-    dashes, _ = judge(record, case("------.-", 1, number=None))
+    history, _ = after(candidate("000100.0", 0))
+    assert accept(history, ValueKind.TOTAL) == history
+    dashes, _ = check_value(history, candidate("------.-", 1, number=None))
     assert accept(dashes, ValueKind.TOTAL) == dashes
 
 
 def test_a_register_that_was_a_text_begins_as_a_number() -> None:
     # A newer catalogue may know better.
-    texts = [case(text, 0, ValueKind.NAME, None, number=None) for text in ("ok", "no")]
-    record, _ = after(*texts)
-    record, judged = judge(record, case("12", 1, ValueKind.INSTANT, "V"))
-    assert judged.doubt is HoldReason.FIRST
-    assert judge(record, case("12", 1.01, ValueKind.INSTANT, "V"))[1].good
+    texts = [candidate(text, 0, ValueKind.NAME, None, number=None) for text in ("ok", "no")]
+    history, _ = after(*texts)
+    history, judged = check_value(history, candidate("12", 1, ValueKind.INSTANT, "V"))
+    assert judged.reason is HoldReason.FIRST
+    assert check_value(history, candidate("12", 1.01, ValueKind.INSTANT, "V"))[1].good
 
 
 # What is known of codes
 
 
 @pytest.mark.parametrize(
-    ("code", "state_class", "nature"),
+    ("code", "state_class", "kind"),
     [
         ("1.8.0", "total_increasing", ValueKind.TOTAL),
         ("1.9.1", "total_increasing", ValueKind.PERIODIC),
@@ -534,9 +563,9 @@ def test_a_register_that_was_a_text_begins_as_a_number() -> None:
     ],
 )
 def test_the_nature_follows_from_code_and_state_class(
-    code: str, state_class: str | None, nature: ValueKind
+    code: str, state_class: str | None, kind: ValueKind
 ) -> None:
-    assert kind_of(obis.parse(code), state_class) is nature
+    assert kind_of(obis.parse(code), state_class) is kind
 
 
 def test_energy_has_one_limit_in_all_units() -> None:
@@ -553,33 +582,36 @@ def test_energy_has_one_limit_in_all_units() -> None:
 
 
 def test_a_unit_nobody_knows_has_no_limit() -> None:
-    _, judged = after(case("000001", 0, unit="imp"), case("900000", 0.1, unit="imp"))
+    _, judged = after(candidate("000001", 0, unit="imp"), candidate("900000", 0.1, unit="imp"))
     assert judged.good
-    assert after(case("1", 0, ValueKind.INSTANT, "lx"), case("9", 0, ValueKind.INSTANT, "lx"))[
-        1
-    ].good
+    assert after(
+        candidate("1", 0, ValueKind.INSTANT, "lx"), candidate("9", 0, ValueKind.INSTANT, "lx")
+    )[1].good
 
 
 # Storage
 
 
 @pytest.mark.parametrize(
-    "cases",
+    "candidates",
     [
         (),
-        (case("000100.0", 0), case("000500.0", 1), case("000000.0", 2)),
-        (case("600.0", 0, ValueKind.INSTANT, "V"), case("600.0", 1, ValueKind.INSTANT, "V")),
-        (*(case(f"{at:06}", at) for at in range(4)),),
-        (case("x", 0, ValueKind.NAME, None, number=None),),
+        (candidate("000100.0", 0), candidate("000500.0", 1), candidate("000000.0", 2)),
+        (
+            candidate("600.0", 0, ValueKind.INSTANT, "V"),
+            candidate("600.0", 1, ValueKind.INSTANT, "V"),
+        ),
+        (*(candidate(f"{at:06}", at) for at in range(4)),),
+        (candidate("x", 0, ValueKind.NAME, None, number=None),),
     ],
 )
-def test_a_record_survives_storage(cases: tuple[Candidate, ...]) -> None:
-    record, _ = after(*cases)
-    assert decode(RegisterHistory, json.loads(json.dumps(encode(record)))) == record
+def test_a_record_survives_storage(candidates: tuple[Candidate, ...]) -> None:
+    history, _ = after(*candidates)
+    assert decode(RegisterHistory, json.loads(json.dumps(encode(history)))) == history
 
 
 @pytest.mark.parametrize(
-    "damage", [{"good": [1]}, {"held": [["x", "no such doubt"]]}, {"steps": "many"}, {"forms": [1]}]
+    "damage", [{"good": [1]}, {"held": [["x", "no such doubt"]]}, {"steps": "many"}, {"formats": [1]}]
 )
 def test_a_damaged_store_is_noticed(damage: dict[str, object]) -> None:
     with pytest.raises(CodecError):
@@ -605,15 +637,15 @@ _texts = st.one_of(
 def test_a_published_total_never_falls_but_at_a_roll_over(
     readings: list[tuple[str, float, bool]],
 ) -> None:
-    record, at = RegisterHistory(), 0.0
+    history, at = RegisterHistory(), 0.0
     for text, hours, checked in readings:
         at += hours
         number = None if NumberFormat.of(text, "kWh") is None else text.replace(",", ".")
-        before = published(record)
-        new = case(text, at, number=number, checked=checked)
-        record, judged = judge(record, new)
-        now = published(record)
-        assert judged.good == (record.good == new.sample)
+        before = published(history)
+        new = candidate(text, at, number=number, checked=checked)
+        history, judged = check_value(history, new)
+        now = published(history)
+        assert judged.good == (history.good == new.sample)
         if before is not None and now is not None and now < before:
             assert before >= Decimal("0.9") * _MODULUS
             assert now - before + _MODULUS <= _MODULUS / 10
@@ -629,14 +661,14 @@ def _true_and_damaged(draw: st.DrawFn) -> list[tuple[Candidate, bool]]:
         if draw(st.booleans()) and (not readings or readings[-1][1]):
             text = draw(_texts)
             number = None if NumberFormat.of(text, "kWh") is None else text.replace(",", ".")
-            readings.append((case(text, at, number=number, checked=checked), False))
+            readings.append((candidate(text, at, number=number, checked=checked), False))
         hours = draw(st.sampled_from((0.003, 0.02, 0.25, 1.0, 24.0)))
         at += hours
         total += Decimal(draw(st.integers(0, 100))) * Decimal(str(hours))
         decimals = draw(st.sampled_from((decimals, decimals, decimals, 2)))
         # Digits are cut off, never rounded up.
         text = f"{total.quantize(Decimal(1).scaleb(-decimals), 'ROUND_DOWN'):0{6 + decimals}}"
-        readings.append((case(text, at, checked=checked), True))
+        readings.append((candidate(text, at, checked=checked), True))
     return readings
 
 
@@ -645,11 +677,11 @@ def _true_and_damaged(draw: st.DrawFn) -> list[tuple[Candidate, bool]]:
 def test_a_true_value_waits_for_two_readings_at_most(
     readings: list[tuple[Candidate, bool]],
 ) -> None:
-    record = RegisterHistory()
+    history = RegisterHistory()
     waiting = contradicting = 0
     wrong = False
     for new, true in readings:
-        record, judged = judge(record, new)
+        history, judged = check_value(history, new)
         if judged.good:
             waiting = contradicting = 0
             wrong = not true
@@ -657,7 +689,7 @@ def test_a_true_value_waits_for_two_readings_at_most(
         if not true:
             waiting += bool(waiting)
         elif wrong:
-            contradicting += judged.doubt is HoldReason.FELL
+            contradicting += judged.reason is HoldReason.FELL
             # Whatever else is held of a meter that was once believed too much, a fall is not for ever unseen.
             assert judged.repair or contradicting < CONTRADICTIONS_UNTIL_REPAIR
         else:

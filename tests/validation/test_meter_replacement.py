@@ -141,7 +141,7 @@ async def test_each_hour_has_the_true_consumption(
     await hass.async_block_till_done()
     assert questions(hass) == ["exchanged"]
     assert entry.unique_id == f"LGZ_{NUMBER}"
-    await answer(hass, "exchanged", "go_on")
+    await answer(hass, "exchanged", "replace_meter")
     assert entry.state is ConfigEntryState.LOADED
     assert entry.unique_id == f"LGZ_{OTHER}"
     assert entity_id(hass, ENERGY, f"LGZ_{OTHER}") == energy
@@ -167,7 +167,7 @@ async def test_each_hour_has_the_true_consumption(
         )
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.runtime_data.coordinator.trust.steps == ()
+    assert entry.runtime_data.coordinator.offsets == ()
     await sum_up(hass, later(75), later(180))
     found = await changes(hass, energy)
     # The old meter's until its last reading, the new one's from its first reading on; nobody has read what was used in

@@ -81,7 +81,7 @@ async def pushing(hass: HomeAssistant) -> AsyncIterator[tuple[MockConfigEntry, P
         entry.add_to_hass(hass)
         assert await hass.config_entries.async_setup(entry.entry_id)
         await asyncio.sleep(MINUTE)
-        assert entry.runtime_data.coordinator.profile.check_kind is CheckKind.XOR
+        assert entry.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.XOR
         yield entry, meter
         assert await hass.config_entries.async_unload(entry.entry_id)
         memory.stop()
@@ -114,7 +114,7 @@ async def test_meter_that_pushes(hass: HomeAssistant, hass_storage: dict[str, An
             assert entry.runtime_data.coordinator.last_update_success
             age = dt_util.utcnow() - entry.runtime_data.coordinator.data.received
             assert age.total_seconds() < MINUTE
-            assert entry.runtime_data.coordinator.profile.check_kind is CheckKind.NONE
+            assert entry.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
 
 
 async def test_meter_that_pushes_over_a_noisy_line(
@@ -152,7 +152,9 @@ async def test_meter_on_its_battery(hass: HomeAssistant, hass_storage: dict[str,
             await agree(hass)
             await days(one, 2)
             assert one.entry.runtime_data.coordinator.last_update_success
-            assert one.entry.runtime_data.coordinator.profile.check_kind is CheckKind.NONE
+            assert (
+                one.entry.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
+            )
             woken = one.woken[1:]
             assert len(woken) <= 7
             for first, over in zip(woken, woken[WAKE_UPS_A_DAY:], strict=False):

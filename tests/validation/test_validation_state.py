@@ -10,10 +10,17 @@ import pytest
 
 from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium, Reading
+from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.overrides import RegisterOverride
 from custom_components.iec62056.state.meter_state import MOST_REGISTERS, MeterState
-from custom_components.iec62056.validation.checks import HoldReason
+from custom_components.iec62056.validation.reading_check import (
+    CheckSettings,
+    ValidationResult,
+    check_reading,
+)
+from custom_components.iec62056.validation.register_history import HoldReason
 from custom_components.iec62056.validation.validation_state import ValidationState
+from custom_components.iec62056.validation.validator import ReadingValidator
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, NUMBER, later, reading
 
@@ -25,14 +32,26 @@ def after(
     *readings: Reading, said: Mapping[str, RegisterOverride] | None = None
 ) -> tuple[ValidationState, MeterState | None]:
     """What is believed after these readings; at every step it survives being stored."""
-    beliefs, state = ValidationState().as_said(said or {}, None, {}), None
+    overrides = said or {}
+    validation, state = ValidationState().with_overrides(overrides, None, {}), None
     for one in readings:
-        taken = beliefs.take(one, PROFILE, state, {})
-        beliefs, state = taken.beliefs, taken.state
-        plain = json.loads(json.dumps(encode(beliefs)))
-        beliefs = decode(ValidationState, plain)
-        assert json.loads(json.dumps(encode(beliefs))) == plain
-    return beliefs, state
+        taken = take(validation, one, state)
+        validation, state = taken.validation, taken.state
+        plain = json.loads(json.dumps(encode(validation)))
+        validation = decode(ValidationState, plain)
+        assert json.loads(json.dumps(encode(validation))) == plain
+        validation = validation.with_overrides(overrides, state, {})
+    return validation, state
+
+
+def take(
+    validation: ValidationState,
+    one: Reading,
+    state: MeterState | None,
+    amperes: Decimal | None = None,
+) -> ValidationResult:
+    settings = CheckSettings({}, validation.overrides, amperes)
+    return check_reading(validation, one, PROFILE, state, settings)
 
 
 def sent(
@@ -54,20 +73,20 @@ def text_of(state: MeterState | None, key: str) -> str:
 
 
 def test_first_reading_under_a_check_is_believed() -> None:
-    beliefs, state = after(sent())
+    validation, state = after(sent())
     assert state is not None
     assert len(state.registers) == len(HOUSEHOLD)
-    assert not beliefs.holds
+    assert not validation.held
 
 
 def test_first_reading_without_a_check_needs_another_that_agrees() -> None:
-    beliefs, state = after(sent(checked=False))
+    validation, state = after(sent(checked=False))
     assert state is None
-    assert {hold.doubt for hold in beliefs.holds.values()} == {HoldReason.FIRST}
-    beliefs, state = after(sent(checked=False), sent(0.1, checked=False))
+    assert {hold.reason for hold in validation.held.values()} == {HoldReason.FIRST}
+    validation, state = after(sent(checked=False), sent(0.1, checked=False))
     assert state is not None
     assert len(state.registers) == len(HOUSEHOLD)
-    assert not beliefs.holds
+    assert not validation.held
 
 
 def test_first_readings_of_two_numbers_name_no_meter() -> None:
@@ -77,33 +96,33 @@ def test_first_readings_of_two_numbers_name_no_meter() -> None:
 
 def test_code_that_appears_once_is_no_register() -> None:
     for extra in ("0001.0*kWh", "hello", "26-11-22 12:10", "-.--"):
-        beliefs, state = after(sent(), sent(1, {"9.8.0": extra}))
+        validation, state = after(sent(), sent(1, {"9.8.0": extra}))
         assert state is not None
         assert len(state.registers) == len(HOUSEHOLD), extra
-        assert len(beliefs.holds) == 1
-        beliefs, state = after(sent(), *(sent(n, {"9.8.0": extra}) for n in (1, 2)))
+        assert len(validation.held) == 1
+        validation, state = after(sent(), *(sent(n, {"9.8.0": extra}) for n in (1, 2)))
         assert state is not None
         assert len(state.registers) == len(HOUSEHOLD) + 1, extra
-        assert not beliefs.holds
+        assert not validation.held
 
 
 def test_held_register_keeps_its_value_and_its_age() -> None:
-    beliefs, state = after(sent(), sent(1, {"1.8.0": "000000.000*kWh"}))
+    validation, state = after(sent(), sent(1, {"1.8.0": "000000.000*kWh"}))
     assert state is not None
     assert state.registers["1-0:1.8.0"].received == later(0)
     assert state.registers["1-0:2.8.0"].received == later(1)
-    assert beliefs.holds["1-0:1.8.0"].doubt is HoldReason.FELL
+    assert validation.held["1-0:1.8.0"].reason is HoldReason.FELL
 
 
 def test_text_that_changes_each_time_is_shown() -> None:
     """Once it was three others in a row; a text that changes once is confirmed."""
     texts = [sent(n, {"ZZ1": f"text {n}"}) for n in range(1, 5)]
-    beliefs, state = after(sent(), *texts)
+    validation, state = after(sent(), *texts)
     assert text_of(state, "ZZ1") == "text 4"
-    assert "ZZ1" in beliefs.varying
-    beliefs, state = after(sent(), sent(1, {"ZZ1": "new"}), sent(1.1, {"ZZ1": "new"}))
+    assert "ZZ1" in validation.varying_texts
+    validation, state = after(sent(), sent(1, {"ZZ1": "new"}), sent(1.1, {"ZZ1": "new"}))
     assert text_of(state, "ZZ1") == "new"
-    assert not beliefs.varying
+    assert not validation.varying_texts
 
 
 def test_dashes_are_no_value_until_there_is_one() -> None:
@@ -120,10 +139,10 @@ def test_the_fuse_bounds_what_is_believed_at_once(
     amperes: int | None, doubts: Collection[str]
 ) -> None:
     """A kilowatt hour in two minutes: thirty kilowatts."""
-    beliefs, state = after(sent())
+    validation, state = after(sent())
     fuse = None if amperes is None else Decimal(amperes)
-    taken = beliefs.take(sent(2, {"1.8.0": "012346.678*kWh"}), PROFILE, state, {}, fuse)
-    assert set(taken.beliefs.holds) == set(doubts)
+    taken = take(validation, sent(2, {"1.8.0": "012346.678*kWh"}), state, fuse)
+    assert set(taken.validation.held) == set(doubts)
 
 
 def of_maximum(minute: float, number: str, time: str, *, checked: bool = False) -> Reading:
@@ -164,7 +183,7 @@ def test_time_of_the_reading_itself_is_not_waited_for_long() -> None:
 def test_registers_that_an_unchecked_reading_lacks_stay_known() -> None:
     """Part of a telegram is no other meter, and what it has stands for itself."""
     sent_again = reading({"C.1.0": [NUMBER], "2.8.0": ["000012.004*kWh"]}, at=later(1))
-    beliefs, state = after(
+    validation, state = after(
         sent(0, checked=False), sent(0.1, checked=False), replace(sent_again, health=NO_CHECK)
     )
     assert state is not None
@@ -172,7 +191,7 @@ def test_registers_that_an_unchecked_reading_lacks_stay_known() -> None:
     assert text_of(state, "1-0:1.8.0") == "012345.678"
     assert state.registers["1-0:1.8.0"].received == later(0.1)
     assert text_of(state, "1-0:2.8.0") == "000012.004"
-    assert not beliefs.holds
+    assert not validation.held
     # What comes back is no newcomer.
     _, state = after(
         sent(0, checked=False),
@@ -185,12 +204,12 @@ def test_registers_that_an_unchecked_reading_lacks_stay_known() -> None:
 
 def test_damaged_number_is_no_other_meter() -> None:
     damaged = sent(1, {"1.8.0": "012345.700*kWh"}, number="34567813")
-    beliefs, state = after(sent(), damaged)
+    validation, state = after(sent(), damaged)
     assert text_of(state, "1-0:1.8.0") == "012345.678"
-    assert beliefs.exchange is None
-    beliefs, state = after(sent(), damaged, sent(2, {"1.8.0": "012345.710*kWh"}))
+    assert validation.replacement is None
+    validation, state = after(sent(), damaged, sent(2, {"1.8.0": "012345.710*kWh"}))
     assert text_of(state, "1-0:1.8.0") == "012345.710"
-    assert not beliefs.holds
+    assert not validation.held
 
 
 @pytest.mark.parametrize("checked", [True, False])
@@ -199,11 +218,11 @@ def test_other_number_that_is_confirmed_is_another_meter(*, checked: bool) -> No
         sent(n / 10, {"1.8.0": f"000003.00{n}*kWh"}, checked=checked, number=OTHER)
         for n in range(1, 5)
     ]
-    beliefs, state = after(sent(), *others)
+    validation, state = after(sent(), *others)
     assert text_of(state, "1-0:1.8.0") == "012345.678"
-    assert beliefs.exchange is not None
-    assert beliefs.exchange.number == OTHER
-    assert text_of(beliefs.exchange.state, "1-0:1.8.0") == "000003.004"
+    assert validation.replacement is not None
+    assert validation.replacement.number == OTHER
+    assert text_of(validation.replacement.state, "1-0:1.8.0") == "000003.004"
     # Without a number a reading may be either's.
     nameless = reading({"1.8.0": ["000003.010*kWh"]}, at=later(1))
     _, same = after(sent(), *others, nameless)
@@ -214,44 +233,42 @@ def test_other_number_that_is_confirmed_is_another_meter(*, checked: bool) -> No
 def test_another_make_has_its_number_elsewhere() -> None:
     stranger = Identification("/ISK5MT174", "ISK", "5", (), "MT174")
     other = reading({"0.0.0": [OTHER], "1.8.0": ["012345.700*kWh"]}, identification=stranger)
-    beliefs, state = after(
+    validation, state = after(
         sent(), replace(other, received=later(1)), replace(other, received=later(1.1))
     )
     assert text_of(state, "1-0:1.8.0") == "012345.678"
-    assert beliefs.exchange is not None
+    assert validation.replacement is not None
 
 
 def test_what_was_published_before_anything_was_kept_is_believed() -> None:
     _, state = after(sent())
     assert state is not None
-    beliefs = ValidationState.of(state, {})
-    taken = beliefs.take(sent(1, {"1.8.0": "000000.000*kWh"}), PROFILE, state, {})
-    assert list(taken.beliefs.holds) == ["1-0:1.8.0"]
-    taken = beliefs.take(sent(1, number=OTHER), PROFILE, state, {})
+    validation = ValidationState.of(state, {})
+    taken = take(validation, sent(1, {"1.8.0": "000000.000*kWh"}), state)
+    assert list(taken.validation.held) == ["1-0:1.8.0"]
+    taken = take(validation, sent(1, number=OTHER), state)
     assert taken.state is state
 
 
 def test_noise_cannot_grow_without_bound() -> None:
-    beliefs, state = after(sent())
+    validation, state = after(sent())
     for start in range(0, 3 * MOST_REGISTERS, 1000):
         noise = reading({f"N{n}": ["1"] for n in range(start, start + 1000)}, at=later(1))
-        taken = beliefs.take(noise, PROFILE, state, {})
-        beliefs, state = taken.beliefs, taken.state
-    assert len(beliefs.records) <= MOST_REGISTERS + 1000
-    assert len(beliefs.holds) <= MOST_REGISTERS + 1000
-    taken = beliefs.take(sent(2), PROFILE, state, {})
-    assert not any(key in taken.beliefs.holds for key in ("1-0:1.8.0", "ZZ1"))
+        taken = take(validation, noise, state)
+        validation, state = taken.validation, taken.state
+    assert len(validation.histories) <= MOST_REGISTERS + 1000
+    assert len(validation.held) <= MOST_REGISTERS + 1000
+    taken = take(validation, sent(2), state)
+    assert not any(key in taken.validation.held for key in ("1-0:1.8.0", "ZZ1"))
 
 
 def test_register_without_a_number_among_more_than_are_kept() -> None:
     """What nobody believed of it is forgotten, and the reading is judged nevertheless."""
     codes = [f"1-{b}:{c}.8.0" for b in range(1, 30) for c in range(1, 80)]
     many = {"1-0:1.8.0": ["----*kWh"], **{code: ["0001.0*kWh"] for code in codes}}
-    beliefs, state = after(reading(many))
-    taken = beliefs.take(
-        reading({**many, codes[0]: ["0002.0*kWh"]}, at=later(1)), PROFILE, state, {}
-    )
-    assert len(taken.beliefs.records) >= MOST_REGISTERS
+    validation, state = after(reading(many))
+    taken = take(validation, reading({**many, codes[0]: ["0002.0*kWh"]}, at=later(1)), state)
+    assert len(taken.validation.histories) >= MOST_REGISTERS
     assert text_of(taken.state, codes[0]) == "0002.0"
 
 
@@ -259,13 +276,13 @@ def test_number_in_the_model_is_no_other_meter_where_the_register_is_missing() -
     """A list, or a few registers, without the number: the make and model still name the known meter, or another."""
     for model, known in ((f"E1-{NUMBER}", True), (f"E1-{OTHER}", False)):
         first = reading(identification=_named(f"E1-{NUMBER}"))
-        beliefs, state = after(first)
+        validation, state = after(first)
         part = reading({"1.8.0": ["012345.700*kWh"]}, identification=_named(model))
         for minute in (1, 2):
-            taken = beliefs.take(replace(part, received=later(minute)), PROFILE, state, {})
-            beliefs, state = taken.beliefs, taken.state
+            taken = take(validation, replace(part, received=later(minute)), state)
+            validation, state = taken.validation, taken.state
         assert (text_of(state, "1-0:1.8.0") == "012345.700") is known
-        assert (beliefs.exchange is None) is known
+        assert (validation.replacement is None) is known
 
 
 def _named(model: str) -> Identification:
@@ -284,26 +301,27 @@ def bare(minute: float, text: str) -> Reading:
 
 
 def told(
-    said: Mapping[str, RegisterOverride], beliefs: ValidationState, state: MeterState | None
+    said: Mapping[str, RegisterOverride], validation: ValidationState, state: MeterState | None
 ) -> tuple[ValidationState, MeterState]:
     """After a person has said something else, and a start."""
     assert state is not None
-    beliefs = decode(ValidationState, json.loads(json.dumps(encode(beliefs))))
-    return beliefs.as_said(said, state, {}), state
+    validation = decode(ValidationState, json.loads(json.dumps(encode(validation))))
+    state = describe_state(decode(MeterState, json.loads(json.dumps(encode(state)))), said)
+    return validation.with_overrides(said, state, {}), state
 
 
 def read(
-    beliefs: ValidationState, state: MeterState, *readings: Reading
+    validation: ValidationState, state: MeterState, *readings: Reading
 ) -> tuple[ValidationState, MeterState]:
     for one in readings:
-        taken = beliefs.take(one, PROFILE, state, {})
+        taken = take(validation, one, state)
         assert taken.state is not None
-        beliefs, state = taken.beliefs, taken.state
-    return beliefs, state
+        validation, state = taken.validation, taken.state
+    return validation, state
 
 
 @pytest.mark.parametrize(
-    ("custom", "text", "doubt"),
+    ("custom", "text", "reason"),
     [
         (COUNTER, "00042.6", None),
         (COUNTER, "00012.5", HoldReason.FELL),
@@ -317,69 +335,72 @@ def read(
     ],
 )
 def test_what_a_person_made_of_a_number_is_judged_as_that(
-    custom: RegisterOverride, text: str, doubt: HoldReason | None
+    custom: RegisterOverride, text: str, reason: HoldReason | None
 ) -> None:
-    beliefs, state = after(bare(0, "00042.5"), bare(1, text), said={"ZZ2": custom})
-    assert {key: hold.doubt for key, hold in beliefs.holds.items()} == (
-        {} if doubt is None else {"ZZ2": doubt}
+    validation, state = after(bare(0, "00042.5"), bare(1, text), said={"ZZ2": custom})
+    assert {key: hold.reason for key, hold in validation.held.items()} == (
+        {} if reason is None else {"ZZ2": reason}
     )
-    assert text_of(state, "ZZ2") == (text if doubt is None else "00042.5")
+    assert text_of(state, "ZZ2") == (text if reason is None else "00042.5")
 
 
 def test_total_of_a_persons_making_never_falls() -> None:
     falls = [bare(n, "00012.5") for n in range(1, 9)]
-    beliefs, state = after(bare(0, "00042.5"), *falls, said={"ZZ2": COUNTER})
+    validation, state = after(bare(0, "00042.5"), *falls, said={"ZZ2": COUNTER})
     assert text_of(state, "ZZ2") == "00042.5"
-    assert beliefs.asked == {"ZZ2"}
+    assert validation.pending_repairs == {"ZZ2"}
     assert state is not None
-    beliefs, state = beliefs.believe("ZZ2", state, {})
+    validator = ReadingValidator({"ZZ2": COUNTER})
+    validator.state = validation
+    state = validator.accept_held("ZZ2", state, later(8)).state
+    validation = validator.state
     assert text_of(state, "ZZ2") == "00012.5"
-    beliefs, state = read(beliefs, state, bare(9, "00012.6"))
+    validation, state = read(validation, state, bare(9, "00012.6"))
     assert text_of(state, "ZZ2") == "00012.6"
-    assert not beliefs.holds
+    assert not validation.held
 
 
 def test_total_of_a_persons_making_rolls_over() -> None:
-    beliefs, state = after(bare(0, "99999.9"), said={"ZZ2": COUNTER})
-    taken = beliefs.take(bare(60, "00000.1"), PROFILE, state, {})
-    assert (taken.again, taken.anew) == (True, {})
-    taken = taken.beliefs.take(bare(60.1, "00000.1"), PROFILE, taken.state, {})
+    validation, state = after(bare(0, "99999.9"), said={"ZZ2": COUNTER})
+    taken = take(validation, bare(60, "00000.1"), state)
+    assert (taken.retry, taken.resets) == (True, {})
+    taken = take(taken.validation, bare(60.1, "00000.1"), taken.state)
     assert text_of(taken.state, "ZZ2") == "00000.1"
-    assert taken.anew == {"ZZ2": 100000}
+    assert taken.resets == {"ZZ2": 100000}
 
 
 def test_fuse_bounds_a_total_of_a_persons_making() -> None:
     counted = RegisterOverride(unit="kWh", state_class=SensorStateClass.TOTAL_INCREASING)
-    beliefs, state = after(bare(0, "00042.5"), said={"ZZ2": counted})
+    validation, state = after(bare(0, "00042.5"), said={"ZZ2": counted})
     for amperes, held in ((None, set()), (25, {"ZZ2"})):
         fuse = None if amperes is None else Decimal(amperes)
-        taken = beliefs.take(bare(2, "00043.6"), PROFILE, state, {}, fuse)
-        assert set(taken.beliefs.holds) == held
+        taken = take(validation, bare(2, "00043.6"), state, fuse)
+        assert set(taken.validation.held) == held
 
 
 @pytest.mark.parametrize("readings", [1, 9])
 def test_text_that_becomes_a_total_starts_from_what_is_published(readings: int) -> None:
     """However often it was another text before, which is then no longer looked at."""
     before = after(*(bare(n, f"0004{n}.5") for n in range(readings)))
-    beliefs, state = told({"ZZ2": COUNTER}, *before)
+    validation, state = told({"ZZ2": COUNTER}, *before)
     published = text_of(state, "ZZ2")
-    beliefs, state = read(beliefs, state, bare(20, "00012.5"), bare(21, "00012.5"))
+    validation, state = read(validation, state, bare(20, "00012.5"), bare(21, "00012.5"))
     assert text_of(state, "ZZ2") == published
-    assert beliefs.asked == {"ZZ2"}
+    assert validation.pending_repairs == {"ZZ2"}
     risen = f"0004{readings}.0"
-    _, state = read(beliefs, state, bare(22, risen))
+    _, state = read(validation, state, bare(22, risen))
     assert text_of(state, "ZZ2") == risen
 
 
 def test_dashes_are_no_text_of_a_total() -> None:
-    beliefs, state = after(
+    validation, state = after(
         *(bare(n, "---.-") for n in range(3)),
         *(bare(n, f"0004{n}.5") for n in range(3, 6)),
         bare(6, "00012.5"),
         said={"ZZ2": COUNTER},
     )
     assert text_of(state, "ZZ2") == "00045.5"
-    assert beliefs.holds["ZZ2"].doubt is HoldReason.FELL
+    assert validation.held["ZZ2"].reason is HoldReason.FELL
 
 
 @pytest.mark.parametrize(
@@ -396,13 +417,13 @@ def test_second_thoughts_begin_anew(now: dict[str, RegisterOverride]) -> None:
     """Nothing stays held, nobody is asked, and what comes next is published."""
     falls = [bare(n, "00012.5") for n in (1, 2)]
     before = after(bare(0, "00042.5"), *falls, said={"ZZ2": COUNTER})
-    assert before[0].asked == {"ZZ2"}
-    beliefs, state = told(now, *before)
-    assert (beliefs.asked, beliefs.holds) == (frozenset(), {})
-    assert beliefs.records["1-0:1.8.0"] == before[0].records["1-0:1.8.0"]
-    beliefs, state = read(beliefs, state, bare(3, "00042.6"), bare(3.1, "00042.6"))
+    assert before[0].pending_repairs == {"ZZ2"}
+    validation, state = told(now, *before)
+    assert (validation.pending_repairs, validation.held) == (frozenset(), {})
+    assert validation.histories["1-0:1.8.0"] == before[0].histories["1-0:1.8.0"]
+    validation, state = read(validation, state, bare(3, "00042.6"), bare(3.1, "00042.6"))
     assert text_of(state, "ZZ2") == "00042.6"
-    assert not beliefs.holds
+    assert not validation.held
 
 
 def test_name_changes_no_judgement() -> None:
@@ -412,9 +433,9 @@ def test_name_changes_no_judgement() -> None:
         said={"ZZ2": COUNTER},
     )
     named = RegisterOverride("Garden", COUNTER.unit, None, COUNTER.state_class)
-    beliefs, _ = told({"ZZ2": named, "ZZ1": RegisterOverride("Greeting")}, *before)
-    assert beliefs.records == before[0].records
-    assert beliefs.holds == before[0].holds
+    validation, _ = told({"ZZ2": named, "ZZ1": RegisterOverride("Greeting")}, *before)
+    assert validation.histories == before[0].histories
+    assert validation.held == before[0].held
 
 
 def test_other_meters_total_of_a_persons_making() -> None:
@@ -423,38 +444,38 @@ def test_other_meters_total_of_a_persons_making() -> None:
         for n in range(1, 5)
     ]
     before = after(bare(0, "00042.5"), *others)
-    assert before[0].exchange is not None
-    assert "ZZ2" not in before[0].exchange.base
+    assert before[0].replacement is not None
+    assert "ZZ2" not in before[0].replacement.first_totals
     # What a person says holds for both meters.
-    beliefs, state = told({"ZZ2": COUNTER}, *before)
-    assert beliefs.exchange is not None
+    validation, state = told({"ZZ2": COUNTER}, *before)
+    assert validation.replacement is not None
     # While it was a text, another one each time was not yet shown.
-    assert beliefs.exchange.base["ZZ2"] == Decimal("2.5")
-    assert beliefs.exchange.base["1-0:1.8.0"] == Decimal("3.002")
+    assert validation.replacement.first_totals["ZZ2"] == Decimal("2.5")
+    assert validation.replacement.first_totals["1-0:1.8.0"] == Decimal("3.002")
     fell = sent(1, {"ZZ2": "00001.5"}, number=OTHER)
-    beliefs, state = read(beliefs, state, fell)
-    assert beliefs.exchange is not None
-    assert beliefs.exchange.beliefs.holds["ZZ2"].doubt is HoldReason.FELL
-    exchange = after(bare(0, "00042.5"), *others, fell, said={"ZZ2": COUNTER})[0].exchange
-    assert exchange is not None
-    assert exchange.beliefs.holds["ZZ2"].doubt is HoldReason.FELL
+    validation, state = read(validation, state, fell)
+    assert validation.replacement is not None
+    assert validation.replacement.validation.held["ZZ2"].reason is HoldReason.FELL
+    replacement = after(bare(0, "00042.5"), *others, fell, said={"ZZ2": COUNTER})[0].replacement
+    assert replacement is not None
+    assert replacement.validation.held["ZZ2"].reason is HoldReason.FELL
 
 
 def test_file_without_what_a_person_said() -> None:
     """It was written when a person's word changed no judgement: of the register, only what is published counts."""
     before, state = after(bare(0, "00042.5"), bare(0.1, "00042.5"))
     plain = encode(before)
-    del plain["said"], plain["wrong_checks"]
-    beliefs = decode(ValidationState, plain)
-    assert beliefs == before
+    del plain["overrides"], plain["wrong_checks"]
+    validation = decode(ValidationState, plain)
+    assert validation == before
     assert state is not None
-    beliefs, state = told({"ZZ2": COUNTER}, beliefs, state)
-    beliefs, state = read(beliefs, state, bare(1, "00012.5"))
-    assert beliefs.holds["ZZ2"].doubt is HoldReason.FELL
+    validation, state = told({"ZZ2": COUNTER}, validation, state)
+    validation, state = read(validation, state, bare(1, "00012.5"))
+    assert validation.held["ZZ2"].reason is HoldReason.FELL
 
 
 def test_check_that_is_wrong_three_times_alike() -> None:
-    beliefs = ValidationState()
+    validation = ValidationState()
     for shape, own in (
         (b"a", False),
         (b"b", False),
@@ -468,7 +489,7 @@ def test_check_that_is_wrong_three_times_alike() -> None:
         (b"", False),
         (b"", False),
     ):
-        beliefs = beliefs.check_failed(shape)
-        plain = json.loads(json.dumps(encode(beliefs)))
-        assert decode(ValidationState, plain) == beliefs
-        assert beliefs.check_is_own is own
+        validation = validation.check_failed(shape)
+        plain = json.loads(json.dumps(encode(validation)))
+        assert decode(ValidationState, plain) == validation
+        assert validation.check_is_own is own

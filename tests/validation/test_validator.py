@@ -17,7 +17,8 @@ from custom_components.iec62056.protocol.ascii import checks
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
-from custom_components.iec62056.validation.validation_state import ValidationState
+from custom_components.iec62056.validation import validator as validator_module
+from custom_components.iec62056.validation.reading_check import check_reading
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state
 from ..sensors.test_registers import read_again
@@ -63,9 +64,7 @@ async def test_reading_is_judged_once(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     """It costs most of what a reading costs; whether another is wanted follows from it, as does what is believed."""
-    with patch.object(
-        ValidationState, "take", autospec=True, side_effect=ValidationState.take
-    ) as judged:
+    with patch.object(validator_module, "check_reading", wraps=check_reading) as judged:
         for minute in (1, 2):
             await read_again(loaded, bench, freezer, {"16.7": [f"00{minute}.000*kW"]}, minute)
     assert judged.call_count == 2
@@ -76,17 +75,19 @@ async def test_answer_that_comes_while_a_reading_is_judged_counts(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     coordinator = loaded.runtime_data.coordinator
-    trust, profile = coordinator.trust, coordinator.profile
+    validator = coordinator.validator
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 1)
     sent = reading({**HOUSEHOLD, "1.8.0": ["011000.001*kWh"]}, at=later(2))
     freezer.move_to(later(2))
-    trust.wants_again(sent, profile)
-    trust.async_keep_published(ENERGY)
-    trust.take(sent, profile)
-    assert (trust.beliefs.kept, trust.beliefs.asked) == ({ENERGY}, frozenset())
+    checked = validator.check(sent, coordinator.reader.line_profile, coordinator.data)
+    coordinator.async_publish(validator.keep_published(ENERGY, coordinator.data))
+    validator.apply(checked, coordinator.data, later(2))
+    assert (validator.state.dismissed, validator.state.pending_repairs) == ({ENERGY}, frozenset())
 
 
-@pytest.mark.parametrize(("choice", "shown"), [("believe", "11000.000"), ("keep", "12345.678")])
+@pytest.mark.parametrize(
+    ("choice", "shown"), [("accept_held", "11000.000"), ("keep_published", "12345.678")]
+)
 async def test_total_that_fell_asks_a_person(
     recorder_mock: Any,
     hass: HomeAssistant,
@@ -114,8 +115,8 @@ async def test_total_that_fell_asks_a_person(
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 5)
     assert state(hass, ENERGY).state == shown
     assert questions(hass) == []
-    assert [step.offset for step in loaded.runtime_data.coordinator.trust.steps] == [0] * (
-        choice == "believe"
+    assert [one.offset for one in loaded.runtime_data.coordinator.offsets] == [0] * (
+        choice == "accept_held"
     )
 
 
@@ -162,7 +163,7 @@ async def test_another_meter_gets_no_secret_and_no_permit(
         data={**loaded.data, **SECRETS, "mode": "C"},
         options={**PERMITS, **READ, "interval": 300},
     )
-    await answer(hass, "exchanged", "add")
+    await answer(hass, "exchanged", "add_as_new_meter")
     (new,) = [one for one in hass.config_entries.async_entries(DOMAIN) if one is not loaded]
     assert new.unique_id == f"LGZ_{OTHER}"
     assert dict(new.options) == {"interval": 300}
@@ -181,7 +182,7 @@ async def test_exchanged_meter_may_not_be_changed_until_somebody_allows_it(
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
     hass.config_entries.async_update_entry(loaded, options={**PERMITS, "interval": 300})
-    await answer(hass, "exchanged", "go_on")
+    await answer(hass, "exchanged", "replace_meter")
     assert dict(loaded.options) == {"interval": 300}
 
 
@@ -199,7 +200,7 @@ async def test_other_meter_is_added(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
-    await answer(hass, "exchanged", "add")
+    await answer(hass, "exchanged", "add_as_new_meter")
     assert loaded.disabled_by is not None
     added = [one for one in hass.config_entries.async_entries() if one.unique_id == f"LGZ_{OTHER}"]
     assert len(added) == 1
@@ -207,7 +208,7 @@ async def test_other_meter_is_added(
     assert questions(hass) == []
 
 
-@pytest.mark.parametrize("choice", ["go_on", "add"])
+@pytest.mark.parametrize("choice", ["replace_meter", "add_as_new_meter"])
 async def test_other_meter_that_has_an_entry(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -308,7 +309,7 @@ async def test_wake_up_is_written_before_it_is_sent(
     bench.gate.clear()
     await hass.config_entries.async_setup(battery.entry_id)
     await bench.until(lambda: bench.reads == 1)
-    assert len(hass_storage[file_of(battery)]["data"]["budget"]["due"]) == 1
+    assert len(hass_storage[file_of(battery)]["data"]["wake_budget"]["due"]) == 1
     bench.gate.set()
     await hass.async_block_till_done(wait_background_tasks=True)
 
@@ -355,7 +356,7 @@ async def test_damaged_beliefs_cost_nothing_else(
     hass: HomeAssistant, bench: Bench, entry: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
     content = stored(MeterState.of(reading(), LineProfile(medium=Medium.ELECTRICITY)))
-    content["data"]["beliefs"] = {"version": 1, "records": {"x": 3}}
+    content["data"]["validation"] = {"histories": {"x": 3}}
     hass_storage[file_of(entry)] = content
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()

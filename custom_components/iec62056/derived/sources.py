@@ -47,6 +47,9 @@ COURSES: Mapping[Derived, tuple[Medium, int]] = {
 }
 # Totals added up from tariffs: value group C.
 SUMS: Mapping[Derived, int] = {Derived.TOTAL_IMPORT: IMPORT, Derived.TOTAL_EXPORT: EXPORT}
+_POWERS = {
+    (c, d) for c in (IMPORT, EXPORT, ABSOLUTE, NET) for d in (_INSTANTANEOUS, _SHORT_AVERAGE)
+}
 _PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
 
 
@@ -78,10 +81,7 @@ def _power_pair(lookup: RegisterIndex) -> tuple[IndexedRegister, ...]:
 
 
 def _sends_power(lookup: RegisterIndex) -> bool:
-    return any(
-        c in {IMPORT, EXPORT, ABSOLUTE, NET} and d in {_INSTANTANEOUS, _SHORT_AVERAGE}
-        for c, d in lookup.quantities()
-    )
+    return not lookup.quantities.isdisjoint(_POWERS)
 
 
 def _tariffs_without_total(lookup: RegisterIndex, c: int) -> tuple[IndexedRegister, ...]:

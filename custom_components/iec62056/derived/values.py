@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from ..protocol.values import MeterTime, TimeKind, timestamp
 from ..registers.index import IndexedRegister, RegisterIndex
+from ..registers.units import convert, unit_of
 from . import status_flags
 from .history import DerivedHistory, Peak, Point
 from .sources import (
@@ -116,38 +117,47 @@ def remember(
 
 
 class SumStep(NamedTuple):
-    """A sum of tariffs that goes on from another number: `offset` as in a step of the statistics, `last` its number until then."""
+    """A sum of tariffs that steps by `offset` besides the change of its number, which was `last` until then; in Wh."""
 
     kind: Derived
     offset: Decimal
     last: Decimal
 
 
+type Numbers = Mapping[str, tuple[Decimal, str | None]]
+
+
 def steps_of_sums(
-    before: RegisterIndex,
-    now: RegisterIndex,
-    offsets: Mapping[str, Decimal],
-    firsts: Mapping[str, Decimal],
+    before: RegisterIndex, now: RegisterIndex, offsets: Numbers, firsts: Numbers
 ) -> Iterator[SumStep]:
     """The sums that step because their tariffs do, or because one of them appeared or is gone.
 
     `offsets` are those of the tariffs, `firsts` the first numbers of new ones where those are no longer the present
-    ones; both by the keys of the registers.
+    ones; both by the keys of the registers, with their units.
     """
+    stepped, first = _in_watt_hours(offsets), _in_watt_hours(firsts)
     for kind in SUMS:
         old, new = _energies(kind, before), _energies(kind, now)
-        if not old or not new or (old.keys() == new.keys() and not old.keys() & offsets.keys()):
+        if not old or not new or (old.keys() == new.keys() and not old.keys() & stepped.keys()):
             continue
-        stepped = [offsets.get(key, Decimal(0)) for key in old.keys() & new.keys()]
+        same = [stepped.get(key, Decimal(0)) for key in old.keys() & new.keys()]
         gone = [old[key] for key in old.keys() - new.keys()]
-        appeared = [-firsts.get(key, new[key]) for key in new.keys() - old.keys()]
+        appeared = [-first.get(key, new[key]) for key in new.keys() - old.keys()]
         yield SumStep(
-            kind, sum([*stepped, *gone, *appeared], Decimal(0)), sum(old.values(), Decimal(0))
+            kind, sum([*same, *gone, *appeared], Decimal(0)), sum(old.values(), Decimal(0))
         )
 
 
+def _in_watt_hours(numbers: Numbers) -> dict[str, Decimal]:
+    """Those of the numbers that are energies."""
+    found = {
+        key: convert(number, unit_of(unit or ""), "Wh") for key, (number, unit) in numbers.items()
+    }
+    return {key: energy for key, energy in found.items() if energy is not None}
+
+
 def _energies(kind: Derived, lookup: RegisterIndex) -> dict[str, Decimal]:
-    """The tariffs of a sum; none where one of them is no number, and so there is no sum."""
+    """The tariffs of a sum; none if one of them is no number, so that there is no sum."""
     numbers = {found.key: found.number("Wh") for found in sources_of(kind, lookup)}
     energies = {key: number for key, number in numbers.items() if number is not None}
     return energies if len(energies) == len(numbers) else {}

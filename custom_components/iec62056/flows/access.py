@@ -38,12 +38,12 @@ from ..entry_data import (
 )
 from ..messages import async_message
 from ..meter.credentials import credentials_of
-from ..meter.fast_polling import MOST_SECONDS, USUAL_SECONDS, Way, async_way, may_be_quick
+from ..meter.fast_polling import MOST_SECONDS, USUAL_SECONDS, Trial
 from ..protocol.ascii import commands
 from ..protocol.ascii.dialects import dialect
 from ..protocol.errors import BadField, BadSecret
 from ..protocol.register_session import Answer
-from ..registers.descriptions import clean_text
+from ..registers.naming import clean_text
 from ..registers.selection import choices_of
 from .forms import NO_BREAK, async_labels, several
 from .meter_progress import AskingFlow, Failure
@@ -81,7 +81,7 @@ class AccessFlow(NamingFlow, AskingFlow):
     async def async_step_access(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Give the choice between the groups."""
         groups = [*self._secret_groups(), "extra", "changes"]
-        if may_be_quick(self._coordinator):
+        if self._runtime.fast_poller.is_possible:
             groups.insert(-1, "quick")
         return self.async_show_menu(step_id="access", menu_options=groups)
 
@@ -127,12 +127,12 @@ class AccessFlow(NamingFlow, AskingFlow):
         if not proves:
             return await keep(data)
         coordinator = self._coordinator
-        return await self._ask(coordinator, coordinator.access.async_try(data), tried, failed)
+        return await self._ask(coordinator, coordinator.reader.async_try(data), tried, failed)
 
     async def _keep_password(self, data: dict[str, Any]) -> ConfigFlowResult:
         entry = self.config_entry
         self.hass.config_entries.async_update_entry(entry, data=data)
-        await self._coordinator.access.async_recall()
+        await self._coordinator.reader.login.async_recall()
         return self.async_create_entry(data=dict(entry.options))
 
     def _password_page(self, reason: str = "") -> ConfigFlowResult:
@@ -159,6 +159,10 @@ class AccessFlow(NamingFlow, AskingFlow):
         if not new:
             return self._keep_extra(())
 
+        async def read() -> tuple[Answer, ...]:
+            async with coordinator.reader.session() as client:
+                return await client.read(new)
+
         async def answered(answers: tuple[Answer, ...]) -> ConfigFlowResult:
             self._answers = answers
             return await self.async_step_extra_answers()
@@ -167,7 +171,7 @@ class AccessFlow(NamingFlow, AskingFlow):
             return self._extra_page(async_message(self.hass, err))
 
         coordinator = self._coordinator
-        return await self._ask(coordinator, coordinator.access.async_read(new), answered, failed)
+        return await self._ask(coordinator, read(), answered, failed)
 
     def _extra_page(self, reason: str = "") -> ConfigFlowResult:
         there = tuple(self.config_entry.options.get(CONF_EXTRA, ()))
@@ -229,7 +233,7 @@ class AccessFlow(NamingFlow, AskingFlow):
             return self._keep(_QUICK, {})
         kept = {CONF_QUICK: codes, CONF_QUICK_SECONDS: int(user_input[CONF_QUICK_SECONDS])}
 
-        async def answered(way: Way) -> ConfigFlowResult:
+        async def answered(way: Trial) -> ConfigFlowResult:
             self._quick = kept if way.request is None else {**kept, CONF_QUICK_REQUEST: way.request}
             took = f"{way.seconds:.1f}{NO_BREAK}{UnitOfTime.SECONDS}"
             return self._form("quick_tried", {}, "", took=took)
@@ -238,7 +242,9 @@ class AccessFlow(NamingFlow, AskingFlow):
             return await self._quick_page(async_message(self.hass, err))
 
         coordinator = self._coordinator
-        return await self._ask(coordinator, async_way(coordinator, codes), answered, failed)
+        return await self._ask(
+            coordinator, self._runtime.fast_poller.async_try(codes), answered, failed
+        )
 
     async def _quick_page(self, reason: str = "") -> ConfigFlowResult:
         options = self.config_entry.options

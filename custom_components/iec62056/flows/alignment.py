@@ -80,7 +80,7 @@ class PlaceFlow(ConfigFlow):
             progress_action="place" if self._signal is None else f"place_{self._signal}",
             description_placeholders={
                 "calls": str(placement.calls),
-                "good": str(placement.consecutive_failures),
+                "good": str(placement.good_in_a_row),
                 "enough": str(ENOUGH_IN_A_ROW),
                 "left": shown(timedelta(seconds=placement.deadline - now)),
             },

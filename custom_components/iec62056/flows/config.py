@@ -45,11 +45,10 @@ from ..entry_data import (
 from ..meter import connection, ports
 from ..meter.alignment_run import is_over_the_probe
 from ..meter.credentials import completed, credentials_of
-from ..meter.schedule import runs_on_battery
 from ..protocol.errors import BadSecret, NumberNeeded
 from ..protocol.model import Mode
 from ..protocol.transport.connect import public_name
-from ..registers.descriptions import clean_text
+from ..registers.naming import clean_text
 from ..registers.registry import is_sensor_enabled
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
 from ..runtime import MeterConfigEntry
@@ -226,11 +225,9 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         if self.source != SOURCE_RECONFIGURE or self._released is not None:
             return True
         entry: MeterConfigEntry = self._get_reconfigure_entry()
-        if entry.state is ConfigEntryState.LOADED and runs_on_battery(
-            entry.runtime_data.coordinator.profile
-        ):
+        if entry.state is ConfigEntryState.LOADED:
             # A person at the meter is not refused, but it counts.
-            await entry.runtime_data.coordinator.trust.async_may_wake()
+            await entry.runtime_data.reader.async_spend_wake_up()
         try:
             freed = await self.hass.config_entries.async_unload(entry.entry_id)
         except OperationNotAllowed:

@@ -23,7 +23,7 @@ import voluptuous as vol
 
 from ..const import DOMAIN
 from ..entry_data import CONF_BOUNDARY_TIME, CONF_INTERVAL
-from ..meter.schedule import TIME_OF_DAY, interval_of, is_push, runs_on_battery
+from ..meter.schedule import TIME_OF_DAY, interval_of
 from ..meter.wake_budget import DAY, WAKE_UPS_A_DAY
 from ..protocol.model import LineProfile
 from ..registers.selection import RegisterChoice
@@ -60,7 +60,7 @@ def several(options: list[SelectOptionDict]) -> SelectSelector:
 
 def rhythm_fields(state: MeterState) -> dict[vol.Marker, Any]:
     """When a meter is to be read, as it is asked when it is added: at which time of the day, or how often."""
-    if runs_on_battery(state.profile):
+    if state.profile.on_battery:
         return {vol.Required(CONF_BOUNDARY_TIME, default=str(TIME_OF_DAY)): TimeSelector()}
     return {interval_marker(interval_of(state)): DurationSelector()}
 
@@ -96,9 +96,9 @@ class OutOfRange(ValueError):
 
 def intervals(profile: LineProfile) -> tuple[timedelta, timedelta]:
     """The shortest and the longest interval a meter can have."""
-    if is_push(profile):
+    if profile.pushes:
         return timedelta(seconds=1), DAY
-    shortest = DAY / WAKE_UPS_A_DAY if runs_on_battery(profile) else SHORTEST_INTERVAL
+    shortest = DAY / WAKE_UPS_A_DAY if profile.on_battery else SHORTEST_INTERVAL
     return shortest, LONGEST_INTERVAL
 
 

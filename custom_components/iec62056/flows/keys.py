@@ -23,7 +23,6 @@ from ..entry_data import (
 )
 from ..messages import async_message
 from ..meter.credentials import completed
-from ..meter.reader import needs_login
 from ..protocol.errors import BadSecret
 from ..protocol.register_session import Level, Offer
 from .access import CONF_FORGET, AccessFlow
@@ -41,7 +40,7 @@ class KeysFlow(AccessFlow):
     def _secret_groups(self) -> list[str]:
         coordinator = self._coordinator
         identification = coordinator.data.identification
-        if needs_login(coordinator.profile):
+        if coordinator.reader.in_mode_e:
             return ["keys", "levels"]
         offers = identification is not None and identification.offers_mode_e
         return ["password", "keys"] if offers else ["password"]
@@ -96,6 +95,10 @@ class KeysFlow(AccessFlow):
         if user_input is not None:
             return self.async_create_entry(data=dict(self.config_entry.options))
 
+        async def offered() -> tuple[Offer, ...]:
+            async with coordinator.reader.register_session() as session:
+                return await session.offered()
+
         async def answered(offers: tuple[Offer, ...]) -> ConfigFlowResult:
             return self._levels_page(await self._told(offers), {})
 
@@ -103,7 +106,7 @@ class KeysFlow(AccessFlow):
             return self._levels_page(async_message(self.hass, err), {"base": "failed"})
 
         coordinator = self._coordinator
-        return await self._ask(coordinator, coordinator.access.async_offered(), answered, failed)
+        return await self._ask(coordinator, offered(), answered, failed)
 
     def _levels_page(self, text: str, errors: dict[str, str]) -> ConfigFlowResult:
         return self.async_show_form(

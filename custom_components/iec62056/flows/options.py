@@ -35,11 +35,11 @@ from ..entry_data import (
     dropdown,
     number,
 )
-from ..meter.schedule import Schedule, is_push, runs_on_battery
+from ..meter.schedule import Schedule
 from ..protocol.model import Mode
 from ..registers.registry import is_sensor_enabled, set_sensor_enabled
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
-from ..runtime import coordinator_of
+from ..runtime import runtime_of
 from ..state.meter_state import MeterState
 from .forms import OutOfRange, async_labels, interval_marker, intervals, rhythm_of, several, shown
 from .keys import KeysFlow
@@ -71,14 +71,15 @@ class MeterOptionsFlow(KeysFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Give the choice between the groups."""
-        coordinator = coordinator_of(self.config_entry)
-        if coordinator is None:
+        runtime = runtime_of(self.config_entry)
+        if runtime is None:
             return self.async_abort(reason="not_read_yet")
-        self._coordinator = coordinator
+        self._runtime = runtime
+        self._coordinator = coordinator = runtime.coordinator
         groups = ["registers", "reading"]
         if self._bare():
             groups.insert(1, "names")
-        if not runs_on_battery(coordinator.data.profile):
+        if not coordinator.data.profile.on_battery:
             groups.append("fuse")
         if coordinator.data.health.mode in (Mode.C, Mode.E):
             groups.append("access")
@@ -181,17 +182,17 @@ class MeterOptionsFlow(KeysFlow):
         if now.aligned != ALIGNED_OFF:
             interval = self._schedule({**options, CONF_ALIGN_READING: ALIGNED_OFF}).interval
         fields: dict[vol.Marker, Any] = {interval_marker(interval): DurationSelector()}
-        if is_push(profile):
+        if profile.pushes:
             return vol.Schema(fields)
         fields[vol.Required(CONF_ALIGN_READING, default=now.aligned)] = _ALIGNED
-        if not runs_on_battery(profile):
+        if not profile.on_battery:
             boundary = str(options.get(CONF_BOUNDARY, BOUNDARIES[0]))
             fields[vol.Required(CONF_BOUNDARY, default=boundary)] = _BOUNDARY
         fields[vol.Required(CONF_BOUNDARY_TIME, default=str(now.at))] = TimeSelector()
         for name in (CONF_QUIET_FROM, CONF_QUIET_TO):
             suggested = {"suggested_value": options.get(name)}
             fields[vol.Optional(name, description=suggested)] = TimeSelector()
-        if not runs_on_battery(profile):
+        if not profile.on_battery:
             fills = options.get(CONF_FILL_GAPS, True)
             fields[vol.Required(CONF_FILL_GAPS, default=fills)] = BooleanSelector()
         return vol.Schema(fields)

@@ -27,11 +27,15 @@ from ..entry_data import CONF_CUSTOM, dropdown
 from ..protocol.codec import decode, encode
 from ..protocol.model import Register
 from ..registers import overrides
-from ..registers.descriptions import Description, clean_text, context_of, describe_all
+from ..registers.descriptions import describe
+from ..registers.matching import context_of
+from ..registers.naming import clean_text
 from ..registers.overrides import RegisterOverride
 from ..registers.registry import entity_id_of
 from ..registers.selection import RegisterChoice, choices_of
 from ..registers.units import PUBLISHED
+from ..runtime import MeterRuntime
+from ..state.description import Description
 from .forms import async_labels
 
 CONF_REGISTER: Final = "register"
@@ -56,6 +60,7 @@ _UNIT: Final = SelectSelector(
 class NamingFlow(OptionsFlowWithReload):
     """Choose a register, say what it is, and decide about its statistics."""
 
+    _runtime: MeterRuntime
     _coordinator: MeterCoordinator
     _key: str
     _custom: RegisterOverride
@@ -186,11 +191,11 @@ class NamingFlow(OptionsFlowWithReload):
     def _chosen(self) -> tuple[Register, Description]:
         """The register that was chosen, as the catalogue describes it."""
         state = self._coordinator.data
-        context = context_of(state.reading)
+        context = context_of(state.reading.registers)
         return next(
             (known.register, description)
             for known in state.registers.values()
-            for description in describe_all(known.register, context)
+            for description in describe(known.register, context, {})
             if description.key == self._key
         )
 

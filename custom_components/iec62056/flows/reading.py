@@ -18,7 +18,7 @@ from ..entry_data import hints_of, idle_of, line_profile_of, speed_of
 from ..meter import connection
 from ..meter.credentials import Credentials, async_keyring, credentials_of
 from ..meter.intended_meter import IntendedMeter
-from ..meter.login_attempts import LoginOutcome, login_attempts_of
+from ..meter.login_manager import LoginOutcome, remember
 from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import Keyring
@@ -123,7 +123,7 @@ class ReadFlow(PlaceFlow):
         self._before = ()
         device, speed = self._data[CONF_DEVICE], speed_of(self._data)
         given = self._profile or line_profile_of(self._data)
-        async with connection.hold(
+        async with connection.acquire_line(
             self.hass, device, speed, user=self.flow_id, idle=idle_of(given)
         ) as line:
             credentials = credentials_of(self._data)
@@ -148,7 +148,7 @@ class ReadFlow(PlaceFlow):
                 raise _refused(keyring) or err from None
             state = MeterState.of(reading, profile)
             if login is not None and (own is None or own.unique_id == state.identity.unique_id):
-                await self._note(credentials, state, keyring)
+                self._note(credentials, state, keyring)
             if state.health.check is not Verdict.ABSENT:
                 return state
             # Without a check character a damaged number would name another meter for ever, and no value counts alone.
@@ -159,8 +159,8 @@ class ReadFlow(PlaceFlow):
                 raise NumberUnsteady
             return again
 
-    async def _note(self, credentials: Credentials, state: MeterState, keyring: Keyring) -> None:
-        """Store what the meter has said of a login of mode E. Raises MeterError where it did not take it."""
+    def _note(self, credentials: Credentials, state: MeterState, keyring: Keyring) -> None:
+        """Remember what the meter has said of a login of mode E. Raises MeterError where it did not take it."""
         login = keyring.logins[-1]
         refusal = _refused(keyring)
         outcome = LoginOutcome.REFUSED
@@ -168,7 +168,7 @@ class ReadFlow(PlaceFlow):
             outcome = LoginOutcome.ACCEPTED if login in keyring.proven else LoginOutcome.UNANSWERED
         meter, secret = state.identity.unique_id, credentials.secret
         if meter is not None and secret is not None and login in keyring.tried:
-            await login_attempts_of(self.hass).async_note(meter, secret, outcome)
+            remember(self.hass, meter, secret, outcome)
         if outcome is not LoginOutcome.ACCEPTED:
             # Half the registers are not what was wanted: the person decides whether to do without.
             raise refusal or (LoginUnanswered() if login in keyring.tried else HdlcSilent())

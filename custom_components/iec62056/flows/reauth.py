@@ -24,14 +24,14 @@ from ..entry_data import (
 from ..messages import async_message
 from ..meter.reader import MeterReader
 from ..protocol.errors import BadSecret, LoginError
-from ..registers.descriptions import clean_text
-from ..runtime import coordinator_of
+from ..registers.naming import clean_text
+from ..runtime import runtime_of
 from .access import LOGIN, with_login
 from .forms import async_text
 from .meter_progress import AskingFlow, Failure
 
 
-def _fields(data: Mapping[str, Any], access: MeterReader | None) -> dict[vol.Marker, Any]:
+def _fields(data: Mapping[str, Any], reader: MeterReader | None) -> dict[vol.Marker, Any]:
     """The secrets that the entry has: in mode E keys, a password or both, each of which may stay as it is."""
     if any(name in data for name in (CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY)):
         names = [CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY]
@@ -39,7 +39,7 @@ def _fields(data: Mapping[str, Any], access: MeterReader | None) -> dict[vol.Mar
             names.insert(0, CONF_PASSWORD)
         return {vol.Optional(name): PASSWORD for name in names}
     fields: dict[vol.Marker, Any] = {vol.Required(CONF_PASSWORD): PASSWORD}
-    if not (CONF_SECURITY in data or (access is not None and access.in_mode_e)):
+    if not (CONF_SECURITY in data or (reader is not None and reader.in_mode_e)):
         fields[vol.Required(CONF_LOGIN, default=data.get(CONF_LOGIN, AUTO))] = LOGIN
     return fields
 
@@ -59,8 +59,7 @@ class ReauthFlow(ConfigFlow, AskingFlow):
             return await self._reauth_page()
         entry = self._get_reauth_entry()
         # It may be refused in the very first reading, before the entry is set up.
-        coordinator = coordinator_of(entry)
-        if coordinator is None:
+        if (runtime := runtime_of(entry)) is None:
             return self.async_abort(reason="not_read_yet")
         binary = CONF_LOGIN not in user_input
         data = (with_secrets if binary else with_login)(entry.data, user_input)
@@ -77,26 +76,28 @@ class ReauthFlow(ConfigFlow, AskingFlow):
                 )
             return await self._reauth_page(reason)
 
-        return await self._ask(coordinator, coordinator.access.async_try(data), accepted, failed)
+        return await self._ask(
+            runtime.coordinator, runtime.reader.async_try(data), accepted, failed
+        )
 
     async def _reauth_page(self, reason: str = "") -> ConfigFlowResult:
         entry = self._get_reauth_entry()
-        coordinator = coordinator_of(entry)
-        access = None if coordinator is None else coordinator.access
+        runtime = runtime_of(entry)
+        reader = None if runtime is None else runtime.reader
         return self.async_show_form(
             step_id="reauth_confirm",
-            data_schema=vol.Schema(_fields(entry.data, access)),
+            data_schema=vol.Schema(_fields(entry.data, reader)),
             errors={"base": "failed"} if reason else {},
             description_placeholders={
                 "title": clean_text(entry.title),
                 "reason": reason,
-                "lockout": await self._lockout(access),
+                "lockout": await self._lockout(reader),
             },
         )
 
-    async def _lockout(self, access: MeterReader | None) -> str:
+    async def _lockout(self, reader: MeterReader | None) -> str:
         """When the password was refused, and until when the meter may be locked."""
-        if access is None or (refused := access.refused) is None:
+        if reader is None or (refused := reader.login.refused) is None:
             return ""
         text = await async_text(self.hass, "lockout", refused.outcome)
         until = refused.free_at or refused.at

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 
 from ..entry_data import idle_of
 from ..protocol.ascii.sign_on import RetryPolicy
@@ -34,6 +34,7 @@ from ..protocol.errors import (
 from ..protocol.model import Health, LineProfile, Mode
 from ..protocol.transport.line import Line
 from . import connection
+from .listeners import Listeners
 
 # A hand that lets go of the probe moves it: one good answer is no proof.
 ENOUGH_IN_A_ROW: Final = 3
@@ -95,6 +96,21 @@ def is_over_the_probe(err: MeterError) -> bool:
     return of_failure(err) not in (None, Signal.GOOD) and not isinstance(err, FixedSpeed)
 
 
+class ProbeSignal:
+    """What came last from one probe, and who is told."""
+
+    def __init__(self) -> None:
+        """Nothing was heard yet."""
+        self.current: Signal | None = None
+        self.listeners = Listeners()
+
+    @callback
+    def show(self, signal: Signal | None) -> None:
+        """Tell what came."""
+        self.current = signal
+        self.listeners.notify()
+
+
 @dataclass(slots=True)
 class AlignmentRun:
     """The calls of one alignment. `most` is how many of them the meter may be asked for.
@@ -109,7 +125,7 @@ class AlignmentRun:
     user: Hashable
     most: int | None = None
     calls: int = 0
-    consecutive_failures: int = 0
+    good_in_a_row: int = 0
 
     @classmethod
     def begin(
@@ -133,7 +149,7 @@ class AlignmentRun:
     @property
     def good(self) -> bool:
         """Whether the probe sits well."""
-        return self.consecutive_failures >= ENOUGH_IN_A_ROW
+        return self.good_in_a_row >= ENOUGH_IN_A_ROW
 
     def over(self, now: float) -> bool:
         """Whether no other call is to be made."""
@@ -146,7 +162,7 @@ class AlignmentRun:
         """
         try:
             idle = idle_of(self.profile)
-            async with connection.hold(
+            async with connection.acquire_line(
                 hass, self.device, self.speed, user=self.user, idle=idle
             ) as line:
                 signal = await self._hear(line)
@@ -156,7 +172,7 @@ class AlignmentRun:
                 raise
             signal = found
         self.calls += 1
-        self.consecutive_failures = self.consecutive_failures + 1 if signal is Signal.GOOD else 0
+        self.good_in_a_row = self.good_in_a_row + 1 if signal is Signal.GOOD else 0
         return signal
 
     async def _hear(self, line: Line) -> Signal:

@@ -1,7 +1,4 @@
-"""How long to wait before a meter is tried again that could not be read. Pure.
-
-Never here: what went wrong, or who waits.
-"""
+"""How long to wait before a meter is tried again that could not be read."""
 
 from typing import Final
 
@@ -19,3 +16,23 @@ def pause(failures: int, least: float = 0.0) -> float:
     if failures <= 1:
         return FIRST_PAUSE
     return max(min(FIRST_PAUSE * 2.0 ** min(failures - 1, _DOUBLED), LONGEST_PAUSE), least)
+
+
+class Backoff:
+    """Failures in a row, and the pause after them."""
+
+    def __init__(self) -> None:
+        """Nothing has failed yet."""
+        self.failures = 0
+
+    def fail(self) -> None:
+        """Count a failure."""
+        self.failures += 1
+
+    def reset(self) -> None:
+        """Something succeeded."""
+        self.failures = 0
+
+    def pause(self, least: float = 0.0) -> float:
+        """The seconds until the next try, as the function `pause`."""
+        return pause(self.failures, least)

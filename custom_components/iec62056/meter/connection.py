@@ -93,7 +93,7 @@ async def _address(hass: HomeAssistant, host: str | None) -> str:
 
 
 @asynccontextmanager
-async def hold(
+async def acquire_line(
     hass: HomeAssistant,
     url: str,
     speed: int = SIGN_ON_SPEED,

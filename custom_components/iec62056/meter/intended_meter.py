@@ -11,12 +11,10 @@ from typing import Self
 from homeassistant.config_entries import ConfigEntry
 
 from ..const import CONF_NUMBER_CODE
-from ..entry_data import CONF_EXTRA
 from ..protocol.errors import NotThisMeter, ReadingTooOld
 from ..protocol.model import Identification, Register
 from ..state.identity import UNKNOWN_FLAG, flag_of, plain
 from ..state.meter_state import MeterState
-from .schedule import runs_on_battery
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +52,13 @@ class IntendedMeter:
         if meant is not None and number and number in meant.raw:
             return cls(flag, number, identification=meant)
         known = state.registers.get(code)
-        address = "" if known is None else known.register.address
-        # What is asked for beside the readout may be shown for the password alone.
-        beside = known is None or address in entry.options.get(CONF_EXTRA, ())
         return cls(
             flag,
             number,
             code,
-            address,
-            in_readout=not (beside or runs_on_battery(state.profile)),
+            address="" if known is None else known.register.address,
+            # Where the readout told none, it may have come for the password. A battery is not woken twice.
+            in_readout=bool(entry.unique_id) and not state.profile.on_battery,
             identification=meant,
             too_old=change_needs is not None and state.received < change_needs,
         )

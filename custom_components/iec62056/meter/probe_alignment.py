@@ -1,93 +1,84 @@
-"""What reaches the probe of one meter, and calling it again and again while a person moves the probe.
+"""What reaches the probe of one meter, and calling the meter again and again while the user moves the probe."""
 
-Here: who is told of it, and how often a meter on its battery may be called so.
-Never here: a single call (placement).
-"""
-
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING
 
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..protocol.errors import MeterError
-from .alignment_run import AlignmentRun, Signal, of_failure
-from .schedule import BATTERY_INTERVAL, runs_on_battery
-
-if TYPE_CHECKING:
-    from ..coordinator import MeterCoordinator
+from .alignment_run import AlignmentRun, of_failure
+from .push_listener import PushListener
+from .reader import MeterReader
+from .schedule import BATTERY_INTERVAL
 
 
 class ProbeAlignment:
-    """`signal` is what came last, `placement` the calls that are being made, `last` when a battery was asked for them."""
+    """The calls of one probe. `run` are those that are being made."""
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
-        """Nothing was heard yet."""
-        self.signal: Signal | None = None
-        self.placement: AlignmentRun | None = None
-        self.last: datetime | None = None
-        self._coordinator = coordinator
-        self._listeners: list[CALLBACK_TYPE] = []
-
-    @callback
-    def async_listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Be told whenever something was heard of the meter, or was not; gives what ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    @callback
-    def async_show(self, signal: Signal | None) -> None:
-        """Tell what came."""
-        self.signal = signal
-        for listener in self._listeners:
-            listener()
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        reader: MeterReader,
+        listener: PushListener,
+        save: Callable[[], None],
+    ) -> None:
+        """Nothing is called yet. `save` keeps when a battery was asked for that."""
+        self.run: AlignmentRun | None = None
+        self._hass = hass
+        self._entry = entry
+        self._reader = reader
+        self._listener = listener
+        self._save = save
 
     @callback
-    def async_begin(self) -> None:
+    def start(self) -> None:
         """Call the meter until the probe sits well.
 
         Raises ServiceValidationError where that would empty the meter's battery.
         """
-        if self.placement is not None:
+        if self.run is not None:
             return
-        coordinator = self._coordinator
-        battery = runs_on_battery(coordinator.profile)
-        if battery:
+        reader = self._reader
+        if battery := reader.line_profile.on_battery:
             now = dt_util.utcnow()
-            if self.last is not None and (wait := self.last + BATTERY_INTERVAL - now) > (
-                timedelta(0)
-            ):
+            last = reader.aligned_at
+            if last is not None and (wait := last + BATTERY_INTERVAL - now) > timedelta(0):
                 raise ServiceValidationError(
                     translation_domain=DOMAIN,
                     translation_key="aligned_already",
                     translation_placeholders={"hours": str(ceil(wait / timedelta(hours=1)))},
                 )
-            self.last = now
-            coordinator.async_save()
-        self.placement = AlignmentRun.begin(
-            coordinator.device,
-            coordinator.speed,
-            coordinator.profile,
-            coordinator.hass.loop.time(),
+            reader.note_alignment(now)
+            self._save()
+        self.run = AlignmentRun.begin(
+            reader.device,
+            reader.speed,
+            reader.line_profile,
+            self._hass.loop.time(),
             battery=battery,
-            user=coordinator.config_entry.entry_id,
+            user=self._entry.entry_id,
         )
-        coordinator.in_background(self._call(self.placement), "alignment")
+        self._entry.async_create_background_task(
+            self._hass, self._call(self.run), f"{DOMAIN} {self._entry.title} alignment"
+        )
 
-    async def _call(self, placement: AlignmentRun) -> None:
-        hass, push = self._coordinator.hass, self._coordinator.push
-        self.async_show(self.signal)
-        listened = push.async_stop()
+    async def _call(self, run: AlignmentRun) -> None:
+        signal = self._reader.signal
+        signal.show(signal.current)
+        listened = self._listener.stop()
         try:
-            while not placement.over(hass.loop.time()):
-                self.async_show(await placement.call(hass))
+            while not run.over(self._hass.loop.time()):
+                signal.show(await run.call(self._hass))
         except MeterError as err:
-            self.async_show(of_failure(err))
+            signal.show(of_failure(err))
         finally:
-            self.placement = None
-        self.async_show(self.signal)
+            self.run = None
+        signal.show(signal.current)
         if listened:
-            push.async_start()
+            self._listener.start()

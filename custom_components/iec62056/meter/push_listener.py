@@ -1,100 +1,76 @@
-"""Listening to a meter that sends by itself.
-
-Here: the line held as long as the entry is set up, opened again when it fails; and how much of what comes is shown.
-Never here: what is believed of it, when a meter is asked.
-"""
+"""Listening to a meter that sends by itself, as long as its entry is set up."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Final
 
-from homeassistant.core import callback
-from homeassistant.helpers.update_coordinator import UpdateFailed
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
 
+from ..const import DOMAIN
 from ..protocol.client import MeterClient
 from ..protocol.errors import MeterError
 from ..protocol.model import Reading
-from . import backoff
+from .reader import MeterReader
 
-if TYPE_CHECKING:
-    from ..coordinator import MeterCoordinator
-    from ..state.meter_state import MeterState
+_TASK: Final = "listen"
 
 
 class PushListener:
-    """The listener of one meter."""
+    """The listener of one meter. The line is held while it listens, and opened again when it fails."""
 
-    def __init__(self, coordinator: MeterCoordinator) -> None:
-        """Know whose it is; nothing is listened to yet."""
-        self._coordinator = coordinator
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        reader: MeterReader,
+        on_reading: Callable[[Reading], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        """Nothing is listened to yet. `on_error` gets what ended the listening, a MeterError or an unexpected one."""
+        self._hass = hass
+        self._entry = entry
+        self._reader = reader
+        self._on_reading = on_reading
+        self._on_error = on_error
         self._task: asyncio.Task[None] | None = None
-        self._published: datetime | None = None
 
     @callback
-    def async_start(self) -> None:
+    def start(self) -> None:
         """Listen until that is stopped, or the entry is unloaded."""
-        self._task = self._coordinator.in_background(self._listen(), "listen")
+        self._task = self._entry.async_create_background_task(
+            self._hass, self._listen(), f"{DOMAIN} {self._entry.title} {_TASK}"
+        )
 
     @callback
-    def async_stop(self) -> bool:
+    def stop(self) -> bool:
         """Free the line. False where nothing was listened to."""
         task, self._task = self._task, None
         return task is not None and task.cancel()
 
     async def _listen(self) -> None:
-        coordinator = self._coordinator
         while True:
             try:
                 await self._hear_on()
-            except Exception as err:
+            except MeterError as err:
+                self._on_error(err)
+            except Exception as err:  # noqa: BLE001 - `on_error` tells it
                 # One telegram that cannot be taken is not the end of all that follow.
-                if coordinator.last_update_success:
-                    coordinator.logger.exception("Unexpected error hearing %s", coordinator.name)
-                coordinator.consecutive_failures += 1
-                coordinator.async_set_update_error(err)
-            await asyncio.sleep(backoff.pause(coordinator.consecutive_failures))
+                self._reader.backoff.fail()
+                self._on_error(err)
+            # It hears for nothing on a line that is its own: only the number of failures counts.
+            await asyncio.sleep(self._reader.backoff.pause())
 
     async def _hear_on(self) -> None:
-        """Listen, whatever the line does."""
-        coordinator = self._coordinator
-        while True:
-            try:
-                async with coordinator.hold() as line:
-                    profile = coordinator.profile
-                    if coordinator.lost:
-                        profile = replace(profile, listen_speed=None)
-                    meter = MeterClient(line, profile)
-                    async with aclosing(meter.listen()) as readings:
-                        async for reading in readings:
-                            coordinator.profile = meter.profile
-                            self._hear(reading)
-            except MeterError as err:
-                coordinator.async_fail(err)
-            # It hears for nothing on a line that is its own: only the number of failures counts.
-            await asyncio.sleep(backoff.pause(coordinator.consecutive_failures))
-
-    @callback
-    def _hear(self, reading: Reading) -> None:
-        """Take what came; of another meter, nothing is shown."""
-        try:
-            if (state := self._coordinator.async_process_reading(reading)) is not None:
-                self._publish(state)
-        except UpdateFailed as err:
-            self._coordinator.async_set_update_error(err)
-
-    @callback
-    def _publish(self, state: MeterState) -> None:
-        """Show it, but not every second: all of it counts, some of it is shown."""
-        coordinator = self._coordinator
-        if (
-            self._published is None
-            or not coordinator.last_update_success
-            or state.received - self._published >= coordinator.interval
-        ):
-            if not coordinator.last_update_success:
-                # Said as it is of a meter that is polled.
-                coordinator.logger.info("Fetching %s data recovered", coordinator.name)
-            self._published = state.received
-            coordinator.async_set_updated_data(state)
+        """Listen until the line fails. Raises MeterError."""
+        async with self._reader.hold_line() as line:
+            profile = self._reader.line_profile
+            if self._reader.needs_rediscovery:
+                profile = replace(profile, listen_speed=None)
+            client = MeterClient(line, profile)
+            async with aclosing(client.listen()) as readings:
+                async for reading in readings:
+                    self._reader.use_line_profile(client.profile)
+                    self._on_reading(reading)

@@ -1,383 +1,94 @@
-"""Access to one meter beyond its readout: sessions with the entry's credentials, and what became of them.
+"""One meter's port, line profile, login and wake-up budget, and the one way to an open client.
 
-Here: the client is made here, with what may be tried and what may be changed; a refusal is stored, and a person asked.
-Never here: when the meter is read, what a secret is (credentials), the forms that ask for one.
-
-A password is tried once. Whether it was wrong must be on disk before it is tried again by itself: so it is written
-down as unanswered before it leaves for the first time.
+Whatever sends something to a meter goes through `session` or `acquire_line`: they ask the battery first, wait for the turn
+on the line, open it, and see to it that neither a password nor a change is sent while another meter seems to answer. The
+client then makes sure of the meter's number before a secret or a change leaves.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from math import ceil
+from typing import Any, Final, NamedTuple, Protocol
 
-from homeassistant.core import callback
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
-from ..const import DOMAIN
-from ..derived.history import DerivedHistory
-from ..derived.sources import Derived
-from ..derived.values import DerivedValues
-from ..entry_data import SECRETS, profile_overrides
-from ..protocol.ascii import clock
+from ..const import DOMAIN, LOGGER
+from ..entry_data import (
+    CONF_EXTRA,
+    SECRETS,
+    hints_of,
+    idle_of,
+    line_profile_of,
+    profile_overrides,
+    speed_of,
+)
 from ..protocol.ascii.sign_on import RetryPolicy
 from ..protocol.client import MeterClient
-from ..protocol.dlms.login import DlmsLogin as BinaryLogin, Keyring
+from ..protocol.discovery import discover
+from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import BadSecret, ClockUnknown, MeterError, NoProgramming, PasswordRefused
-from ..protocol.model import LineProfile, Mode, Reading
-from ..protocol.register_session import NOTHING, Answer, Offer, RegisterSession, Written
+from ..protocol.errors import LineError, MeterError, NoProgramming, PasswordRefused
+from ..protocol.model import Health, LineProfile, Mode, Reading
+from ..protocol.profiles.events import Event
+from ..protocol.profiles.load_profile import Profile
+from ..protocol.profiles.requests import read_events, read_profile
+from ..protocol.register_session import NOTHING, Answer, RegisterSession
 from ..protocol.transport.line import Line
-from ..registers.index import RegisterIndex
+from ..protocol.transport.trace import Trace
 from ..state.meter_state import MeterState
+from . import connection
+from .alignment_run import ProbeSignal, of_failure, of_health
+from .backoff import Backoff
 from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
 from .intended_meter import IntendedMeter
-from .login_attempts import (
-    LoginAttempt,
+from .login_manager import (
+    LoginManager,
     LoginOutcome,
-    login_attempts_of,
     outcome_in_mode_e,
     outcome_of,
     proof_left,
 )
-from .schedule import is_push, runs_on_battery
+from .wake_budget import WakeBudget
 
-if TYPE_CHECKING:
-    from ..coordinator import MeterCoordinator
-
-_CLOCK_E: Final = "0-0:1.0.0"
-
-
-def needs_login(profile: LineProfile) -> bool:
-    """Whether the plain readout of a meter is itself read with a login: in mode E."""
-    return profile.mode is Mode.E
+# So often in a row the meter must have been silent before it is searched for, and then after twice as often each time.
+LOST_AFTER: Final = 3
+_HOUR: Final = timedelta(hours=1)
 
 
-class MeterReader:
-    """How one meter is spoken to. `refused` is the last try of the entry's password where that has ended badly."""
-
-    def __init__(self, coordinator: MeterCoordinator) -> None:
-        """Nothing was tried yet."""
-        self.refused: LoginAttempt | None = None
-        self._coordinator = coordinator
-        self._hass = coordinator.hass
-        # What a meter of mode E said of its objects: kept with its state.
-        self.known = ObjectCache()
-        # Kept as long as the entry is set up, for the login it was made for.
-        self._keyring: tuple[BinaryLogin | None, Keyring] | None = None
+class KnownMeter(Protocol):
+    """What the reader asks of whoever keeps the state of the meter."""
 
     @property
-    def in_mode_e(self) -> bool:
-        """Whether the meter is spoken to in mode E."""
-        return needs_login(self._coordinator.profile)
+    def state(self) -> MeterState | None:
+        """The last state; None where the meter was never read."""
 
     @property
-    def _meter_id(self) -> str:
-        """What the meter is known by, whichever entry speaks to it."""
-        coordinator = self._coordinator
-        return coordinator.config_entry.unique_id or f"{coordinator.device} {coordinator.address}"
+    def due(self) -> datetime:
+        """When the next reading is due by itself."""
 
-    # Sessions
+    @property
+    def interval(self) -> timedelta:
+        """The time from one reading to the next."""
 
-    @asynccontextmanager
-    async def meter(
-        self, line: Line, *, login: bool = True, change: bool = False
-    ) -> AsyncIterator[MeterClient]:
-        """The client on an open line; with the entry's password where it may be tried and `login` wants it.
+    @property
+    def replacement_open(self) -> bool:
+        """Whether another meter answers, and the user has not said what that means."""
 
-        Only with `change` may it change what the options permit.
-        """
-        entry = self._coordinator.config_entry
-        credentials = await self._usable() if login else NOBODY
-        async with self._client(line, credentials, change=change) as meter:
-            yield meter
-        if self.refused is not None and login:
-            entry.async_start_reauth(self._hass)
+    async def async_wake_up_spent(self) -> None:
+        """Keep the budget; on disk when this returns."""
 
-    @asynccontextmanager
-    async def session(self, *, change: bool = False) -> AsyncIterator[MeterClient]:
-        """The client on a line of its own turn, because somebody asks for it; a battery is asked first.
 
-        Raises MeterError, and ServiceValidationError where the battery is to be left alone, the entry was unloaded
-        meanwhile, or a password or a change could reach another meter.
-        """
-        data = self._coordinator.config_entry.data
-        private = change or any(secret in data for secret in SECRETS)
-        async with self._turn(private=private) as line, self.meter(line, change=change) as meter:
-            yield meter
+class TracedSession(NamedTuple):
+    """What went over the line, and when it ended (UTC)."""
 
-    @asynccontextmanager
-    async def conversation(self, *, change: bool = False) -> AsyncIterator[RegisterSession]:
-        """An open session, as `session`."""
-        async with self.session(change=change) as meter, meter.conversation() as talk:
-            yield talk
-
-    async def async_try(self, data: Mapping[str, Any]) -> None:
-        """Prove what is in the data of an entry to the meter, once; nothing where nothing is in them.
-
-        Raises MeterError: BadSecret where it can be sent to no meter, another LoginError where the meter does not accept
-        it. What this meter has refused before is not sent again.
-        """
-        credentials = credentials_of(data)
-        secret = credentials.secret
-        if secret is not None:
-            before = await login_attempts_of(self._hass).async_find(self._meter_id, secret)
-            if before is not None and before.outcome is LoginOutcome.REFUSED:
-                raise PasswordRefused
-        said = replace(self._coordinator.profile, **profile_overrides(data))
-        async with self._turn(private=secret is not None) as line:
-            async with self._client(line, credentials, said) as meter, meter.conversation():
-                pass
-            if secret is not None and not proof_left(line.trace) and not needs_login(meter.profile):
-                raise NoProgramming(meter=self._coordinator.config_entry.title)
-        self.refused = None
-
-    @asynccontextmanager
-    async def _turn(self, *, private: bool) -> AsyncIterator[Line]:
-        """The line, to send something `private` to this meter: a secret or a change."""
-        coordinator = self._coordinator
-
-        def check_question() -> None:
-            if private and coordinator.trust.exchanged:
-                raise self._not_now("question_open")
-
-        battery = runs_on_battery(coordinator.profile)
-        if is_push(coordinator.profile):
-            # It hears nothing, and its line is never free.
-            raise NoProgramming(meter=coordinator.config_entry.title)
-        check_question()
-        if battery:
-            coordinator.trust.check_budget()
-        async with coordinator.hold() as line:
-            runtime = getattr(coordinator.config_entry, "runtime_data", None)
-            if runtime is None or runtime.coordinator is not coordinator:
-                # Its entry was unloaded while the line was waited for.
-                raise self._not_now("not_set_up")
-            check_question()
-            if battery and not await coordinator.trust.async_may_wake():
-                # Somebody else has used it up while the line was waited for.
-                coordinator.trust.check_budget()
-            yield line
-
-    def _not_now(self, why: str) -> ServiceValidationError:
-        title = self._coordinator.config_entry.title
-        return ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key=why,
-            translation_placeholders={"meter": title},
-        )
-
-    @asynccontextmanager
-    async def _client(
-        self,
-        line: Line,
-        credentials: Credentials,
-        tried: LineProfile | None = None,
-        *,
-        change: bool = False,
-    ) -> AsyncIterator[MeterClient]:
-        """The client, and what is learned of the credentials and of the line, however it ends.
-
-        `tried` is the way to the meter with which new credentials are tried: nothing is learned of it.
-        """
-        coordinator = self._coordinator
-        profile = tried or coordinator.profile
-        login = credentials.in_mode_e(profile)
-        keyring = await self._keyring_for(credentials, profile, fresh=tried is not None)
-        keyring.intended = self._intended(change=change)
-        unproven = await self._about_to_try(credentials)
-        if login is not None and not unproven:
-            keyring.proven.add(login)
-        meter = MeterClient(
-            line,
-            profile,
-            effort=RetryPolicy(wake_ups=1),
-            keyring=keyring,
-            password=credentials.password,
-            permits=permits_of(coordinator.config_entry.options) if change else NOTHING,
-        )
-        failed: BaseException | None = None
-        try:
-            yield meter
-        except BaseException as err:
-            failed = err
-            raise
-        finally:
-            # Also a failure teaches something about the line.
-            if tried is None:
-                coordinator.profile = meter.profile
-            if login is None:
-                outcome = outcome_of(failed or meter.refusal, line.trace, unproven=unproven)
-            else:
-                outcome = outcome_in_mode_e(keyring, login)
-            await self._learn(credentials, outcome, unproven=unproven)
-
-    async def _keyring_for(
-        self, credentials: Credentials, profile: LineProfile, *, fresh: bool = False
-    ) -> Keyring:
-        login = credentials.in_mode_e(profile)
-        if fresh or self._keyring is None or self._keyring[0] != login:
-            keyring = await async_keyring(self._hass, credentials, profile, self.known)
-            if fresh:
-                return keyring
-            self._keyring = login, keyring
-        return self._keyring[1]
-
-    def _intended(self, *, change: bool = False) -> IntendedMeter:
-        coordinator = self._coordinator
-        since = dt_util.utcnow() - coordinator.interval if change else None
-        return IntendedMeter.of(coordinator.config_entry, coordinator.data, change_needs=since)
-
-    async def async_keyring(self) -> Keyring:
-        """The logins of mode E that the meter may be looked for with: only what it took before."""
-        credentials, profile = await self._usable(), self._coordinator.profile
-        keyring = await self._keyring_for(credentials, profile)
-        taken = credentials.in_mode_e(profile) in keyring.proven
-        if not taken and not await self._accepted(credentials):
-            keyring = await async_keyring(self._hass, NOBODY, profile, self.known)
-        keyring.intended = self._intended()
-        return keyring
-
-    # Passwords
-
-    async def _usable(self) -> Credentials:
-        """The entry's credentials, none where they must not be tried by themselves."""
-        try:
-            credentials = credentials_of(self._coordinator.config_entry.data)
-        except BadSecret:
-            return NOBODY
-        if credentials.secret is None:
-            self.refused = None
-            return credentials
-        tried = await login_attempts_of(self._hass).async_find(self._meter_id, credentials.secret)
-        blocked = tried is not None and tried.blocks(dt_util.utcnow())
-        self.refused = tried if blocked else None
-        # While another meter answers, it must not hear them.
-        return NOBODY if blocked or self._coordinator.trust.exchanged else credentials
-
-    async def _about_to_try(self, credentials: Credentials) -> bool:
-        """Write down that a password is tried whose end is not known; whether that was needed."""
-        if credentials.secret is None:
-            return False
-        if await self._accepted(credentials):
-            return False
-        refusals = login_attempts_of(self._hass)
-        await refusals.async_note(self._meter_id, credentials.secret, LoginOutcome.UNANSWERED)
-        return True
-
-    async def _accepted(self, credentials: Credentials) -> bool:
-        """Whether this meter took these credentials when they were last tried."""
-        if credentials.secret is None:
-            return False
-        tried = await login_attempts_of(self._hass).async_find(self._meter_id, credentials.secret)
-        return tried is not None and tried.outcome is LoginOutcome.ACCEPTED
-
-    async def _learn(
-        self, credentials: Credentials, outcome: LoginOutcome | None, *, unproven: bool
-    ) -> None:
-        """Store how a try has ended."""
-        if credentials.secret is None:
-            return
-        refusals, meter, secret = login_attempts_of(self._hass), self._meter_id, credentials.secret
-        if outcome is None:
-            if unproven:
-                await refusals.async_forget(meter, secret)
-            return
-        if outcome is LoginOutcome.ACCEPTED and not unproven:
-            return
-        if outcome is LoginOutcome.UNANSWERED and not unproven:
-            # It was right before, and the line may have been disturbed: it counts as never tried, but only once.
-            await refusals.async_forget(meter, secret)
-            return
-        tried = await refusals.async_note(meter, secret, outcome)
-        self._refuse(credentials, tried)
-
-    @callback
-    def _refuse(self, credentials: Credentials, tried: LoginAttempt) -> None:
-        """Note what became of the entry's own password."""
-        entry = self._coordinator.config_entry
-        try:
-            own = credentials_of(entry.data) == credentials
-        except BadSecret:
-            own = False
-        if not own:
-            return
-        self.refused = tried if tried.outcome is not LoginOutcome.ACCEPTED else None
-        if self.refused is not None:
-            entry.async_start_reauth(self._hass)
-
-    async def async_recall(self) -> None:
-        """Ask for another password where the entry's was refused before the start."""
-        await self._usable()
-        if self.refused is not None:
-            self._coordinator.config_entry.async_start_reauth(self._hass)
-
-    # What is asked for
-
-    async def async_with(
-        self, meter: MeterClient, reading: Reading, codes: Sequence[str]
-    ) -> Reading:
-        """A reading and the registers that only an open session has; what cannot be had is left out."""
-        try:
-            answers = await meter.read(codes)
-        except MeterError as err:
-            self._coordinator.logger.debug("%s: %s", self._coordinator.name, err)
-            return reading
-        return _joined(reading, answers)
-
-    async def async_read(self, codes: Sequence[str], *, survey: bool = False) -> tuple[Answer, ...]:
-        """Registers by code; with `survey` each at the lowest level that shows it. Raises MeterError."""
-        async with self.session() as meter:
-            return await (meter.survey(codes) if survey else meter.read(codes))
-
-    async def async_offered(self) -> tuple[Offer, ...]:
-        """The meter's own list of its registers, with who may read and set each. Raises MeterError."""
-        async with self.conversation() as talk:
-            return await talk.offered()
-
-    async def async_write(self, code: str, value: str) -> Written:
-        """Set a register. Raises MeterError: then nothing was sent."""
-        async with self.session(change=True) as meter:
-            return await meter.write(code, value)
-
-    async def async_set_clock(self, limit: timedelta) -> tuple[timedelta, Written | None]:
-        """Set the clock to the present time if it is off by more than that; how far it was ahead.
-
-        Raises MeterError: then nothing was changed. ClockUnknown where it cannot be said how far it is off.
-        """
-        state = self._coordinator.data
-        codes = (_CLOCK_E,) if needs_login(self._coordinator.profile) else (clock.DATE, clock.TIME)
-        async with self.conversation(change=True) as talk:
-            answers = await talk.read(codes)
-            shown = Reading(
-                state.identification, (), dt_util.utcnow(), replace(state.health, duration=0.0)
-            )
-            zone = dt_util.get_default_time_zone()
-            lookup = RegisterIndex.of(MeterState.of(_joined(shown, answers), state.profile))
-            ahead = DerivedValues(lookup, DerivedHistory(), zone).result(Derived.CLOCK_DRIFT).value
-            if not isinstance(ahead, Decimal):
-                raise ClockUnknown
-            drift = timedelta(seconds=int(ahead))
-            if abs(drift) <= limit:
-                return drift, None
-            return drift, await talk.set_clock(dt_util.as_local(dt_util.utcnow()))
-
-    async def async_execute(self, code: str, argument: str) -> Written:
-        """Execute a command. Raises MeterError: then nothing was sent."""
-        async with self.session(change=True) as meter:
-            return await meter.execute(code, argument)
-
-    def told(self) -> dict[str, str | None]:
-        """How it stands with the password, without it."""
-        refused = self.refused
-        return {
-            "refused": None if refused is None else refused.outcome.value,
-            "refused_at": None if refused is None else _local(refused.at),
-        }
+    ended: datetime
+    trace: Trace
 
 
 def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
@@ -390,5 +101,388 @@ def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
     return replace(reading, registers=(*reading.registers, *more))
 
 
-def _local(moment: datetime) -> str:
-    return dt_util.as_local(moment).isoformat(timespec="seconds")
+class MeterReader:
+    """How one meter is reached. `object_cache` is what a meter of mode E said of its objects."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, meter: KnownMeter) -> None:
+        """Nothing is opened yet."""
+        self.device: str = entry.data[CONF_DEVICE]
+        self.speed = speed_of(entry.data)
+        self.address: str = entry.data.get(CONF_ADDRESS, "")
+        self.line_profile = line_profile_of(entry.data)
+        self.login = LoginManager(hass, entry)
+        self.wake_budget = WakeBudget()
+        self.object_cache = ObjectCache()
+        # When a battery was last asked for an alignment of the probe.
+        self.aligned_at: datetime | None = None
+        self.signal = ProbeSignal()
+        self.backoff = Backoff()
+        self.last_good: TracedSession | None = None
+        self.last_bad: TracedSession | None = None
+        # The loop's time in seconds when the line was last open; None where the last reading could not open it.
+        self.opened_at: float | None = None
+        self._hass = hass
+        self._entry = entry
+        self._meter = meter
+        self._trace: Trace | None = None
+        self._silent_failures = 0
+        self._closed = False
+        # Kept as long as the entry is set up, for the login it was made for.
+        self._keyring: tuple[DlmsLogin | None, Keyring] | None = None
+        entry.async_on_unload(self._close)
+
+    @callback
+    def _close(self) -> None:
+        self._closed = True
+
+    @callback
+    def restore(
+        self, wake_budget: WakeBudget, object_cache: ObjectCache, aligned_at: datetime | None
+    ) -> None:
+        """Take what was stored."""
+        self.wake_budget, self.object_cache = wake_budget, object_cache
+        self.aligned_at = aligned_at
+
+    @callback
+    def take_object_cache(self, object_cache: ObjectCache) -> None:
+        """Go on with what a config flow has read of the objects."""
+        self.object_cache = object_cache
+
+    @callback
+    def note_alignment(self, now: datetime) -> None:
+        """The probe is being aligned."""
+        self.aligned_at = now
+
+    @callback
+    def take_line_profile(self, profile: LineProfile) -> None:
+        """Go on with what a reading has taught of the line; what the user says stays."""
+        self.line_profile = replace(profile, **profile_overrides(self._entry.data))
+
+    @callback
+    def use_line_profile(self, profile: LineProfile) -> None:
+        """Go on with that line profile as it is."""
+        self.line_profile = profile
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether the entry has a password or keys."""
+        return any(secret in self._entry.data for secret in SECRETS)
+
+    @property
+    def in_mode_e(self) -> bool:
+        """Whether the meter is read in mode E, in which the plain readout itself needs a login."""
+        return self.line_profile.mode is Mode.E
+
+    # How it went
+
+    @callback
+    def succeeded(self, health: Health) -> None:
+        """Count a good reading."""
+        self.backoff.reset()
+        self._silent_failures = 0
+        self.signal.show(of_health(health))
+
+    @callback
+    def keep_good_session(self) -> None:
+        """Keep the trace of the session that was good, for the diagnostics."""
+        self.last_good = self._session() or self.last_good
+
+    @callback
+    def failed(self, err: MeterError) -> None:
+        """Count a failed reading."""
+        self.last_bad = self._session() or self.last_bad
+        self.backoff.fail()
+        if not isinstance(err, LineError):
+            self._silent_failures += 1
+        self.signal.show(of_failure(err))
+
+    def _session(self) -> TracedSession | None:
+        return None if self._trace is None else TracedSession(dt_util.utcnow(), self._trace)
+
+    @property
+    def needs_rediscovery(self) -> bool:
+        """Whether the way that led to the meter is to be given up for once: seldom, for a search takes the line long.
+
+        Never with a battery meter: the search would wake it again and again.
+        """
+        times, rest = divmod(self._silent_failures, LOST_AFTER)
+        return times.bit_count() == 1 and not rest and not self.line_profile.on_battery
+
+    # The battery
+
+    def check_budget(self) -> None:
+        """Raise ServiceValidationError where more is asked for than the battery of the meter is to bear."""
+        now, due = dt_util.utcnow(), self._meter.due
+        if not self.line_profile.on_battery or self.wake_budget.allows(now, due):
+            return
+        wait = max(due, self.wake_budget.next_free(now)) - now
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="budget_spent",
+            translation_placeholders={"hours": str(ceil(wait / _HOUR))},
+        )
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether the meter may be called now: one on mains power always, one on its battery where its day allows it."""
+        if not self.line_profile.on_battery:
+            return True
+        return self.wake_budget.allows(dt_util.utcnow(), self._meter.due)
+
+    async def async_spend_wake_up(self) -> bool:
+        """Count a wake-up before it is sent, so that no crash forgets it. False where none is left: send nothing."""
+        if self._meter.state is None or not self.line_profile.on_battery:
+            return True
+        now, due = dt_util.utcnow(), self._meter.due
+        if not self.wake_budget.allows(now, due):
+            return False
+        self.wake_budget = self.wake_budget.spend(now, due)
+        await self._meter.async_wake_up_spent()
+        return True
+
+    # Sessions
+
+    @asynccontextmanager
+    async def session(
+        self, *, login: bool = True, change: bool = False
+    ) -> AsyncIterator[MeterClient]:
+        """The client on a turn of its own; with the entry's password where it may be tried and `login` wants it.
+
+        Only with `change` may it change what the options permit. Raises MeterError, and ServiceValidationError where the
+        battery is to be left alone, the entry was unloaded meanwhile, or a password or a change could reach another meter.
+        """
+        async with (
+            self.acquire_line(private=change or (login and self.has_secrets)) as line,
+            self.open_client(line, login=login, change=change) as client,
+        ):
+            yield client
+
+    @asynccontextmanager
+    async def register_session(
+        self, *, login: bool = True, change: bool = False
+    ) -> AsyncIterator[RegisterSession]:
+        """An open session for registers, as `session`."""
+        async with (
+            self.session(login=login, change=change) as client,
+            client.conversation() as registers,
+        ):
+            yield registers
+
+    @asynccontextmanager
+    async def acquire_line(self, *, private: bool = False) -> AsyncIterator[Line]:
+        """The open line in this meter's turn, to call the meter; `private`, to send it a secret or a change."""
+        if self.line_profile.pushes:
+            # It hears nothing, and its line is never free.
+            raise NoProgramming(meter=self._entry.title)
+        self._check_replacement(private=private)
+        if self._meter.state is not None:
+            self.check_budget()
+        async with self.hold_line() as line:
+            if self._closed:
+                raise self._not_now("not_set_up")
+            self._check_replacement(private=private)
+            if not await self.async_spend_wake_up():
+                # Somebody else has used it up while the line was waited for.
+                self.check_budget()
+            yield line
+
+    def _check_replacement(self, *, private: bool) -> None:
+        if private and self._meter.replacement_open:
+            raise self._not_now("question_open")
+
+    @asynccontextmanager
+    async def hold_line(self) -> AsyncIterator[Line]:
+        """The open line in this meter's turn, to listen."""
+        async with connection.acquire_line(
+            self._hass,
+            self.device,
+            self.speed,
+            user=self._entry.entry_id,
+            idle=idle_of(self.line_profile),
+        ) as line:
+            self._trace, self.opened_at = line.trace, self._hass.loop.time()
+            yield line
+
+    def _not_now(self, why: str) -> ServiceValidationError:
+        return ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=why,
+            translation_placeholders={"meter": self._entry.title},
+        )
+
+    @asynccontextmanager
+    async def open_client(
+        self, line: Line, *, login: bool = True, change: bool = False
+    ) -> AsyncIterator[MeterClient]:
+        """The client on an open line, as `session`."""
+        credentials = NOBODY
+        # While another meter answers, it must not hear them.
+        if login and not self._meter.replacement_open:
+            credentials = await self.login.async_usable()
+        async with self._client(line, credentials, change=change) as client:
+            yield client
+        if login:
+            self.login.ask_again()
+
+    @asynccontextmanager
+    async def _client(
+        self,
+        line: Line,
+        credentials: Credentials,
+        tried: LineProfile | None = None,
+        *,
+        change: bool = False,
+    ) -> AsyncIterator[MeterClient]:
+        """The client, and what is learned of the credentials and of the line, however it ends.
+
+        `tried` is the line profile with which new credentials are tried: nothing is learned of it.
+        """
+        profile = tried or self.line_profile
+        dlms_login = credentials.in_mode_e(profile)
+        keyring = await self._keyring_for(credentials, profile, fresh=tried is not None)
+        keyring.intended = self._intended(change=change)
+        unproven = await self.login.async_begin(credentials)
+        if dlms_login is not None and not unproven:
+            keyring.proven.add(dlms_login)
+        client = MeterClient(
+            line,
+            profile,
+            effort=RetryPolicy(wake_ups=1),
+            keyring=keyring,
+            password=credentials.password,
+            permits=permits_of(self._entry.options) if change else NOTHING,
+        )
+        failed: BaseException | None = None
+        try:
+            yield client
+        except BaseException as err:
+            failed = err
+            raise
+        finally:
+            # Also a failure teaches something about the line.
+            if tried is None:
+                self.line_profile = client.profile
+            if dlms_login is None:
+                outcome = outcome_of(failed or client.refusal, line.trace, unproven=unproven)
+            else:
+                outcome = outcome_in_mode_e(keyring, dlms_login)
+            await self.login.async_end(credentials, outcome, unproven=unproven)
+
+    async def _keyring_for(
+        self, credentials: Credentials, profile: LineProfile, *, fresh: bool = False
+    ) -> Keyring:
+        dlms_login = credentials.in_mode_e(profile)
+        if fresh or self._keyring is None or self._keyring[0] != dlms_login:
+            keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
+            if fresh:
+                return keyring
+            self._keyring = dlms_login, keyring
+        return self._keyring[1]
+
+    def _intended(self, *, change: bool = False) -> IntendedMeter:
+        since = dt_util.utcnow() - self._meter.interval if change else None
+        return IntendedMeter.of(self._entry, self._meter.state, change_needs=since)
+
+    async def async_try(self, data: Mapping[str, Any]) -> None:
+        """Prove what is in the data of an entry to the meter, once; nothing where nothing is in them.
+
+        Raises MeterError: BadSecret where it can be sent to no meter, another LoginError where the meter does not accept
+        it. What this meter has refused before is not sent again.
+        """
+        credentials = credentials_of(data)
+        secret = credentials.secret
+        if secret is not None:
+            before = await self.login.async_find(secret)
+            if before is not None and before.outcome is LoginOutcome.REFUSED:
+                raise PasswordRefused
+        profile = replace(self.line_profile, **profile_overrides(data))
+        async with self.acquire_line(private=secret is not None) as line:
+            async with self._client(line, credentials, profile) as client, client.conversation():
+                pass
+            if secret is not None and not proof_left(line.trace) and client.profile.mode != Mode.E:
+                raise NoProgramming(meter=self._entry.title)
+        self.login.proved()
+
+    async def async_read_profile(
+        self, code: str, first: datetime, last: datetime
+    ) -> tuple[Profile, ...]:
+        """Part of a load profile, in a session of its own. Raises as `session`."""
+        async with self.register_session() as session:
+            zone = dt_util.get_default_time_zone()
+            return await read_profile(session, code, first, last, zone)
+
+    async def async_read_events(
+        self, code: str, first: datetime, last: datetime
+    ) -> tuple[Event, ...]:
+        """Part of an event log, in a session of its own. Raises as `session`."""
+        async with self.register_session() as session:
+            zone = dt_util.get_default_time_zone()
+            return await read_events(session, code, first, last, zone)
+
+    # Readings
+
+    async def async_read(
+        self,
+        is_doubtful: Callable[[Reading], bool],
+        on_second_failure: Callable[[MeterError], None],
+    ) -> list[Reading]:
+        """A full reading, and a second one made at once where the first is doubtful.
+
+        Raises MeterError, and ServiceValidationError where the battery is to be left alone.
+        """
+        self._trace = self.opened_at = None
+        # One that sends by itself is only heard.
+        acquired = self.hold_line() if self.line_profile.pushes else self.acquire_line()
+        async with acquired as line:
+            if self.needs_rediscovery:
+                return [await self._rediscover(line)]
+            first = await self._read_once(line)
+            if not is_doubtful(first) or not await self.async_spend_wake_up():
+                return [first]
+            try:
+                return [first, await self._read_once(line)]
+            except MeterError as err:
+                on_second_failure(err)
+                return [first]
+
+    async def _read_once(self, line: Line) -> Reading:
+        codes: Sequence[str] = self._entry.options.get(CONF_EXTRA, ())
+        async with self.open_client(line, login=bool(codes) or self.in_mode_e) as client:
+            reading = await client.read_all()
+            # A second session wakes a battery once more.
+            if not codes or not await self.async_spend_wake_up():
+                return reading
+            try:
+                return _joined(reading, await client.read(codes))
+            except MeterError as err:
+                LOGGER.debug("%s: registers beside the readout: %s", self._entry.title, err)
+                return reading
+
+    async def _rediscover(self, line: Line) -> Reading:
+        """Search for the meter as the config flow does."""
+        shared = await self._shares_its_line()
+        hints = hints_of(self._entry.data, self.line_profile, shared=shared)
+        hints = replace(hints, keyring=await self._keyring_that_was_taken())
+        self.line_profile, reading = await discover(line, hints)
+        return reading
+
+    async def _keyring_that_was_taken(self) -> Keyring:
+        """The logins of mode E that the meter may be searched for with: only what it took before."""
+        credentials, profile = await self.login.async_usable(), self.line_profile
+        if self._meter.replacement_open:
+            credentials = NOBODY
+        keyring = await self._keyring_for(credentials, profile)
+        taken = credentials.in_mode_e(profile) in keyring.proven
+        if not taken and not await self.login.async_is_accepted(credentials):
+            keyring = await async_keyring(self._hass, NOBODY, profile, self.object_cache)
+        keyring.intended = self._intended()
+        return keyring
+
+    async def _shares_its_line(self) -> bool:
+        key = await connection.async_key(self._hass, self.device)
+        for entry in self._hass.config_entries.async_entries(DOMAIN):
+            if entry is not self._entry and key == await connection.async_key(
+                self._hass, entry.data[CONF_DEVICE]
+            ):
+                return True
+        return False

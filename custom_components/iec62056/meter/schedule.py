@@ -24,7 +24,6 @@ from ..entry_data import (
     CONF_QUIET_FROM,
     CONF_QUIET_TO,
 )
-from ..protocol.model import LineProfile, Medium, Mode
 from ..state.meter_state import MeterState
 from .wake_budget import DAY, WAKE_UPS_A_DAY
 
@@ -46,25 +45,11 @@ SERVED: Final = timedelta(minutes=10)
 PASSED_OVER: Final = timedelta(hours=22)
 
 
-def is_push(profile: LineProfile) -> bool:
-    """Whether the meter sends by itself."""
-    return profile.mode is Mode.D
-
-
-def runs_on_battery(profile: LineProfile) -> bool:
-    """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
-    return not is_push(profile) and profile.medium not in (
-        None,
-        Medium.ABSTRACT,
-        Medium.ELECTRICITY,
-    )
-
-
 def interval_of(state: MeterState) -> timedelta:
     """The time from one reading to the next that suits the meter."""
-    if is_push(state.profile):
+    if state.profile.pushes:
         return PUBLISH_INTERVAL
-    if runs_on_battery(state.profile):
+    if state.profile.on_battery:
         return BATTERY_INTERVAL
     wanted = timedelta(seconds=round(state.health.duration * INTERVAL_FACTOR))
     return min(max(wanted, SHORTEST_INTERVAL), LONGEST_INTERVAL)
@@ -92,10 +77,10 @@ class Schedule:
         if CONF_INTERVAL in options:
             interval = timedelta(seconds=options[CONF_INTERVAL])
         duration = timedelta(seconds=state.health.duration)
-        if is_push(state.profile):
+        if state.profile.pushes:
             # Whoever listens disturbs nobody.
             return cls(interval, duration, zone)
-        battery = runs_on_battery(state.profile)
+        battery = state.profile.on_battery
         aligned = options.get(CONF_ALIGN_READING, ALIGNED_BEFORE if battery else ALIGNED_OFF)
         if aligned != ALIGNED_OFF:
             interval = timedelta(minutes=options.get(CONF_BOUNDARY, DAY // timedelta(minutes=1)))
@@ -120,7 +105,7 @@ class Schedule:
     def next(self, last: datetime) -> datetime:
         """When the reading after one at `last` is due, UTC; that time may be over."""
         if self.aligned == ALIGNED_OFF:
-            return self.awake(last + self.interval)
+            return self.after_quiet_hours(last + self.interval)
         shift = MARGIN
         if self.aligned == ALIGNED_BEFORE:
             shift = -(self.duration + MARGIN)
@@ -131,10 +116,10 @@ class Schedule:
         while self._is_quiet(boundary + shift):
             boundary = next(boundaries)
             if boundary - first >= PASSED_OVER:
-                return self.awake(first + shift)
+                return self.after_quiet_hours(first + shift)
         return boundary + shift
 
-    def awake(self, moment: datetime) -> datetime:
+    def after_quiet_hours(self, moment: datetime) -> datetime:
         """The moment itself, or the end of the quiet hours it lies in, UTC."""
         if self.quiet is None or not self._is_quiet(moment):
             return moment
@@ -142,12 +127,12 @@ class Schedule:
 
     def expiry(self, received: datetime, life: timedelta) -> datetime:
         """When a value is too old that may live so long while the meter is read: the next quiet hours do not count."""
-        begin = self.awake(received)
+        begin = self.after_quiet_hours(received)
         if self.quiet is not None:
             quiet = min(self._moments(self.quiet[0], begin))
             if quiet - begin < life:
                 life -= quiet - begin
-                begin = self.awake(quiet)
+                begin = self.after_quiet_hours(quiet)
         return begin + life
 
     def _is_quiet(self, moment: datetime) -> bool:

@@ -44,7 +44,7 @@ class WakeBudget:
             return left > 0
         return left > 0 and len(kept.asked) < WAKE_UPS_A_DAY - KEPT_BACK
 
-    def woken(self, now: datetime, due: datetime) -> Self:
+    def spend(self, now: datetime, due: datetime) -> Self:
         """The budget with one wake-up more; to be kept before the meter is woken."""
         kept = self._of_last_day(now)
         if now >= due:

@@ -284,6 +284,16 @@ class LineProfile:
     server_octets: int = 0
     hdlc_at_once: bool = False
 
+    @property
+    def pushes(self) -> bool:
+        """Whether the meter sends by itself and is listened to."""
+        return self.mode is Mode.D
+
+    @property
+    def on_battery(self) -> bool:
+        """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
+        return not self.pushes and self.medium not in (None, Medium.ABSTRACT, Medium.ELECTRICITY)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

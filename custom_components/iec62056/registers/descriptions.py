@@ -1,13 +1,7 @@
-"""What Home Assistant calls a register: device class, state class, unit, name, and whether it is shown by default.
+"""Descriptions of registers: device class, state class, unit, name, and whether the sensor is enabled by default."""
 
-Here: how a rule of the tables and what the meter sent make a description, and a state of each later reading. Pure.
-Never here: entities, the tables, the parsing of codes and texts, the clock.
-"""
-
-from dataclasses import dataclass, replace
-from datetime import date, datetime, tzinfo
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import replace
 import re
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
@@ -19,42 +13,18 @@ from homeassistant.const import (
 )
 
 from ..protocol.model import Obis, Register, Value
-from ..protocol.obis import register_timestamp
-from ..protocol.values import MeterTime, decode_text
-from .matching import MBUS, Context, context_of, fits, quantity, rule_of, stored, tariff
-from .naming import clean_text, name_of, printable
-from .tables import (
-    EXTREMES,
-    HEAT_PAIRS,
-    UNDOCUMENTED,
-    UNDOCUMENTED_TEXT,
-    Axis,
-    Kind,
-    Placeholders,
-    Rule,
-)
-from .units import Dimension, Unit, convert, same_dimension, unit_of
+from ..state.description import Context, Description, Dimension, Kind, Unit
+from ..state.meter_state import MeterState, RegisterState
+from .matching import MBUS, context_of, fits, quantity, rule_of, stored, tariff
+from .naming import name_of
+from .overrides import RegisterOverride, overridden
+from .tables import EXTREMES, HEAT_PAIRS, UNDOCUMENTED, UNDOCUMENTED_TEXT, Axis, Rule
+from .units import same_dimension, unit_of
+from .values import moment_at, unit_at
 
-__all__ = [
-    "Context",
-    "Description",
-    "Kind",
-    "clean_text",
-    "context_of",
-    "describe_all",
-    "kept_unit",
-    "native",
-    "taken_at",
-]
-
-LONGEST_STATE = 255
 # The state classes of which the recorder makes sums.
 TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
-# So many descriptions are remembered: a register is described for its judgement, for what follows from it and for its
-# sensor, and most registers send what they have sent before. Longer ones are described each time.
-_REMEMBERED = 512
-_MOST_VALUES = 2
-_LONGEST_TEXT = 32
+_DIGITS = str.maketrans("123456789", "0" * 9)
 # A meter sends zeros for tariffs it could have; further ones are shown where they count.
 _USUAL_TARIFFS = 2
 _SUGGESTED: dict[str, str] = {
@@ -69,41 +39,55 @@ _UNITLESS = {Dimension.COUNT, Dimension.RATIO}
 _SECONDS = tuple(rule for pair in HEAT_PAIRS.values() for rule in pair[1:])
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """How one value of a register becomes a sensor.
+def describe(
+    register: Register,
+    context: Context,
+    overrides: Mapping[str, RegisterOverride],
+    before: RegisterState | None = None,
+) -> tuple[Description, ...]:
+    """The sensors of a register: one, or as many as it holds quantities.
 
-    `key` is unique within the meter. `index` is the bracket of the value, `time_index` that of its time stamp.
-    `unit` is what the state is published in, `assumed` the unit of a reading that sends none. `name` and `said` are a
-    person's own: the latter is the unit of the values whatever the meter sends with them.
+    They are those of `before`, which was described in the same context and with the same overrides, if the register
+    differs from it in nothing that they follow from.
     """
-
-    key: str
-    kind: Kind
-    translation_key: str
-    placeholders: Placeholders
-    index: int = 0
-    time_index: int | None = None
-    device_class: SensorDeviceClass | None = None
-    state_class: SensorStateClass | None = None
-    unit: str | None = None
-    assumed: Unit | None = None
-    suggested_unit: str | None = None
-    precision: int | None = None
-    category: EntityCategory | None = None
-    enabled: bool = False
-    hexadecimal: bool = False
-    name: str | None = None
-    said: Unit | None = None
-
-
-def describe_all(register: Register, context: Context) -> tuple[Description, ...]:
-    """The sensors of a register: one, or as many as it holds quantities."""
-    short = len(register.values) <= _MOST_VALUES and all(
-        len(text) <= _LONGEST_TEXT and (unit is None or len(unit) <= _LONGEST_TEXT)
-        for text, unit in register.values
+    if before is not None and before.descriptions and _is_alike(register, before.register):
+        return before.descriptions
+    return tuple(
+        overridden(register, one, overrides[one.key]) if one.key in overrides else one
+        for one in _describe_all(register, context)
     )
-    return (_described if short else _describe_all)(register, context)
+
+
+def describe_state(state: MeterState, overrides: Mapping[str, RegisterOverride]) -> MeterState:
+    """The state with every register described; what is described already is so in the state's context."""
+    context = context_of(known.register for known in state.registers.values())
+    same = context == state.context
+    if same and all(known.descriptions for known in state.registers.values()):
+        return state
+    registers = {
+        key: known
+        if same and known.descriptions
+        else replace(known, descriptions=describe(known.register, context, overrides))
+        for key, known in state.registers.items()
+    }
+    return replace(state, registers=registers, context=context)
+
+
+def _is_alike(register: Register, before: Register) -> bool:
+    """Whether both have the same descriptions: only digits differ, and zero stays zero."""
+    if register.address != before.address or len(register.values) != len(before.values):
+        return False
+    return all(
+        one is other
+        or one == other
+        or (one.unit == other.unit and _form(one.text) == _form(other.text))
+        for one, other in zip(register.values, before.values, strict=True)
+    )
+
+
+def _form(text: str) -> tuple[str, bool]:
+    form = text.translate(_DIGITS)
+    return form, form == text
 
 
 def _describe_all(register: Register, context: Context) -> tuple[Description, ...]:
@@ -111,21 +95,18 @@ def _describe_all(register: Register, context: Context) -> tuple[Description, ..
     if code is None:
         return (_describe(register, _undocumented(register, 0), 0, context),)
     pair = HEAT_PAIRS.get((code.a, code.c, code.d, code.e), ())[: max(1, len(register.values))]
-    if pair and all(fits(rule, _unit(register, index)) for index, rule in enumerate(pair)):
+    if pair and all(fits(rule, unit_at(register, index)) for index, rule in enumerate(pair)):
         return tuple(_describe(register, rule, index, context) for index, rule in enumerate(pair))
     index = _value_index(register, code)
-    rule = rule_of(code, _unit(register, index), context) or _undocumented(register, index)
+    rule = rule_of(code, unit_at(register, index), context) or _undocumented(register, index)
     return (_describe(register, rule, index if rule.kind is Kind.NUMBER else 0, context),)
-
-
-_described = lru_cache(_REMEMBERED)(_describe_all)
 
 
 def kept_unit(description: Description, unit: str | None) -> Description:
     """The description in the unit its sensor has had so far, where both measure the same; else as it is."""
     if unit is None or description.unit is None or unit == description.unit:
         return description
-    if description.said is not None:
+    if description.unit_override is not None:
         return description
     if not same_dimension(unit, description.unit):
         return description
@@ -139,34 +120,6 @@ def kept_unit(description: Description, unit: str | None) -> Description:
     )
 
 
-def native(
-    register: Register, description: Description, zone: tzinfo
-) -> Decimal | datetime | date | str | None:
-    """The state of a sensor: exact in the description's unit, a time in UTC; None where the register has none.
-
-    `zone` is the one the meter's clock is set to.
-    """
-    if description.kind is Kind.TEXT:
-        return _text(register, description)
-    if description.kind is Kind.NUMBER:
-        return _number(register, description)
-    moment = _moment(register, description.index)
-    if moment is None:
-        return None
-    return moment.date if description.kind is Kind.DATE else moment.utc(zone)
-
-
-def taken_at(register: Register, description: Description, zone: tzinfo) -> datetime | None:
-    """When the meter says it took the value, in UTC; None where it does not say.
-
-    `zone` is the one the meter's clock is set to.
-    """
-    if description.time_index is None:
-        return None
-    moment = _moment(register, description.time_index)
-    return None if moment is None else moment.utc(zone)
-
-
 def _value_index(register: Register, code: Obis) -> int:
     """The bracket that holds the value: the first with a unit, wherever its time stamp stands."""
     values = register.values
@@ -177,18 +130,8 @@ def _value_index(register: Register, code: Obis) -> int:
     return max(0, len(values) - 1) if code.c == MBUS else 0
 
 
-def _unit(register: Register, index: int) -> Unit | None:
-    """The unit of a value, also where it stands in the bracket before (24.3.0)."""
-    if index >= len(register.values):
-        return None
-    if sent := register.values[index].unit:
-        return unit_of(sent)
-    before = unit_of(register.values[index - 1].text) if index else None
-    return None if before is None or before.dimension is Dimension.OTHER else before
-
-
 def _undocumented(register: Register, index: int) -> Rule:
-    unit = _unit(register, index)
+    unit = unit_at(register, index)
     if unit is None or len(register.values) > 1:
         return UNDOCUMENTED_TEXT
     if unit.dimension is Dimension.OTHER and register.values[index].number is None:
@@ -232,7 +175,7 @@ def _enabled(code: Obis, rule: Rule, value: Value) -> bool:
 def _of_number(
     description: Description, register: Register, rule: Rule, value: Value, *, past: bool
 ) -> Description:
-    unit = _unit(register, description.index)
+    unit = unit_at(register, description.index)
     assumed = unit_of(rule.assumed) if unit is None and rule.assumed else None
     unit = unit or assumed
     state_class = None if past else rule.state_class
@@ -266,7 +209,7 @@ def _precision(value: Value, unit: Unit | None) -> int | None:
 
 def _of_time(description: Description, register: Register, value: Value) -> Description:
     """A date and time, a date, or text, by what the meter sends; the rule's kind where it has sent nothing yet."""
-    moment = _moment(register, description.index)
+    moment = moment_at(register, description.index)
     kind = description.kind
     if moment is None:
         kind = kind if _LIKE_A_TIME.fullmatch(value.text) else Kind.TEXT
@@ -283,31 +226,3 @@ def _time_index(register: Register, index: int) -> int | None:
     if code is None or other >= len(register.values) or register.values[other].unit:
         return None
     return other if index or code.d in EXTREMES else None
-
-
-def _number(register: Register, description: Description) -> Decimal | None:
-    if description.index >= len(register.values):
-        return None
-    number = register.values[description.index].number
-    if number is None:
-        return None
-    unit = description.said or _unit(register, description.index) or description.assumed
-    if unit is None:
-        # What has had a unit before and comes without is damaged, or another register.
-        return number if description.unit is None else None
-    return convert(number, unit, description.unit)
-
-
-def _text(register: Register, description: Description) -> str | None:
-    parts = (f"{value.text.strip()} {value.unit or ''}".strip() for value in register.values)
-    text = ", ".join(part for part in parts if part)
-    if description.hexadecimal:
-        text = decode_text(text) or text
-    # The rows of signs with which some meters draw their inputs are kept as they are.
-    return printable(text)[:LONGEST_STATE].strip() or None
-
-
-def _moment(register: Register, index: int) -> MeterTime | None:
-    if index >= len(register.values):
-        return None
-    return register_timestamp(register.obis, index, register.values[index].text)

@@ -1,11 +1,7 @@
-"""The current registers of one meter by what they measure, however the meter writes their codes. Pure.
+"""The current registers of one meter by what they measure, however the meter writes their codes."""
 
-Here: finding a register by its value groups, and its value and resolution in a unit that is asked for.
-Never here: what is concluded from several registers, entities, clocks.
-"""
-
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Self
@@ -13,11 +9,12 @@ from typing import Self
 from ..protocol.model import Medium, Obis, Value
 from ..protocol.obis import register_timestamp
 from ..protocol.values import MeterTime
+from ..state.description import Description, Kind
 from ..state.identity import Identity
 from ..state.meter_state import MeterState, RegisterState
-from .descriptions import Context, Description, Kind, context_of, describe_all, native, taken_at
 from .matching import quantity, stored, tariff
 from .units import convert, unit_of
+from .values import native, taken_at
 
 type Place = tuple[int, int, int, int, int | None]
 
@@ -82,6 +79,9 @@ class IndexedRegister:
         description = self.description
         if description.kind is not Kind.NUMBER or description.unit is None:
             return None
+        if description.unit_override is not None:
+            # What the user says of a register changes its sensor alone.
+            return None
         # A number is the same in every zone.
         value = native(known.register, description, UTC)
         if not isinstance(value, Decimal):
@@ -94,20 +94,32 @@ class RegisterIndex:
     """All current registers of the meter itself, and when it was last read (UTC)."""
 
     state: MeterState
-    _context: Context
-    _places: Mapping[Place, RegisterState] = field(default_factory=dict)
+    # The keys of the registers.
+    places: Mapping[Place, str]
+    # Value groups C (without its phase) and D of all current registers of electricity.
+    quantities: frozenset[tuple[int, int]]
 
     @classmethod
-    def of(cls, state: MeterState) -> Self:
-        """Sort the registers of a state."""
-        context = context_of(state.reading)
-        places: dict[Place, RegisterState] = {}
-        for known in state.registers.values():
+    def of(cls, state: MeterState, before: Self | None = None) -> Self:
+        """Index the registers of a described state; those of `before` have their places already."""
+        if (
+            before is not None
+            and before.state.context == state.context
+            and before.state.registers.keys() == state.registers.keys()
+        ):
+            return cls(state, before.places, before.quantities)
+        places: dict[Place, str] = {}
+        for key, known in state.registers.items():
             code = known.register.obis
-            if code is not None and _own(code) and not stored(code, context):
+            if code is not None and _own(code) and not stored(code, state.context):
                 # The first one sent is the current one where two spellings mean the same.
-                places.setdefault(_place(code), known)
-        return cls(state, context, places)
+                places.setdefault(_place(code), key)
+        quantities = {
+            (quantity(code)[0], code.d)
+            for key in places.values()
+            if (code := state.registers[key].register.obis) and code.a == Medium.ELECTRICITY
+        }
+        return cls(state, places, frozenset(quantities))
 
     @property
     def identity(self) -> Identity:
@@ -129,27 +141,21 @@ class RegisterIndex:
         attribute: int | None = None,
     ) -> IndexedRegister | None:
         """The current register of these value groups; E is the tariff where the quantity has tariffs."""
-        known = self._places.get((_group(medium, c), c, d, e, attribute))
-        return None if known is None else self._found(known)
+        key = self.places.get((_group(medium, c), c, d, e, attribute))
+        return None if key is None else self._found(key)
 
     def tariffs(self, c: int, d: int) -> dict[int, IndexedRegister]:
         """The registers of the single tariffs of a quantity, in their order."""
         found = {
-            place[3]: self._found(known)
-            for place, known in self._places.items()
+            place[3]: self._found(key)
+            for place, key in self.places.items()
             if place[:3] == (Medium.ELECTRICITY, c, d) and place[3] and place[4] is None
         }
         return dict(sorted(found.items()))
 
-    def quantities(self) -> Iterator[tuple[int, int]]:
-        """Value groups C (without its phase) and D of all current registers of electricity."""
-        for known in self._places.values():
-            code = known.register.obis
-            if code is not None and code.a == Medium.ELECTRICITY:
-                yield quantity(code)[0], code.d
-
-    def _found(self, known: RegisterState) -> IndexedRegister:
-        return IndexedRegister(known, describe_all(known.register, self._context)[0])
+    def _found(self, key: str) -> IndexedRegister:
+        known = self.state.registers[key]
+        return IndexedRegister(known, known.descriptions[0])
 
 
 def _own(code: Obis) -> bool:

@@ -1,13 +1,10 @@
-"""Which rule of the tables holds for a code.
+"""Which rule of the tables holds for a code, and how value groups C, E and F are read."""
 
-Here: the order in which the tables are asked, and how value groups C and E are read. Pure.
-Never here: tables, values, names.
-"""
+from collections.abc import Iterable
+from dataclasses import replace
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-
-from ..protocol.model import Medium, Obis, Reading
+from ..protocol.model import Medium, Obis, Register
+from ..state.description import Context, Dimension, Kind, Unit
 from .tables import (
     ABSTRACT_ONLY,
     ANGLES,
@@ -26,10 +23,8 @@ from .tables import (
     TOTALS,
     WITH_F,
     Axis,
-    Kind,
     Rule,
 )
-from .units import Dimension, Unit
 
 MBUS = 24
 _ANGLES = 81
@@ -39,42 +34,35 @@ _LAST_TARIFF = 63
 _TIME_ATTRIBUTE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the other registers of a meter tell of one.
-
-    `mbus` is the device type of each M-Bus channel. `current` are the codes with F = 0 that stand alone: some makes
-    (Pafal, EMH) write the present value so, where others mean a stored one.
-    """
-
-    mbus: Mapping[int, int] = field(default_factory=dict, hash=False)
-    current: frozenset[Obis] = frozenset()
-
-    def medium(self, code: Obis) -> Medium | None:
-        """What the M-Bus device of a channel measures."""
-        return MBUS_MEDIA.get(self.mbus.get(code.b, 0))
-
-    def shared(self, code: Obis) -> bool:
-        """Whether another M-Bus channel measures the same, so that a name needs the channel."""
-        return sum(MBUS_MEDIA.get(kind) is self.medium(code) for kind in self.mbus.values()) > 1
-
-
-def context_of(reading: Reading) -> Context:
-    """Look through a reading, once, for what describes its registers."""
-    codes = {register.obis for register in reading.registers}
+def context_of(registers: Iterable[Register]) -> Context:
+    """What the registers of a meter tell about each other."""
+    registers = tuple(registers)
     mbus: dict[int, int] = {}
-    current: set[Obis] = set()
-    for register in reading.registers:
+    alone: set[Obis] = set()
+    for register in registers:
         code = register.obis
         if code is None:
             continue
-        if (code.a, code.c, code.d) == (Medium.ABSTRACT, MBUS, 1) and register.values:
+        if (code.c, code.d, code.a) == (MBUS, 1, Medium.ABSTRACT) and register.values:
             number = register.values[0].number
             if number is not None:
                 mbus[code.b] = int(number)
-        if code.f == 0 and replace(code, f=255) not in codes:
-            current.add(code)
-    return Context(mbus, frozenset(current))
+        if code.f == 0:
+            alone.add(replace(code, f=255))
+    if alone:
+        alone -= {register.obis for register in registers}
+    return Context(mbus, frozenset(replace(code, f=0) for code in alone))
+
+
+def medium_of(code: Obis, context: Context) -> Medium | None:
+    """What the M-Bus device of a channel measures."""
+    return MBUS_MEDIA.get(context.mbus.get(code.b, 0))
+
+
+def is_shared(code: Obis, context: Context) -> bool:
+    """Whether another M-Bus channel measures the same, so that a name needs the channel."""
+    medium = medium_of(code, context)
+    return sum(MBUS_MEDIA.get(kind) is medium for kind in context.mbus.values()) > 1
 
 
 def tariff(code: Obis) -> int:
@@ -163,7 +151,7 @@ def _other_medium(code: Obis, unit: Unit | None) -> Rule | None:
 
 
 def _mbus(code: Obis, unit: Unit | None, context: Context) -> Rule | None:
-    medium = context.medium(code)
+    medium = medium_of(code, context)
     if unit is None:
         return None if medium is None else TOTALS[medium][0]
     known = None if medium is None else _total(medium, unit.dimension)

@@ -7,8 +7,9 @@ Never here: the names themselves (translations), classes and units.
 import re
 
 from ..protocol.model import Obis, Register
-from .matching import MBUS, Context, quantity, tariff
-from .tables import ANGLES, MAXIMUM_TIME, SYMBOLS, UNKNOWN, Axis, Placeholders, Rule
+from ..state.description import Context, Placeholders
+from .matching import MBUS, is_shared, quantity, tariff
+from .tables import ALL_RULES, ANGLES, MAXIMUM_TIME, SYMBOLS, UNKNOWN, Axis, Rule
 
 _LONGEST_CODE = 40
 # What a meter says of itself may stand in a name, a page or a notice.
@@ -28,6 +29,16 @@ def clean_text(text: str, limit: int = LONGEST_TOLD) -> str:
 def printable(text: str) -> str:
     """The text with blanks for whatever cannot be seen."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def translation_keys() -> dict[str, frozenset[str]]:
+    """Every translation key a description may have, with the placeholders of its text."""
+    return {
+        _translation_key(rule, axes): frozenset(rule.placeholders) | {axis.value for axis in axes}
+        for rule in ALL_RULES
+        for axes in _QUALIFICATIONS
+        if rule.axes.issuperset(axes)
+    }
 
 
 def name_of(
@@ -55,7 +66,7 @@ def name_of(
         axes[Axis.TARIFF] = str(tariff(code))
     if phase and "quantity" not in placeholders:
         axes[Axis.PHASE] = phase
-    if code.c == MBUS and Axis.CHANNEL in rule.axes and context.shared(code):
+    if code.c == MBUS and Axis.CHANNEL in rule.axes and is_shared(code, context):
         axes[Axis.CHANNEL] = str(code.b)
     if past:
         axes[Axis.PERIOD] = str(code.f)

@@ -19,9 +19,9 @@ from homeassistant.components.sensor.const import DEVICE_CLASS_UNITS, UNIT_CONVE
 from ..entry_data import CONF_CUSTOM
 from ..protocol.codec import decode
 from ..protocol.model import Register
-from .descriptions import Context, Description, Kind, describe_all
+from ..state.description import Description, Dimension, Kind, Unit
 from .tables import UNKNOWN
-from .units import Dimension, Unit, unit_of
+from .units import unit_of
 
 # What a meter can measure, of all that Home Assistant knows.
 DEVICE_CLASSES: Final = (
@@ -116,8 +116,8 @@ def overridden(
     )
     if sent is not None:
         return classed
-    said = unit_of(custom.unit) if custom.unit else Unit(Dimension.COUNT, None)
-    return replace(classed, said=said, unit=said.native)
+    unit = unit_of(custom.unit) if custom.unit else Unit(Dimension.COUNT, None)
+    return replace(classed, unit_override=unit, unit=unit.native)
 
 
 def overrides_of(options: Mapping[str, Any]) -> dict[str, RegisterOverride]:
@@ -125,16 +125,6 @@ def overrides_of(options: Mapping[str, Any]) -> dict[str, RegisterOverride]:
     return {
         key: decode(RegisterOverride, said) for key, said in options.get(CONF_CUSTOM, {}).items()
     }
-
-
-def describe_with_overrides(
-    register: Register, context: Context, said: Mapping[str, RegisterOverride]
-) -> tuple[Description, ...]:
-    """The sensors of a register, as the catalogue and then a person say."""
-    return tuple(
-        overridden(register, one, said[one.key]) if one.key in said else one
-        for one in describe_all(register, context)
-    )
 
 
 def fault(described: Description) -> Fault | None:

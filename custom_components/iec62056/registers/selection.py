@@ -11,11 +11,13 @@ from typing import Any, Final
 from ..const import DOMAIN
 from ..entry_data import CONF_REGISTERS
 from ..protocol.model import Register
+from ..state.description import Description, Placeholders
 from ..state.meter_state import MeterState
-from .descriptions import Description, context_of
+from .descriptions import describe
+from .matching import context_of
 from .naming import printable
-from .overrides import describe_with_overrides, overrides_of
-from .tables import UNKNOWN, Axis, Placeholders
+from .overrides import overrides_of
+from .tables import UNKNOWN, Axis
 from .units import unit_of
 
 # More than a person wants to go through at once: past periods and bare codes then wait on a page of their own.
@@ -62,11 +64,11 @@ class RegisterChoice:
 
 def choices_of(state: MeterState, options: Mapping[str, Any]) -> tuple[RegisterChoice, ...]:
     """Every sensor of the registers, the useful ones first, else in the order of the telegram."""
-    context, said = context_of(state.reading), overrides_of(options)
+    context, overrides = context_of(state.reading.registers), overrides_of(options)
     found = [
         (description, _choice(known.register, description))
         for known in state.registers.values()
-        for description in describe_with_overrides(known.register, context, said)
+        for description in describe(known.register, context, overrides)
     ]
     found.sort(key=lambda one: (not one[0].enabled, one[0].category is not None))
     return tuple(choice for _, choice in found)

@@ -12,18 +12,7 @@ from typing import NamedTuple
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 
 from ..protocol.model import Medium
-from .units import Dimension
-
-type Placeholders = dict[str, str]
-
-
-class Kind(StrEnum):
-    """What the state of a sensor is."""
-
-    NUMBER = "number"
-    TIMESTAMP = "timestamp"
-    DATE = "date"
-    TEXT = "text"
+from ..state.description import Dimension, Kind, Placeholders
 
 
 class Axis(StrEnum):

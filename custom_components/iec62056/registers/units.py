@@ -1,14 +1,7 @@
-"""Units as meters spell them, and what Home Assistant calls them.
-
-Here: one table of spellings, one of sizes, exact conversion between units of one dimension. Data first.
-Never here: codes, names, floats, conversion between dimensions.
-"""
+"""Units as meters spell them, what Home Assistant calls them, and exact conversion within one dimension."""
 
 from decimal import Decimal
-from enum import Enum
-from typing import NamedTuple
 
-from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.const import (
     DEGREE,
     UnitOfApparentPower,
@@ -27,44 +20,7 @@ from homeassistant.const import (
     UnitOfVolumeFlowRate,
 )
 
-
-class Dimension(Enum):
-    """What a unit measures; the value is the device class Home Assistant has for it, if any."""
-
-    ENERGY = SensorDeviceClass.ENERGY
-    REACTIVE_ENERGY = SensorDeviceClass.REACTIVE_ENERGY
-    APPARENT_ENERGY = "apparent_energy"
-    POWER = SensorDeviceClass.POWER
-    REACTIVE_POWER = SensorDeviceClass.REACTIVE_POWER
-    APPARENT_POWER = SensorDeviceClass.APPARENT_POWER
-    VOLTAGE = SensorDeviceClass.VOLTAGE
-    CURRENT = SensorDeviceClass.CURRENT
-    FREQUENCY = SensorDeviceClass.FREQUENCY
-    RATIO = "ratio"
-    ANGLE = "angle"
-    VOLUME = SensorDeviceClass.VOLUME
-    FLOW = SensorDeviceClass.VOLUME_FLOW_RATE
-    TEMPERATURE = SensorDeviceClass.TEMPERATURE
-    TEMPERATURE_DIFFERENCE = SensorDeviceClass.TEMPERATURE_DELTA
-    DURATION = SensorDeviceClass.DURATION
-    PRESSURE = SensorDeviceClass.PRESSURE
-    COUNT = "count"
-    PULSES = "pulses"
-    OTHER = "other"
-
-    @property
-    def device_class(self) -> SensorDeviceClass | None:
-        """The device class, None where Home Assistant has none."""
-        return self.value if isinstance(self.value, SensorDeviceClass) else None
-
-
-class Unit(NamedTuple):
-    """A unit as sent: the unit its values are published in, and the factor that leads there."""
-
-    dimension: Dimension
-    native: str | None
-    factor: Decimal = Decimal(1)
-
+from ..state.description import Dimension, Unit
 
 # Home Assistant has no unit of apparent energy; the text is ours.
 _KVAH = "kVAh"

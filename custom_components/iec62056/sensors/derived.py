@@ -121,7 +121,7 @@ def async_setup(
 
     @callback
     def add_new() -> None:
-        new = [kind for kind in coordinator.view.offered() if kind not in known]
+        new = [kind for kind in coordinator.derived.offered() if kind not in known]
         known.update(new)
         async_add_entities(DerivedSensor(coordinator, DESCRIPTIONS[kind]) for kind in new)
 
@@ -149,8 +149,8 @@ class DerivedSensor(MeterEntity, SensorEntity):
         super()._handle_coordinator_update()
 
     def _refresh(self) -> None:
-        result = self.coordinator.view.result(self._kind)
-        alive = self.coordinator.alive(result.received)
+        result = self.coordinator.derived.result(self._kind)
+        alive = self.coordinator.is_fresh(result.received)
         value: Decimal | datetime | str | None = result.value if alive else None
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
         if value is not None and result.since is not None:

@@ -96,7 +96,7 @@ async def _read(call: ServiceCall) -> ServiceResponse:
             if code == BILLING:
                 answer = {"billings": [_billing(one) for one in _billings(meter)]}
             elif code in LOGS:
-                events = await meter.async_read_events(code, first, last)
+                events = await meter.reader.async_read_events(code, first, last)
                 answer = {"events": [_event(one) for one in events]}
             else:
                 profiles = await runtime.importer.async_read(first, last, code)

@@ -29,8 +29,9 @@ from ..const import DOMAIN
 from ..coordinator import MeterCoordinator
 from ..messages import async_message
 from ..protocol.errors import MeterError, NotPermitted
-from ..registers.descriptions import Description, native, taken_at
+from ..registers.values import native, taken_at
 from ..runtime import MeterConfigEntry, MeterRuntime
+from ..state.description import Description
 from ..state.meter_state import RegisterState
 from ..state.redaction import SHORTEST_SECRET, redact, secrets_of
 
@@ -145,8 +146,8 @@ def _reading(meter: MeterCoordinator) -> JsonObjectType:
         **head_of(meter),
         "registers": [
             _register(known, description)
-            for key, known in meter.data.registers.items()
-            for description in meter.describe(key)
+            for known in meter.data.registers.values()
+            for description in known.descriptions
         ],
     }
 
@@ -171,8 +172,8 @@ def _telegram(meter: MeterCoordinator, *, unredacted: bool) -> JsonObjectType:
     text, unparsed = state.raw.decode("latin-1"), list(state.unparsed)
     if not unredacted:
         secrets = secrets_of(known.register for known in state.registers.values())
-        if len(meter.address) >= SHORTEST_SECRET:
-            secrets |= {meter.address}
+        if len(meter.reader.address) >= SHORTEST_SECRET:
+            secrets |= {meter.reader.address}
         text = redact(text, secrets)
         unparsed = [redact(line, secrets) for line in unparsed]
     return {

@@ -4,8 +4,11 @@ Here: who may ask, what an entry's options allow, what is returned and noted.
 Never here: what may leave towards a meter (the client judges each command once more), the session (access).
 """
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final, cast
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -19,16 +22,26 @@ from homeassistant.core import (
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_register_admin_service
+from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from ..const import DOMAIN
 from ..coordinator import MeterCoordinator
+from ..derived.history import DerivedHistory
+from ..derived.sources import Derived
+from ..derived.values import DerivedValues
 from ..entry_data import CONF_AUTOMATIONS, CONF_CLOCK, CONF_EXECUTE, CONF_WRITE
 from ..messages import async_message
-from ..protocol.errors import MeterError, NotPermitted
+from ..protocol.ascii import clock
+from ..protocol.client import MeterClient
+from ..protocol.errors import ClockUnknown, MeterError, NotPermitted
 from ..protocol.model import Register
-from ..protocol.register_session import Answer, WriteOutcome, Written
+from ..protocol.register_session import Answer, RegisterSession, WriteOutcome, Written
+from ..registers.descriptions import describe_state
+from ..registers.index import RegisterIndex
+from ..registers.overrides import overrides_of
+from ..state.meter_state import MeterState
 from .readings import METERS, failed, head_of, meters_of
 
 SERVICE_READ_REGISTERS: Final = "read_registers"
@@ -48,6 +61,7 @@ ATTR_ACTION: Final = "action"
 ATTR_METER: Final = "meter"
 ATTR_RESULT: Final = "result"
 
+CLOCK_IN_MODE_E: Final = "0-0:1.0.0"
 # What is asked for in one session must not keep the line from everybody else.
 MOST_CODES: Final = 64
 # A drift that nobody notices, and more than what the asking takes.
@@ -100,8 +114,9 @@ async def _read(call: ServiceCall) -> ServiceResponse:
     """Read registers; with `levels`, tell at which level each can be seen."""
     found: list[JsonObjectType] = []
     for meter in meters_of(call):
-        reading = meter.access.async_read(call.data[ATTR_CODES], survey=call.data[ATTR_LEVELS])
-        answers = await _told(meter, reading)
+        codes = call.data[ATTR_CODES]
+        async with _session(meter) as client:
+            answers = await (client.survey(codes) if call.data[ATTR_LEVELS] else client.read(codes))
         registers: list[JsonValueType] = [_answer(call.hass, answer) for answer in answers]
         found.append({**head_of(meter), "registers": registers})
     return cast(JsonObjectType, {"meters": found})
@@ -110,21 +125,27 @@ async def _read(call: ServiceCall) -> ServiceResponse:
 async def _write(call: ServiceCall) -> ServiceResponse:
     """Write one register."""
     meter, code = _allowed(call), call.data[ATTR_CODE]
-    written = await _told(meter, meter.access.async_write(code, call.data[ATTR_VALUE]))
+    async with _session(meter, change=True) as client:
+        written = await client.write(code, call.data[ATTR_VALUE])
     return _result(call, meter, written)
 
 
 async def _execute(call: ServiceCall) -> ServiceResponse:
     """Execute one command."""
     meter, code = _allowed(call), call.data[ATTR_CODE]
-    written = await _told(meter, meter.access.async_execute(code, call.data[ATTR_VALUE]))
+    async with _session(meter, change=True) as client:
+        written = await client.execute(code, call.data[ATTR_VALUE])
     return _result(call, meter, written)
 
 
 async def _set_clock(call: ServiceCall) -> ServiceResponse:
     """Set the clock where it is off."""
     meter, limit = _allowed(call), timedelta(seconds=call.data[ATTR_LIMIT])
-    drift, written = await _told(meter, meter.access.async_set_clock(limit))
+    async with _session(meter, change=True) as client, client.conversation() as session:
+        drift = await _drift(meter, session)
+        written = None
+        if abs(drift) > limit:
+            written = await session.set_clock(dt_util.as_local(dt_util.utcnow()))
     ahead: JsonObjectType = {"ahead": int(drift.total_seconds())}
     if written is None:
         return {**head_of(meter), **ahead, ATTR_RESULT: "right"} if call.return_response else None
@@ -155,12 +176,37 @@ def _refused(meter: MeterCoordinator, key: str) -> ServiceValidationError:
     )
 
 
-async def _told[T](meter: MeterCoordinator, asked: Awaitable[T]) -> T:
-    """What was asked for; a failure becomes a sentence."""
+@asynccontextmanager
+async def _session(meter: MeterCoordinator, *, change: bool = False) -> AsyncIterator[MeterClient]:
+    """The client on an open line; a failure becomes a sentence."""
     try:
-        return await asked
+        async with meter.reader.session(change=change) as client:
+            yield client
     except MeterError as err:
         raise failed(meter, "access_failed", err) from err
+
+
+async def _drift(meter: MeterCoordinator, session: RegisterSession) -> timedelta:
+    """How far the clock of the meter is ahead. Raises ClockUnknown where that cannot be said."""
+    codes = (CLOCK_IN_MODE_E,) if meter.reader.in_mode_e else (clock.DATE, clock.TIME)
+    registers = (answer.register for answer in await session.read(codes))
+    shown = replace(
+        meter.data.reading,
+        registers=tuple(register for register in registers if register is not None),
+        received=dt_util.utcnow(),
+        health=replace(meter.data.health, duration=0.0),
+    )
+    overrides = overrides_of(meter.config_entry.options)
+    state = describe_state(MeterState.of(shown, meter.data.profile), overrides)
+    zone = dt_util.get_default_time_zone()
+    ahead = (
+        DerivedValues(RegisterIndex.of(state), DerivedHistory(), zone)
+        .result(Derived.CLOCK_DRIFT)
+        .value
+    )
+    if not isinstance(ahead, Decimal):
+        raise ClockUnknown
+    return timedelta(seconds=int(ahead))
 
 
 def _result(call: ServiceCall, meter: MeterCoordinator, written: Written) -> ServiceResponse:

@@ -1,4 +1,4 @@
-"""What is known of one meter: every register with its time, how it was read, and how to reach it."""
+"""All that is known of one meter: its registers with their descriptions and times, how it was read and is reached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ from typing import Self
 
 from ..protocol.codec import NOT_STORED, as_list, separable
 from ..protocol.model import Health, Identification, LineProfile, Reading, Register
+from .description import Context, Description
 from .identity import Identity
 
 # A meter without a check character can invent addresses out of noise; no real one has so many.
@@ -19,11 +20,14 @@ MOST_TELEGRAM_BYTES = 65536
 @as_list
 @dataclass(frozen=True, slots=True)
 class RegisterState:
-    """One register as last received, and whether that was before the last start."""
+    """One register as last received, and the descriptions of its sensors."""
 
     register: Register
     received: datetime
+    # Whether it was received before the last start.
     restored: bool = field(default=False, metadata=NOT_STORED)
+    # Empty until the register is described.
+    descriptions: tuple[Description, ...] = field(default=(), metadata=NOT_STORED)
 
 
 @separable
@@ -38,20 +42,31 @@ class MeterState:
     health: Health
     unparsed: tuple[str, ...] = ()
     raw: bytes = field(default=b"", repr=False)
+    # The one that the registers are described in.
+    context: Context = field(default=Context(), repr=False, metadata=NOT_STORED)
 
     @classmethod
-    def of(cls, reading: Reading, profile: LineProfile, before: Self | None = None) -> Self:
-        """Join a reading to what was known: registers it lacks stay, each with its own time."""
-        registers = {} if before is None else dict(before.registers)
-        now: set[str] = set()
+    def of(cls, reading: Reading, profile: LineProfile) -> Self:
+        """The state after a first reading; its registers are not described yet."""
+        received: dict[str, RegisterState] = {}
         for register in reading.registers:
             # The first one sent is the current one where a meter repeats an address.
-            if register.key in now or (
-                register.key not in registers and len(registers) >= MOST_REGISTERS
-            ):
-                continue
-            now.add(register.key)
-            registers[register.key] = RegisterState(register, reading.received)
+            received.setdefault(register.key, RegisterState(register, reading.received))
+        return cls.joined(reading, received, profile)
+
+    @classmethod
+    def joined(
+        cls,
+        reading: Reading,
+        received: Mapping[str, RegisterState],
+        profile: LineProfile,
+        before: Self | None = None,
+    ) -> Self:
+        """The state after a reading of which these registers count: others stay, each with its own time."""
+        registers = {} if before is None else dict(before.registers)
+        for key, known in received.items():
+            if key in registers or len(registers) < MOST_REGISTERS:
+                registers[key] = known
         identification = reading.identification
         if identification is None and before is not None:
             identification = before.identification
@@ -63,6 +78,7 @@ class MeterState:
             health=reading.health,
             unparsed=reading.unparsed,
             raw=reading.raw[:MOST_TELEGRAM_BYTES],
+            context=Context() if before is None else before.context,
         )
 
     @cached_property

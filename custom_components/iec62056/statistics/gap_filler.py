@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_FILL_GAPS
 from ..coordinator import MeterCoordinator
-from ..meter.schedule import Timer, is_push, runs_on_battery
+from ..meter.schedule import Timer
 from ..state.meter_state import MeterState
 from .gaps import SHORTEST_GAP, Gap, Point, ReadingHistory
 from .import_job import AIR, ImportJob, ImportStore
@@ -90,8 +90,8 @@ class GapFiller:
         return (
             bool(coordinator.config_entry.options.get(CONF_FILL_GAPS, True))
             and not coordinator.config_entry.pref_disable_polling
-            and not is_push(coordinator.profile)
-            and not runs_on_battery(coordinator.profile)
+            and not coordinator.reader.line_profile.pushes
+            and not coordinator.reader.line_profile.on_battery
             and RECORDER in coordinator.hass.config.components
         )
 

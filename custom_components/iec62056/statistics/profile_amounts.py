@@ -12,9 +12,9 @@ from ..coordinator import MeterCoordinator
 from ..derived.sources import SUMS, sources_of, together
 from ..protocol.model import Medium, Obis
 from ..protocol.profiles.load_profile import Channel, Measure, Profile
-from ..registers.descriptions import TOTALS, kept_unit, native
-from ..registers.index import RegisterIndex
+from ..registers.descriptions import TOTALS, kept_unit
 from ..registers.units import convert, unit_of
+from ..registers.values import native
 from .register_curve import Amount
 
 # Value group D of a total.
@@ -37,19 +37,18 @@ class FillableTotal(NamedTuple):
 def fillable_totals(coordinator: MeterCoordinator) -> Iterator[FillableTotal]:
     """The totals of a meter that a load profile can fill, those that are added up from tariffs too."""
     zone = dt_util.get_default_time_zone()
-    for key, known in coordinator.data.registers.items():
+    for known in coordinator.data.registers.values():
         code = known.register.obis
         if code is None or not fillable(code):
             continue
-        for described in coordinator.describe(key):
-            description = kept_unit(described, coordinator.units.get(described.key))
+        for described in known.descriptions:
+            description = kept_unit(described, coordinator.validator.units.get(described.key))
             if description.state_class in TOTALS and description.unit is not None:
                 value = native(known.register, description, zone)
                 number = value if isinstance(value, Decimal) else None
                 yield FillableTotal(description.key, code, description.unit, known.received, number)
-    index = RegisterIndex.of(coordinator.data)
     for kind in SUMS:
-        sources = sources_of(kind, index)
+        sources = sources_of(kind, coordinator.derived.lookup)
         code = sources[0].known.register.obis if sources else None
         if code is not None:
             numbers = [number for found in sources if (number := found.number("kWh")) is not None]

@@ -1,54 +1,30 @@
-"""May this value be believed? The second and third gate before a value is published.
+"""Checks of one value: the format of a number against what the register sent before, its size against what is possible.
 
-Here: the form of a number (digits, decimals, unit) against how this register's numbers always looked, and its size
-against what the meter can physically do. Pure functions from what is known and a new value to a judgement, and to what
-is known then; a value is never changed on its way.
-Never here: reading, clocks, storage, Home Assistant. Times are UTC seconds, given by the caller; rates are per hour.
-
-What cannot be told at once is held, and a second, consistent reading decides. A false alarm so costs one more reading,
-and the gates can be narrow. One thing no repetition decides: that a total has fallen.
+What one reading cannot tell is held, and a second, consistent reading decides, so the limits can be narrow. The
+exception is a total that has fallen: no repetition decides that. Times are UTC seconds, rates are per hour.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from math import ceil
 
 from ..protocol.model import Value
-from .limits import NO_LIMITS, TOTALS, Limits, ValueKind, kind_of, limits_of
+from .limits import NO_LIMITS, TOTALS, Limits, ValueKind
 from .register_history import HeldSample, HoldReason, NumberFormat, RegisterHistory, Sample
 
-__all__ = [
-    "NO_LIMITS",
-    "Candidate",
-    "CheckResult",
-    "HeldSample",
-    "HoldReason",
-    "Limits",
-    "NumberFormat",
-    "RegisterHistory",
-    "Sample",
-    "ValueKind",
-    "accept",
-    "begun_anew",
-    "judge",
-    "judge_reading",
-    "kind_of",
-    "limits_of",
-]
-
 HOUR = 3600
-# What exceeds the steepest rise seen by this factor is asked for again.
+# A rise beyond the steepest one seen by more than this factor is held.
 RATE_SLACK = 4
-# So many rises over an hour or more are needed before the steepest counts: a day of a meter that is read often.
+# The steepest rise counts after this many rises over an hour or more: a day of a meter that is read often.
 RATE_LEARNED = 24
-# Two values beyond the limits confirm each other within this factor, and move the limit so far.
+# Two values beyond the limits confirm each other within this factor, and move the limit by it.
 SIZE_SLACK = 2
-# A register that was confirmed to send so many forms has none.
-FORMS_VARY = 6
-# The latest doubtful values: any of them can be confirmed, so that a damaged reading in between costs nothing.
+# After this many confirmed formats the register counts as having no fixed format.
+FORMATS_VARY = 6
+# How many held values can still be confirmed, so that a damaged reading in between costs nothing.
 MOST_HELD = 3
-# Readings that contradict the published total, and readings withheld for any reason, until a person is asked.
+# Readings that contradict the published total, and readings withheld for any reason, until the user is asked.
 CONTRADICTIONS_UNTIL_REPAIR = 2
 WITHHELD_UNTIL_REPAIR = 5
 # Fewer digits are not padded to a width: 9 → 0 is no roll-over.
@@ -56,235 +32,264 @@ SHORTEST_ROLL_OVER = 4
 # The most of its range a total may have passed: after a long outage any fall could be one.
 ROLL_OVER_SPAN = Decimal("0.1")
 
-# What a second reading cannot settle.
+# Reasons that a second reading cannot settle.
 _LASTING = frozenset((HoldReason.TEXT, HoldReason.FELL, HoldReason.NUMBER))
-# What lies below the published total, and may be right.
-_BEGUN_ANEW = frozenset((HoldReason.ROLLED_OVER, HoldReason.NEW_PERIOD))
+# Reasons for a total below the published one that may be right.
+_RESETS = frozenset((HoldReason.ROLLED_OVER, HoldReason.NEW_PERIOD))
 _NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What becomes of one value: published where there is no doubt.
+    """Whether one value may be published, and why not."""
 
-    `again`: a second reading, made at once, can settle it. `repair`: a person should be asked.
-    """
-
-    doubt: HoldReason | None = None
-    again: bool = False
+    reason: HoldReason | None = None
+    # Whether a second reading, made at once, can settle it.
+    retry: bool = False
+    # Whether the user should decide.
     repair: bool = False
 
     @property
     def good(self) -> bool:
         """Whether the value may be published."""
-        return self.doubt is None
+        return self.reason is None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One value of a reading, and what is known of its kind."""
+    """One value of a reading, how its kind of values moves, and what is possible."""
 
     sample: Sample
-    nature: ValueKind
+    kind: ValueKind
     limits: Limits = NO_LIMITS
+    # Found once: it costs most of a check.
+    number_format: NumberFormat | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look how the number is written."""
+        object.__setattr__(self, "number_format", self.sample.number_format)
 
 
-GOOD = CheckResult()
+ACCEPTED = CheckResult()
 
 
-def judge(
-    record: RegisterHistory, case: Candidate, *, newcomer: bool = False
+def check_value(
+    history: RegisterHistory, candidate: Candidate, *, is_new: bool = False
 ) -> tuple[RegisterHistory, CheckResult]:
-    """Whether a register's new value may be published, and what is known of the register then.
+    """The history after a new value, and whether that may be published.
 
-    `newcomer`: the meter is known and has not had this register before.
+    `is_new`: the meter is known and has not had this register before.
     """
-    doubt = _doubt(record, case, newcomer)
-    if doubt is None or (
-        doubt not in _LASTING and any(_confirms(record, held, case) for held in record.held)
+    reason = _reason_to_hold(history, candidate, is_new)
+    if reason is None or (
+        reason not in _LASTING and any(_confirms(history, held, candidate) for held in history.held)
     ):
-        return _believed(record, case, doubt), GOOD
-    record = replace(
-        record,
-        held=(*record.held, HeldSample(case.sample, doubt))[-MOST_HELD:],
-        withheld=record.withheld + 1,
-        contradictions=record.contradictions + (doubt is HoldReason.FELL),
+        return _accepted(history, candidate, reason), ACCEPTED
+    history = replace(
+        history,
+        held=(*history.held, HeldSample(candidate.sample, reason))[-MOST_HELD:],
+        withheld=history.withheld + 1,
+        contradictions=history.contradictions + (reason is HoldReason.FELL),
     )
-    return record, CheckResult(
-        doubt,
-        # A missing phase sends dashes all day: what no reading settles is asked for once.
-        again=doubt not in _LASTING or record.withheld == 1,
-        repair=doubt is not HoldReason.TEXT
+    return history, CheckResult(
+        reason,
+        # A missing phase sends dashes all day: retry once for what no reading settles.
+        retry=reason not in _LASTING or history.withheld == 1,
+        repair=reason is not HoldReason.TEXT
         and (
-            record.contradictions >= CONTRADICTIONS_UNTIL_REPAIR
-            or record.withheld >= WITHHELD_UNTIL_REPAIR
+            history.contradictions >= CONTRADICTIONS_UNTIL_REPAIR
+            or history.withheld >= WITHHELD_UNTIL_REPAIR
         ),
     )
 
 
-def judge_reading(
-    records: Mapping[str, RegisterHistory],
-    cases: Mapping[str, Candidate],
+def check_values(
+    histories: Mapping[str, RegisterHistory],
+    candidates: Mapping[str, Candidate],
     number: str | None = None,
 ) -> tuple[dict[str, RegisterHistory], dict[str, CheckResult]]:
-    """All values of one reading, by the keys of their registers; records of registers it lacks stay as they are.
+    """The histories after all values of a reading, and the results; histories of values it lacks stay as they are.
 
-    `number` is the key under which the meter's own number is judged: while that is in doubt, the reading may be
-    another meter's, and nothing of it is published or learned.
+    `number` is the key of the meter's own number. While that is held the reading may be another meter's, so nothing
+    of it is published or learned.
     """
-    known = dict(records)
+    known = dict(histories)
     judged: dict[str, CheckResult] = {}
-    if number is not None and number in cases:
-        known[number], judged[number] = judge(known.get(number, RegisterHistory()), cases[number])
+    if number is not None and number in candidates:
+        known[number], judged[number] = check_value(
+            known.get(number, RegisterHistory()), candidates[number]
+        )
         if not judged[number].good:
-            other = CheckResult(HoldReason.NUMBER, again=judged[number].again)
-            return known, dict.fromkeys(cases, other) | judged
-    for key, case in cases.items():
+            other = CheckResult(HoldReason.NUMBER, retry=judged[number].retry)
+            return known, dict.fromkeys(candidates, other) | judged
+    for key, candidate in candidates.items():
         if key != number:
-            # A check character that two faults passed may have let a code be made up.
-            newcomer = bool(records) and key not in records
-            known[key], judged[key] = judge(
-                known.get(key, RegisterHistory()), case, newcomer=newcomer
+            # Two faults may pass a check character: the code may be invented.
+            is_new = bool(histories) and key not in histories
+            known[key], judged[key] = check_value(
+                known.get(key, RegisterHistory()), candidate, is_new=is_new
             )
     return known, judged
 
 
-def accept(record: RegisterHistory, nature: ValueKind) -> RegisterHistory:
-    """The record after a person has said that the latest held value is right; the same where there is none."""
-    for sample, _ in reversed(record.held):
-        if sample.number is not None or nature is ValueKind.NAME:
-            return _believed(record, Candidate(sample, nature), None)
-    return record
+def accept(history: RegisterHistory, kind: ValueKind) -> RegisterHistory:
+    """The history after the user has accepted the latest held value; the same if there is none."""
+    for sample, _ in reversed(history.held):
+        if sample.number is not None or kind is ValueKind.NAME:
+            return _accepted(history, Candidate(sample, kind), None)
+    return history
 
 
-def begun_anew(before: RegisterHistory, after: RegisterHistory, nature: ValueKind) -> Decimal:
-    """What a total has counted besides the change of its number: nothing, unless it was seen to begin anew."""
+def reset_offset(before: RegisterHistory, after: RegisterHistory, kind: ValueKind) -> Decimal:
+    """What a total has counted besides the change of its number: zero unless it was reset or rolled over."""
     last, first = before.good, after.good
     if last is None or first is None or _change(last, first) >= 0:
         return _NOTHING
-    if nature is ValueKind.PERIODIC:
+    if kind is ValueKind.PERIODIC:
         return last.number or _NOTHING
-    if nature is ValueKind.TOTAL and first.form is not None:
-        return _modulus(last, first.form)
+    if kind is ValueKind.TOTAL and first.number_format is not None:
+        return _modulus(last, first.number_format)
     return _NOTHING
 
 
-def _doubt(record: RegisterHistory, case: Candidate, newcomer: bool) -> HoldReason | None:
-    """The gravest reason not to believe a value at once."""
-    sample, good = case.sample, record.good
-    unproven = newcomer or bool(record.held) or not sample.checked
-    if case.nature is ValueKind.NAME:
+def _reason_to_hold(
+    history: RegisterHistory, candidate: Candidate, is_new: bool
+) -> HoldReason | None:
+    """The gravest reason to hold a value; None to publish it at once."""
+    sample, good = candidate.sample, history.good
+    unproven = is_new or bool(history.held) or not sample.checked
+    if candidate.kind is ValueKind.NAME:
         if good is None:
             return HoldReason.FIRST if unproven else None
         return None if good.text == sample.text else HoldReason.NAME
-    form = sample.form
-    if sample.number is None or form is None:
+    number_format = candidate.number_format
+    if sample.number is None or number_format is None:
         return HoldReason.TEXT
-    beyond = _beyond(record, sample.number, case)
+    beyond = _is_out_of_range(history, sample.number, candidate)
     if good is None or good.number is None:
         if unproven:
             return HoldReason.FIRST
         return HoldReason.OUT_OF_RANGE if beyond else None
-    moved = _moved(record, good, sample, case)
-    if moved is HoldReason.FELL or moved in _BEGUN_ANEW:
+    moved = _reason_of_total(history, good, sample, candidate)
+    if moved is HoldReason.FELL or moved in _RESETS:
         return moved
-    return _doubt_of_form(record, form) or moved or (HoldReason.OUT_OF_RANGE if beyond else None)
+    return (
+        _reason_of_format(history, number_format)
+        or moved
+        or (HoldReason.OUT_OF_RANGE if beyond else None)
+    )
 
 
-def _doubt_of_form(record: RegisterHistory, form: NumberFormat) -> HoldReason | None:
-    if all(known.unit != form.unit for known in record.forms):
+def _reason_of_format(history: RegisterHistory, number_format: NumberFormat) -> HoldReason | None:
+    if all(known.unit != number_format.unit for known in history.formats):
         return HoldReason.UNIT
-    return None if form in record.forms or len(record.forms) >= FORMS_VARY else HoldReason.FORM
+    return (
+        None
+        if number_format in history.formats or len(history.formats) >= FORMATS_VARY
+        else HoldReason.FORM
+    )
 
 
-def _beyond(record: RegisterHistory, number: Decimal, case: Candidate) -> bool:
+def _is_out_of_range(history: RegisterHistory, number: Decimal, candidate: Candidate) -> bool:
     """Whether a value is outside what the meter can measure, as far as nothing else was confirmed."""
-    if record.reach is not None and abs(number) <= SIZE_SLACK * record.reach:
+    if history.reach is not None and abs(number) <= SIZE_SLACK * history.reach:
         return False
-    low, high = case.limits.low, case.limits.high
+    low, high = candidate.limits.low, candidate.limits.high
     return (low is not None and number < low) or (high is not None and number > high)
 
 
-def _moved(
-    record: RegisterHistory, good: Sample, sample: Sample, case: Candidate
+def _reason_of_total(
+    history: RegisterHistory, good: Sample, sample: Sample, candidate: Candidate
 ) -> HoldReason | None:
-    """What is doubtful in a total's step from the last good value."""
-    if case.nature not in TOTALS:
+    """The reason to hold a total because of its step from the last good value."""
+    if candidate.kind not in TOTALS:
         return None
     change = _change(good, sample)
-    if change < 0 and case.nature is ValueKind.TOTAL:
+    if change < 0 and candidate.kind is ValueKind.TOTAL:
         return (
-            HoldReason.ROLLED_OVER if _rolled_over(record, good, sample, case) else HoldReason.FELL
+            HoldReason.ROLLED_OVER
+            if _rolled_over(history, good, sample, candidate)
+            else HoldReason.FELL
         )
-    if change < 0 and case.nature is ValueKind.PERIODIC:
+    if change < 0 and candidate.kind is ValueKind.PERIODIC:
         return HoldReason.NEW_PERIOD
-    return None if _within(good, sample, abs(change), _rate(record, case)) else HoldReason.TOO_FAST
+    return (
+        None
+        if _is_possible(good, sample, abs(change), _rate(history, candidate))
+        else HoldReason.TOO_FAST
+    )
 
 
-def _rolled_over(record: RegisterHistory, good: Sample, sample: Sample, case: Candidate) -> bool:
-    """Whether the digits before the point began anew: 999999 → 000000, by a rise that is possible."""
-    before, form = good.form, sample.form
-    if before is None or form is None or form.width < SHORTEST_ROLL_OVER:
+def _rolled_over(
+    history: RegisterHistory, good: Sample, sample: Sample, candidate: Candidate
+) -> bool:
+    """Whether the digits before the point rolled over, 999999 → 000000, by a rise that is possible."""
+    before, number_format = good.number_format, candidate.number_format
+    if before is None or number_format is None or number_format.width < SHORTEST_ROLL_OVER:
         return False
-    if before._replace(blanks=form.blanks) != form:
+    if before._replace(blanks=number_format.blanks) != number_format:
         return False
-    modulus = _modulus(good, form)
+    modulus = _modulus(good, number_format)
     rise = _change(good, sample) + modulus
-    possible = _within(good, sample, rise, max(_rates(record, case), default=None))
+    possible = _is_possible(good, sample, rise, max(_rates(history, candidate), default=None))
     return possible and rise <= ROLL_OVER_SPAN * modulus
 
 
-def _modulus(good: Sample, form: NumberFormat) -> Decimal:
+def _modulus(good: Sample, number_format: NumberFormat) -> Decimal:
     """The first number that the digits before the point cannot show, in the unit of the entity."""
-    return _scale(good).scaleb(form.width)
+    return _scale(good).scaleb(number_format.width)
 
 
-def _rate(record: RegisterHistory, case: Candidate) -> Decimal | None:
-    """The steepest change per hour that is believed at once; None where nothing is known of it."""
-    learned = None if record.rate is None else record.rate * RATE_SLACK
-    if learned is not None and record.steps >= RATE_LEARNED:
+def _rate(history: RegisterHistory, candidate: Candidate) -> Decimal | None:
+    """The steepest change per hour that is accepted at once; None if nothing is known of it."""
+    learned = None if history.rate is None else history.rate * RATE_SLACK
+    if learned is not None and history.steps >= RATE_LEARNED:
         return learned
-    if learned is None or case.limits.rate is None:
-        return case.limits.rate
-    return max(learned, case.limits.rate)
+    if learned is None or candidate.limits.rate is None:
+        return candidate.limits.rate
+    return max(learned, candidate.limits.rate)
 
 
-def _rates(record: RegisterHistory, case: Candidate) -> list[Decimal]:
-    """What is known of how fast the meter can count: by what was seen, and by what it is."""
-    return [rate for rate in (_rate(record, case), case.limits.rate) if rate is not None]
+def _rates(history: RegisterHistory, candidate: Candidate) -> list[Decimal]:
+    """How fast the meter can count: by what was seen, and by its limits."""
+    return [rate for rate in (_rate(history, candidate), candidate.limits.rate) if rate is not None]
 
 
-def _confirms(record: RegisterHistory, held: HeldSample, case: Candidate) -> bool:
-    """Whether a doubtful value and an earlier one support each other."""
-    earlier, sample = held.sample, case.sample
-    if held.doubt in _LASTING:
+def _confirms(history: RegisterHistory, held: HeldSample, candidate: Candidate) -> bool:
+    """Whether a held value and a new one confirm each other."""
+    earlier, sample = held.sample, candidate.sample
+    if held.reason in _LASTING:
         return False
-    if case.nature is ValueKind.NAME:
+    if candidate.kind is ValueKind.NAME:
         return earlier.text == sample.text
     if earlier.number is None or sample.number is None:
         return False
-    if case.nature in TOTALS:
-        return _goes_on(record, held, case)
-    same_form = earlier.form == sample.form or len(record.forms) >= FORMS_VARY
-    known = {earlier.form, sample.form} <= set(record.forms)
-    beyond = _beyond(record, earlier.number, case) or _beyond(record, sample.number, case)
+    if candidate.kind in TOTALS:
+        return _total_confirms(history, held, candidate)
+    same_form = (
+        earlier.number_format == candidate.number_format or len(history.formats) >= FORMATS_VARY
+    )
+    known = {earlier.number_format, candidate.number_format} <= set(history.formats)
+    beyond = _is_out_of_range(history, earlier.number, candidate) or _is_out_of_range(
+        history, sample.number, candidate
+    )
     return (same_form or known) and (not beyond or _like_size(earlier.number, sample.number))
 
 
-def _goes_on(record: RegisterHistory, held: HeldSample, case: Candidate) -> bool:
-    """Whether a total may have gone from an earlier doubtful value to this one.
+def _total_confirms(history: RegisterHistory, held: HeldSample, candidate: Candidate) -> bool:
+    """Whether a total may have gone from a held value to this one.
 
-    As fast as the meter can, or as it must have gone to the earlier value: else a plant beyond the limits would never
-    be believed. Where nothing is known of its speed, it need only go the right way.
+    It may move as fast as the meter can, or as it did to the held value: otherwise an installation beyond the limits
+    would never be accepted. If nothing is known of its speed, it only has to move the right way.
     """
-    earlier, sample = held.sample, case.sample
+    earlier, sample = held.sample, candidate.sample
     change = _change(earlier, sample)
-    if change < 0 and case.nature is not ValueKind.NET:
+    if change < 0 and candidate.kind is not ValueKind.NET:
         return False
-    rates = _rates(record, case)
-    if rates and record.good is not None and held.doubt not in _BEGUN_ANEW:
-        rates.append(RATE_SLACK * _per_hour(record.good, earlier))
-    return _within(earlier, sample, abs(change), max(rates, default=None))
+    rates = _rates(history, candidate)
+    if rates and history.good is not None and held.reason not in _RESETS:
+        rates.append(RATE_SLACK * _per_hour(history.good, earlier))
+    return _is_possible(earlier, sample, abs(change), max(rates, default=None))
 
 
 def _like_size(one: Decimal, other: Decimal) -> bool:
@@ -296,11 +301,12 @@ def _change(before: Sample, after: Sample) -> Decimal:
     return (after.number or _NOTHING) - (before.number or _NOTHING)
 
 
-def _within(before: Sample, after: Sample, change: Decimal, rate: Decimal | None) -> bool:
-    """Whether a total can change so much in the time between, and by the last digit at any time."""
+def _is_possible(before: Sample, after: Sample, change: Decimal, rate: Decimal | None) -> bool:
+    """Whether a total can change by this much in the time between; one step of the last digit is always possible."""
     if rate is None:
         return True
-    return (change - _resolution(before, after)) * HOUR <= rate * _elapsed(before, after)
+    most = rate * _elapsed(before, after)
+    return change * HOUR <= most or (change - _resolution(before, after)) * HOUR <= most
 
 
 def _elapsed(before: Sample, after: Sample) -> int:
@@ -309,7 +315,7 @@ def _elapsed(before: Sample, after: Sample) -> int:
 
 
 def _per_hour(before: Sample, after: Sample) -> Decimal:
-    """How fast a total changed, less what the last digit may hide."""
+    """How fast a total changed per hour, less what the last digit may hide."""
     change = max(_NOTHING, abs(_change(before, after)) - _resolution(before, after))
     return change * HOUR / max(1, _elapsed(before, after))
 
@@ -322,40 +328,45 @@ def _scale(sample: Sample) -> Decimal:
 
 def _resolution(*samples: Sample) -> Decimal:
     """One step of the last digit, in the unit of the entity; the coarser where the form has changed."""
-    return max(_scale(sample).scaleb(-form.decimals) for sample in samples if (form := sample.form))
-
-
-def _believed(
-    record: RegisterHistory, case: Candidate, doubt: HoldReason | None
-) -> RegisterHistory:
-    """What is known once a value is published; `doubt` is the one that was settled."""
-    sample, form = case.sample, case.sample.form
-    forms = record.forms
-    if form is not None and form not in forms:
-        forms = (*forms, form)[-FORMS_VARY:]
-    reach = record.reach
-    if sample.number is not None and _beyond(record, sample.number, case):
-        reach = max(reach or _NOTHING, abs(sample.number))
-    believed = replace(
-        record, good=sample, forms=forms, held=(), withheld=0, contradictions=0, reach=reach
+    return max(
+        _scale(sample).scaleb(-number_format.decimals)
+        for sample in samples
+        if (number_format := sample.number_format)
     )
-    return _learned(believed, record.good, case, doubt) if case.nature in TOTALS else believed
+
+
+def _accepted(
+    history: RegisterHistory, candidate: Candidate, reason: HoldReason | None
+) -> RegisterHistory:
+    """The history once a value is published; `reason` is why it was held before, if it was."""
+    sample, number_format = candidate.sample, candidate.number_format
+    formats = history.formats
+    if number_format is not None and number_format not in formats:
+        formats = (*formats, number_format)[-FORMATS_VARY:]
+    reach = history.reach
+    if sample.number is not None and _is_out_of_range(history, sample.number, candidate):
+        reach = max(reach or _NOTHING, abs(sample.number))
+    rate, steps, anchor = history.rate, history.steps, history.anchor
+    if candidate.kind in TOTALS:
+        rate, steps, anchor = _learned(history, candidate, reason)
+    return RegisterHistory(
+        good=sample, formats=formats, rate=rate, steps=steps, anchor=anchor, reach=reach
+    )
 
 
 def _learned(
-    record: RegisterHistory, before: Sample | None, case: Candidate, doubt: HoldReason | None
-) -> RegisterHistory:
-    """How fast a total was seen to move: over hours as a rule, at once where a jump was confirmed."""
-    sample, anchor, rate = case.sample, record.anchor, record.rate
-    if before is None or anchor is None or before.number is None or anchor.at > sample.at:
-        return replace(record, anchor=sample)
-    if case.nature is not ValueKind.NET and _change(before, sample) < 0:
-        return replace(record, anchor=sample)
-    if doubt is HoldReason.TOO_FAST and _elapsed(before, sample):
-        rate = max(rate or _NOTHING, _per_hour(before, sample))
+    history: RegisterHistory, candidate: Candidate, reason: HoldReason | None
+) -> tuple[Decimal | None, int, Sample]:
+    """The rate of a total, its steps and where the next one begins: learned over hours, or at once from a jump."""
+    sample, good, anchor, rate = candidate.sample, history.good, history.anchor, history.rate
+    if good is None or anchor is None or good.number is None or anchor.at > sample.at:
+        return rate, history.steps, sample
+    if candidate.kind is not ValueKind.NET and _change(good, sample) < 0:
+        return rate, history.steps, sample
+    if reason is HoldReason.TOO_FAST and _elapsed(good, sample):
+        rate = max(rate or _NOTHING, _per_hour(good, sample))
     if _elapsed(anchor, sample) < HOUR:
-        return replace(record, rate=rate)
+        return rate, history.steps, anchor
     # Over an hour, a step of the last digit more or less is better than a false alarm.
     mean = abs(_change(anchor, sample)) * HOUR / _elapsed(anchor, sample)
-    rate = max(rate or _NOTHING, mean)
-    return replace(record, rate=rate, steps=record.steps + 1, anchor=sample)
+    return max(rate or _NOTHING, mean), history.steps + 1, sample

@@ -1,10 +1,6 @@
-"""What a meter can physically show, by the unit of its values.
+"""What a meter can physically show, by the unit of its values: tables, scaled by the size of the connection.
 
-Here: tables only, and how the size of the connection scales them.
-Never here: what is done with a value beyond a limit (plausibility.py), values, Home Assistant.
-
-The limits are those of a house. A larger plant exceeds them: that costs it one reading more, after which the limit of
-that register is what was confirmed. So they are set where a smaller house gains nothing from tighter ones.
+The limits are those of a house. A larger installation exceeds them, which costs it one more reading per register.
 """
 
 from dataclasses import dataclass
@@ -26,13 +22,13 @@ class ValueKind(StrEnum):
     INSTANT = "instant"
     """Anything the meter can measure at a moment."""
     FREE = "free"
-    """A number of which nothing is known: settings, values of past periods."""
+    """A number of which nothing is known, such as a setting or a value of a past period."""
     NAME = "name"
     """A text that stays as it is: the number of the meter."""
 
 
 # By Home Assistant's state class.
-_NATURES = {
+_KINDS = {
     "total_increasing": ValueKind.TOTAL,
     "total": ValueKind.NET,
     "measurement": ValueKind.INSTANT,
@@ -45,7 +41,7 @@ TOTALS = frozenset((ValueKind.TOTAL, ValueKind.PERIODIC, ValueKind.NET))
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the meter can do: bounds of a value, and the steepest change of a total per hour. None: not known."""
+    """Bounds of a value, and the steepest change of a total per hour; None if not known."""
 
     low: Decimal | None = None
     high: Decimal | None = None
@@ -123,25 +119,25 @@ _BOUNDS = {
 
 
 def kind_of(code: Obis | None, state_class: str | None) -> ValueKind:
-    """How a number of that code moves, which the catalogue gave that state class."""
-    nature = _NATURES.get(state_class or "", ValueKind.FREE)
-    if nature is ValueKind.TOTAL and code is not None:
+    """How the numbers of a register move, by its code and its state class."""
+    kind = _KINDS.get(state_class or "", ValueKind.FREE)
+    if kind is ValueKind.TOTAL and code is not None:
         since_reset = code.a == Medium.ELECTRICITY and code.d == _SINCE_RESET
-        return ValueKind.PERIODIC if since_reset else nature
-    return nature
+        return ValueKind.PERIODIC if since_reset else kind
+    return kind
 
 
-def limits_of(nature: ValueKind, unit: str | None, amperes: Decimal | None = None) -> Limits:
-    """The limits of a register of that nature, in the unit its values are published in.
+def limits_of(kind: ValueKind, unit: str | None, amperes: Decimal | None = None) -> Limits:
+    """The limits of a register's values, in the unit they are published in.
 
-    `amperes` is the current the connection is fused for, per phase; None where the person has not said.
+    `amperes` is the current the connection is fused for, per phase; None if the user has not said.
     """
     kilowatts = _HOUSE_KW if amperes is None else amperes * _KW_PER_A * _OVERLOAD
-    if nature in TOTALS:
-        low = None if nature is ValueKind.NET else Decimal(0)
+    if kind in TOTALS:
+        low = None if kind is ValueKind.NET else Decimal(0)
         rate = kilowatts * _ENERGY[unit] if unit in _ENERGY else _RATES.get(unit)
         return Limits(low=low, rate=rate)
-    if nature is not ValueKind.INSTANT:
+    if kind is not ValueKind.INSTANT:
         return NO_LIMITS
     if unit in _POWER:
         return _both_ways(kilowatts * _POWER[unit])

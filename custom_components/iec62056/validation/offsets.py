@@ -1,11 +1,16 @@
-"""Offsets of totals: when a sensor went on from another number, and what the change of its state misses."""
+"""Offsets of totals: what the change of a sensor's state misses where it went on from another number."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-# How often the recorder sums up, and how long that takes.
+from ..registers.descriptions import TOTALS, kept_unit
+from ..state.description import Description
+from ..state.meter_state import MeterState
+
+# The recorder sums up so often, and needs a moment for it.
 PERIOD: Final = timedelta(minutes=5)
 AFTER_PERIOD: Final = timedelta(seconds=60)
 
@@ -14,8 +19,9 @@ AFTER_PERIOD: Final = timedelta(seconds=60)
 class Offset:
     """When the sensor of a description's key went on from another number.
 
-    What was used meanwhile is the change of the state plus `offset`: after a replacement the last number of the old meter
-    less the first of the new one, after a rollover the range of the digits, and 0 if a wrong number was put right.
+    What was used meanwhile is the change of the state plus `offset`. After a replacement that is the last number of the
+    old meter less the first of the new one, after a rollover the range of the digits, after the correction of a wrong
+    number zero.
     """
 
     key: str
@@ -23,7 +29,7 @@ class Offset:
     offset: Decimal
     # That of the sensor's values.
     unit: str | None
-    # The number that was shown until then.
+    # What the sensor showed until then.
     last: Decimal | None = None
 
     @property
@@ -36,3 +42,11 @@ class Offset:
     def ready(self) -> datetime:
         """When it can be corrected."""
         return self.period + PERIOD + AFTER_PERIOD
+
+
+def totals_of(state: MeterState, units: Mapping[str, str]) -> Iterator[Description]:
+    """The totals of a described state, in the units of their sensors; the recorder makes sums of these."""
+    for known in state.registers.values():
+        for description in known.descriptions:
+            if description.state_class in TOTALS:
+                yield kept_unit(description, units.get(description.key))

@@ -1,8 +1,4 @@
-"""What is known of one register before its next value: the last good one, its forms, what is held, how fast it rises.
-
-Here: frozen values, and how they become plain data and back. Pure.
-Never here: what is concluded from them (plausibility.py).
-"""
+"""What is known of one register before its next value: the last good one, its formats, held values, its rate."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +10,7 @@ from ..protocol.codec import as_list
 
 
 class HoldReason(StrEnum):
-    """Why a value is held; the keys of the texts a person sees."""
+    """Why a value is held; also the keys of the translated reasons."""
 
     FIRST = "first"
     NUMBER = "number"
@@ -33,7 +29,7 @@ _NUMBER = re.compile(r"( *)([+-]?)([0-9]+)(?:([.,])([0-9]+))?( *)").fullmatch
 
 
 class NumberFormat(NamedTuple):
-    """How a number looks as sent: its sign, whether blanks, places before the point, the point, decimals, unit."""
+    """How a number looks as sent: sign, padding, places before the point, point, decimals, unit."""
 
     signed: bool
     blanks: bool
@@ -44,7 +40,7 @@ class NumberFormat(NamedTuple):
 
     @classmethod
     def of(cls, text: str, unit: str | None) -> Self | None:
-        """The form of a number; None where the text is none."""
+        """The format of a number; None if the text is none."""
         if (found := _NUMBER(text)) is None:
             return None
         before, sign, digits, point, decimals, behind = found.groups()
@@ -56,46 +52,47 @@ class NumberFormat(NamedTuple):
 @as_list
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value as read.
+    """One value as read."""
 
-    `number` is in the unit of the entity, None where it cannot be said in it; `text` and `unit`
-    are as sent; `at` is when, in UTC seconds; `checked`, whether a check character vouched for the reading.
-    """
-
+    # In the unit of the entity; None if it cannot be converted to it.
     number: Decimal | None
+    # As sent.
     text: str
     unit: str | None
+    # UTC seconds.
     at: float
+    # Whether a check character vouched for the reading.
     checked: bool
 
     @property
-    def form(self) -> NumberFormat | None:
+    def number_format(self) -> NumberFormat | None:
         """How the number looks."""
         return None if self.number is None else NumberFormat.of(self.text, self.unit)
 
 
 class HeldSample(NamedTuple):
-    """A value that is not believed yet, and why."""
+    """A value that was not published, and why."""
 
     sample: Sample
-    doubt: HoldReason
+    reason: HoldReason
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterHistory:
-    """What is known of one register: nothing, before its first value, and again after a meter was exchanged.
+    """What is known of one value of a register; empty before the first one."""
 
-    `good` is the published sample. `forms` were believed. `held` came since the good one, latest last: `withheld` in
-    all, `contradictions` of them totals below it. `rate` is the steepest rise per hour, learned in `steps` of an hour or
-    more from `anchor` on. `reach` is the largest size that was confirmed beyond the limits.
-    """
-
+    # The published one.
     good: Sample | None = None
-    forms: tuple[NumberFormat, ...] = ()
+    # Those of published numbers.
+    formats: tuple[NumberFormat, ...] = ()
+    # The latest values held since the good one, latest last.
     held: tuple[HeldSample, ...] = ()
+    # How many were held in all, and how many of them were totals below the good one.
     withheld: int = 0
     contradictions: int = 0
+    # The steepest rise per hour, how many steps of an hour or more it was learned in, and where the next one begins.
     rate: Decimal | None = None
     steps: int = 0
     anchor: Sample | None = None
+    # The largest size that was confirmed beyond the limits.
     reach: Decimal | None = None

@@ -33,6 +33,7 @@ from custom_components.iec62056.protocol.register_session import (
     Permits,
     WriteOutcome,
 )
+from tests.common.waiting import until
 from tests.protocol.scripted import Push, Reply, ScriptedLine
 from tests.protocol.telegrams import framed
 
@@ -625,8 +626,7 @@ async def test_session_that_is_left_is_left_though_its_end_is_cancelled_too() ->
     line = ScriptedLine(opened(b"/LGZ5X"))
     reading = asyncio.create_task(MeterClient(line).read(("1.8.0",)))
     asked = command("R1\x021.8.0()")
-    while asked not in line.messages:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await until(lambda: asked in line.messages, words=lambda: line.messages)
     for _ in range(2):
         reading.cancel()
         await asyncio.sleep(0)

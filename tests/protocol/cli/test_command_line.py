@@ -58,6 +58,7 @@ def test_starts_without_home_assistant(telegram: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["identification"]["flag"] == "LGZ"
@@ -188,7 +189,7 @@ def test_modes(
         async def read_all(self) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "Meter", Meter)
+    monkeypatch.setattr(command, "MeterClient", Meter)
     assert command.main(["/dev/ttyTEST", "--mode", mode]) == 130
     assert [profile.mode for profile in seen] == [Mode(mode)]
     assert capsys.readouterr().err == "Stopped.\n"

@@ -14,6 +14,7 @@ from custom_components.iec62056.protocol.errors import HdlcLost
 from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
 from simulator import Echo
 
+from ...common.waiting import until
 from ...common.wired import WiredLine
 from ..timed import BEGUN, TimedLine
 from .meters import LOW, keyring, meter
@@ -149,8 +150,7 @@ async def test_a_password_is_not_recorded_where_its_echo_comes_behind_a_farewell
     before = len(line.written)
     client = Client(link, LOW, keyring(LOW))
     login = asyncio.ensure_future(client.associate())
-    while len(line.written) == before:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await until(lambda: len(line.written) > before)
     login.cancel()
     with pytest.raises(asyncio.CancelledError):
         await login

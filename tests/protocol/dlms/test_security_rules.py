@@ -25,6 +25,7 @@ from custom_components.iec62056.protocol.mode_e import ModeEMeter as Reader
 from simulator.dlms import Device, Login as Door, Policy
 from simulator.dlms.values import u32
 
+from ...common.waiting import until
 from ...common.wired import WiredLine
 from .meters import (
     DOORS,
@@ -294,8 +295,7 @@ async def test_a_cancelled_reading_hangs_up() -> None:
     simulated = meter()
     line, reader = client(simulated)
     task = asyncio.ensure_future(reader.read_all())
-    while len(line.written) < 6:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await until(lambda: len(line.written) >= 6)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -44,6 +44,7 @@ from custom_components.iec62056.protocol.transport.line import (
     with_even_parity,
 )
 from custom_components.iec62056.protocol.transport.trace import Direction
+from tests.common.waiting import until
 from tests.protocol.rfc2217_server import (
     SET_BAUDRATE,
     SET_DATASIZE,
@@ -71,22 +72,18 @@ class Pty:
         self._slave = slave
         os.set_blocking(self.master, False)
         self.written = bytearray()
-        self._changed = asyncio.Event()
         self.on_written: Callable[[], None] = lambda: None
         asyncio.get_running_loop().add_reader(self.master, self._read)
 
     def _read(self) -> None:
         self.written += os.read(self.master, 4096)
-        self._changed.set()
         self.on_written()
 
     def send(self, data: bytes | bytearray) -> None:
         os.write(self.master, data)
 
     async def until_written(self, data: bytes) -> None:
-        while data not in self.written:
-            self._changed.clear()
-            await self._changed.wait()
+        await until(lambda: data in self.written, words=lambda: self.written)
 
     @property
     def unread(self) -> int:
@@ -113,8 +110,6 @@ class Tcp:
 
     def __init__(self) -> None:
         self.written = bytearray()
-        self.connected = asyncio.Event()
-        self._changed = asyncio.Event()
         self.url = ""
         self.echo = False
         self._server: asyncio.Server | None = None
@@ -126,22 +121,18 @@ class Tcp:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self.connected.set()
         with suppress(ConnectionError):
             while data := await reader.read(4096):
                 self.written += data
                 if self.echo:
                     writer.write(data)
-                self._changed.set()
         writer.close()
 
     async def until_written(self, data: bytes) -> None:
-        while data not in self.written:
-            self._changed.clear()
-            await self._changed.wait()
+        await until(lambda: data in self.written, words=lambda: self.written)
 
     async def send(self, data: bytes) -> None:
-        await self.connected.wait()
+        await until(lambda: self._writer is not None)
         assert self._writer is not None
         self._writer.write(data)
 
@@ -186,13 +177,6 @@ def no_file_left_open() -> Iterator[None]:
         with suppress(FileNotFoundError):
             left.add(str(descriptor.readlink()))
     assert not {name for name in left if name.startswith(("/dev/pt", "socket:"))}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the event loop turn until it is so: what is awaited has no event of its own."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0)
 
 
 async def read_until(line: SerialLine, end: bytes) -> bytes:
@@ -953,9 +937,7 @@ class TestRfc2217:
             line = await open_line(server.url)
             server.acknowledge = False
             switching = asyncio.ensure_future(line.set_speed(9600, line.now()))
-            while (SET_BAUDRATE, 9600) not in server.settings:
-                server.changed.clear()
-                await server.changed.wait()
+            await until(lambda: (SET_BAUDRATE, 9600) in server.settings)
             server.cut()
             with pytest.raises(ConnectionLost):
                 await switching
@@ -1090,7 +1072,7 @@ async def test_a_peer_that_takes_nothing_does_not_keep_the_port(
 ) -> None:
     monkeypatch.setattr(line_module, "CLOSED_WITHIN", 0.05)
     line = await open_line(tcp.url)
-    await tcp.connected.wait()
+    await until(lambda: tcp._writer is not None)
     assert tcp._writer is not None
     tcp._writer.transport.pause_reading()  # type: ignore[attr-defined]
     sockets = count_sockets()

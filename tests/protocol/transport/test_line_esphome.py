@@ -1,7 +1,7 @@
 """The line over serialx's own ESPHome transport. The node is a stand-in (tests/common/esphome.py), not an ESPHome."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -17,6 +17,7 @@ from custom_components.iec62056.protocol.transport.line import LONGEST_LAG, Seri
 from tests.common.esphome import esphome
 from tests.common.held import open_files, tasks
 from tests.common.proxy import Proxy, proxy
+from tests.common.waiting import until
 
 from .test_line import ANSWER, OPTION, SIGN_ON, SIGN_ON_ON_THE_WIRE, Pty, read_until
 
@@ -35,15 +36,6 @@ async def node(pty: Pty) -> AsyncIterator[Proxy]:
     """A node on a network that can fail."""
     async with esphome(pty.path) as url, proxy(url) as network:
         yield network
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Give the loop time until the condition holds."""
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("never came")
 
 
 async def gone(before: int) -> None:

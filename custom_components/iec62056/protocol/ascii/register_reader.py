@@ -80,18 +80,20 @@ class RegisterReader(ProgrammingSession):
         if told is None and intended.address:
             try:
                 told = await self._told(intended.address)
-            except CommandUnanswered, MeterBreak:
+            except BadField, CommandUnanswered, MeterBreak:
                 # It may answer nothing more in this session.
                 await self.close()
-            if told is None and intended.in_readout:
-                await self.close()
-                self._reading = await self._read_out()
+        if told is None and intended.code and intended.in_readout:
+            await self.close()
+            self._reading = await self._read_out()
         if not self._in_session:
             await super().open()
             if not self._in_session:
                 raise ReadoutInstead(code=intended.address)
         told = told or self._told_before(intended.code)
-        intended.check(self.identification, told, public=intended.in_readout)
+        intended.check(
+            self.identification, told, public=bool(intended.code and intended.in_readout)
+        )
         self._sure = self.opened
 
     def _told_before(self, code: str) -> Register | None:

@@ -13,7 +13,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.iec62056 import line_issues
+from custom_components.iec62056 import issues
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.protocol.errors import (
     CheckWrong,
@@ -57,7 +57,7 @@ async def test_other_protocol_is_told_until_the_meter_is_back(
 ) -> None:
     await fail(loaded, bench, OtherProtocol(protocol="SML", integration="EDL21"), opens=True)
     [(kind, issue)] = told(hass, loaded).items()
-    assert (kind, issue.is_fixable) == (line_issues.PROTOCOL, False)
+    assert (kind, issue.is_fixable) == (issues.PROTOCOL, False)
     assert issue.translation_placeholders == {
         "title": loaded.title,
         "protocol": "SML",
@@ -72,8 +72,8 @@ async def test_other_protocol_is_told_until_the_meter_is_back(
 @pytest.mark.parametrize(
     ("err", "minutes", "expected"),
     [
-        (PortMissing(port="x"), DAY + HOUR, {line_issues.PORT_GONE}),
-        (ConnectionRefused(port="x"), DAY + HOUR, {line_issues.PORT_GONE}),
+        (PortMissing(port="x"), DAY + HOUR, {issues.PORT_GONE}),
+        (ConnectionRefused(port="x"), DAY + HOUR, {issues.PORT_GONE}),
         (PortMissing(port="x"), DAY - 1, set()),
         # Another program has it, or the meter is silent: another port would not help.
         (PortBusy(port="x"), DAY + HOUR, set()),
@@ -100,11 +100,11 @@ async def test_notice_is_there_again_after_a_start_and_goes_with_the_meter(
 ) -> None:
     freezer.move_to(START + timedelta(days=2))
     await hass.config_entries.async_unload(loaded.entry_id)
-    line_issues.async_forget(hass, loaded.entry_id)
+    issues.async_withdraw_notices(hass, loaded)
     bench.open_error = PortMissing(port="x")
     await hass.config_entries.async_setup(loaded.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert set(told(hass, loaded)) == {line_issues.PORT_GONE}
+    assert set(told(hass, loaded)) == {issues.PORT_GONE}
     await hass.config_entries.async_remove(loaded.entry_id)
     assert not told(hass, loaded)
 
@@ -115,7 +115,7 @@ async def test_port_is_chosen_in_the_notice(
     assert await async_setup_component(hass, "repairs", {})
     freezer.move_to(later(DAY + HOUR))
     await fail(loaded, bench, PortMissing(port="x"), opens=False)
-    issue = told(hass, loaded)[line_issues.PORT_GONE]
+    issue = told(hass, loaded)[issues.PORT_GONE]
     flows = repairs_flow_manager(hass)
     assert flows is not None
     form = await flows.async_init(DOMAIN, data={"issue_id": issue.issue_id})
@@ -145,14 +145,14 @@ async def test_question_is_asked_before_it_is_answered(
     wrong.shape = b"1.8.0(000000.000*kWh)"
     for _ in range(3):
         await fail(loaded, bench, wrong, opens=True)
-    kind = loaded.runtime_data.coordinator.profile.check_kind
+    kind = loaded.runtime_data.coordinator.reader.line_profile.check_kind
     flows = repairs_flow_manager(hass)
     assert flows is not None
     form = await flows.async_init(DOMAIN, data={"issue_id": f"check_{loaded.entry_id}"})
     assert form["type"] is FlowResultType.FORM
-    assert loaded.runtime_data.coordinator.profile.check_kind is kind
+    assert loaded.runtime_data.coordinator.reader.line_profile.check_kind is kind
     await flows.async_configure(form["flow_id"], {})
-    assert loaded.runtime_data.coordinator.profile.check_kind is CheckKind.NONE
+    assert loaded.runtime_data.coordinator.reader.line_profile.check_kind is CheckKind.NONE
 
 
 async def test_port_of_a_meter_that_is_read_daily_is_not_gone_for_a_day_at_the_first_failure(
@@ -168,7 +168,7 @@ async def test_port_of_a_meter_that_is_read_daily_is_not_gone_for_a_day_at_the_f
     assert not entry.runtime_data.coordinator.last_update_success
     assert not told(hass, entry)
     await fire(hass, freezer, 2 * DAY + HOUR)
-    assert set(told(hass, entry)) == {line_issues.PORT_GONE}
+    assert set(told(hass, entry)) == {issues.PORT_GONE}
 
 
 async def test_question_goes_with_its_meter_and_comes_back_with_it(

@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.protocol.errors import CheckWrong, NoAnswer
 from custom_components.iec62056.protocol.model import Health, ParitySeen
-from custom_components.iec62056.sensors.link import DESCRIPTIONS, quality_of
+from custom_components.iec62056.sensors.diagnostics import DESCRIPTIONS, quality_of
 
 from ..common.bench import GOOD_HEALTH, Bench, entity_id, later, reading, state
 

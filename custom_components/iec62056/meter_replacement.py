@@ -1,0 +1,127 @@
+"""Another meter answers in place of the known one: what follows from the user's answer."""
+
+from types import MappingProxyType
+from typing import Final
+
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryDisabler
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+
+from .const import CONF_NUMBER_CODE, DOMAIN
+from .entry_data import (
+    CONF_AUTOMATIONS,
+    CONF_CLOCK,
+    CONF_EXECUTE,
+    CONF_EXTRA,
+    CONF_QUICK,
+    CONF_QUICK_REQUEST,
+    CONF_QUICK_SECONDS,
+    CONF_REGISTERS,
+    CONF_WRITE,
+    WHO_ASKS,
+    omit_keys,
+)
+from .registers.naming import clean_text
+from .runtime import MeterConfigEntry
+from .state.meter_state import MeterState
+from .storage import async_hand_over
+from .validation.validation_state import MeterReplacement
+
+# What the user has allowed for one meter holds for no other; what is read besides is its own, too.
+_PERMITS: Final = frozenset((CONF_WRITE, CONF_EXECUTE, CONF_CLOCK, CONF_AUTOMATIONS))
+_ITS_OWN: Final = _PERMITS | {
+    CONF_EXTRA,
+    CONF_QUICK,
+    CONF_QUICK_REQUEST,
+    CONF_QUICK_SECONDS,
+    CONF_REGISTERS,
+}
+
+
+async def async_replace_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
+    """Give the other meter this entry, its device and its entities. False if it has an entry already.
+
+    The password stays, to be tried once; the permissions do not.
+    """
+    coordinator = entry.runtime_data.coordinator
+    if (found := _other(hass, entry)) is None:
+        return False
+    _, state = found
+    coordinator.async_replace_meter(*found)
+    old, new = coordinator.unique_id, state.identity.unique_id or entry.entry_id
+    _rename(hass, entry, old, new)
+    coordinator.unique_id = new
+    await coordinator.async_save_now()
+    hass.config_entries.async_update_entry(
+        entry,
+        unique_id=state.identity.unique_id,
+        data=_entry_data(entry, state),
+        options=omit_keys(entry.options, _PERMITS),
+    )
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return True
+
+
+async def async_add_as_new_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
+    """Give the other meter an entry of its own; this one is disabled. False if it has one already.
+
+    It is read at the same times in the same way, but gets neither password nor keys, and no permissions.
+    """
+    coordinator = entry.runtime_data.coordinator
+    if (found := _other(hass, entry)) is None:
+        return False
+    _, state = found
+    coordinator.async_publish(coordinator.validator.dismiss_replacement(coordinator.data))
+    manager = hass.config_entries
+    await manager.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    data = omit_keys(_entry_data(entry, state), WHO_ASKS)
+    async_hand_over(hass, data[CONF_DEVICE], data[CONF_ADDRESS], state)
+    await manager.async_add(
+        ConfigEntry(
+            data=data,
+            discovery_keys=MappingProxyType({}),
+            domain=DOMAIN,
+            minor_version=entry.minor_version,
+            options=omit_keys(entry.options, _ITS_OWN),
+            source=SOURCE_USER,
+            subentries_data=None,
+            title=clean_text(state.identity.name),
+            unique_id=state.identity.unique_id,
+            version=entry.version,
+        )
+    )
+    return True
+
+
+@callback
+def _other(
+    hass: HomeAssistant, entry: MeterConfigEntry
+) -> tuple[MeterReplacement, MeterState] | None:
+    """The other meter and its state; None if it has an entry already."""
+    other = entry.runtime_data.coordinator.validator.state.replacement
+    if other is None or other.state is None:
+        return None
+    unique_id = other.state.identity.unique_id
+    entries = hass.config_entries.async_entries(DOMAIN)
+    if unique_id is not None and any(one.unique_id == unique_id for one in entries):
+        return None
+    return other, other.state
+
+
+@callback
+def _rename(hass: HomeAssistant, entry: MeterConfigEntry, old: str, new: str) -> None:
+    """Let device and entities be known by the other meter's number."""
+    entities, devices = er.async_get(hass), dr.async_get(hass)
+    for entity in er.async_entries_for_config_entry(entities, entry.entry_id):
+        key = entity.unique_id.removeprefix(f"{old}_")
+        entities.async_update_entity(entity.entity_id, new_unique_id=f"{new}_{key}")
+    for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
+        if (DOMAIN, old) in device.identifiers:
+            devices.async_update_device(device.id, new_identifiers={(DOMAIN, new)})
+
+
+def _entry_data(entry: MeterConfigEntry, state: MeterState) -> dict[str, str]:
+    data = omit_keys(entry.data, (CONF_NUMBER_CODE,))
+    code = state.identity.number_code
+    return data if code is None else {**data, CONF_NUMBER_CODE: code}

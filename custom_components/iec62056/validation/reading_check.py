@@ -1,0 +1,329 @@
+"""The check of one reading: whose it is, which of its registers may be published, and what is known then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import NamedTuple
+
+from ..protocol.model import LineProfile, Reading, Register, Verdict
+from ..protocol.obis import register_timestamp
+from ..registers.descriptions import describe, describe_state
+from ..registers.matching import context_of
+from ..registers.overrides import RegisterOverride
+from ..state.identity import Identity, model_of, plain
+from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
+from .checks import ACCEPTED, Candidate, CheckResult, check_value, check_values, reset_offset
+from .limits import ValueKind
+from .register_history import HeldSample, HoldReason, RegisterHistory, Sample
+from .register_value import RegisterValue, values_of
+from .validation_state import HeldValue, MeterReplacement, ValidationState, name_of, numbers_of
+
+# After this many different texts in a row the register counts as changing.
+DIFFERENT_TEXTS = 2
+_NOT_CHECKED = CheckResult(HoldReason.FIRST, retry=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """What the user has set, and the units that the sensors have."""
+
+    units: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, RegisterOverride] = field(default_factory=dict)
+    # What the connection is fused for, per phase.
+    amperes: Decimal | None = None
+
+
+class ValidationResult(NamedTuple):
+    """What a reading leads to. The state is the very same if nothing of the reading may be published."""
+
+    validation: ValidationState
+    state: MeterState | None
+    # A second reading, made at once, can settle why a value is held.
+    retry: bool = False
+    # How many values are held.
+    held: int = 0
+    # What totals that began again have counted besides the change of their number, in the units of their sensors.
+    resets: Mapping[str, Decimal] = {}
+
+
+def check_reading(
+    validation: ValidationState,
+    reading: Reading,
+    profile: LineProfile,
+    state: MeterState | None,
+    settings: CheckSettings,
+) -> ValidationResult:
+    """Check a reading against what is known; `state` is the published one, None before the first."""
+    check = ReadingCheck(validation, reading, profile, state, settings)
+    if (other := validation.replacement) is not None:
+        if check.says == other.number:
+            return check.learn(other)
+        if check.says != check.known_as:
+            # Without a number the reading may be either meter's.
+            return ValidationResult(validation, state)
+    check.run()
+    if check.is_replaced:
+        learned = ValidationState(overrides=validation.overrides)
+        return check.learn(MeterReplacement(check.says or "", learned))
+    return check.result()
+
+
+class ReadingCheck:
+    """One reading while it is checked."""
+
+    def __init__(
+        self,
+        before: ValidationState,
+        reading: Reading,
+        profile: LineProfile,
+        state: MeterState | None,
+        settings: CheckSettings,
+    ) -> None:
+        """Describe the registers of the reading."""
+        self._profile = profile
+        self._state = state
+        self._settings = settings
+        self._before = before
+        self._known: Mapping[str, RegisterState] = {} if state is None else state.registers
+        self._reading = reading
+        # A damaged code must not change what the others mean.
+        self._context = context_of(reading.registers) if state is None else state.context
+        self._received: dict[str, RegisterState] = {}
+        free = MOST_REGISTERS - len(self._known)
+        for register in reading.registers:
+            key = register.key
+            # The first one sent is the current one where a meter repeats an address.
+            if key in self._received:
+                continue
+            if (known := self._known.get(key)) is None:
+                if not free:
+                    continue
+                free -= 1
+            descriptions = describe(register, self._context, settings.overrides, known)
+            self._received[key] = RegisterState(
+                register, reading.received, descriptions=descriptions
+            )
+        self._name, self.says = self._whose()
+        self._histories = before.histories
+        self._results: dict[str, CheckResult] = {}
+        self._values = [
+            value
+            for key, received in self._received.items()
+            for value in values_of(key, received, settings.units)
+        ]
+        self._varying_texts = set(before.varying_texts)
+
+    def _whose(self) -> tuple[str, str | None]:
+        """The key under which the meter's name is checked, and what this reading says it is, if anything."""
+        identity = Identity.of(
+            self._reading.identification, [one.register for one in self._received.values()]
+        )
+        if self._state is None:
+            return name_of(identity)
+        known = self._state.identity
+        key, _ = name_of(known)
+        sent = self._received.get(known.number_code or "")
+        if sent is not None and sent.register.values:
+            return key, plain(sent.register.values[0].text)
+        if self._reading.identification is None:
+            return key, None
+        if known.number is None:
+            return key, identity.name
+        # Another make may send its number under another code.
+        model = model_of(self._reading.identification, known.number)
+        same = (identity.flag, model) == (known.flag, known.model)
+        return key, None if same else identity.number or identity.name
+
+    @property
+    def known_as(self) -> str | None:
+        """What the meter was known by before this reading."""
+        history = self._before.histories.get(self._name)
+        return None if history is None or history.good is None else history.good.text
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the reading has confirmed another name."""
+        name = self._results.get(self._name)
+        return name is not None and name.good and self.known_as not in (None, self.says)
+
+    def run(self) -> None:
+        """Check all values."""
+        histories = self._before.histories
+        checked = self._reading.health.check is Verdict.RIGHT
+        at = self._reading.received.timestamp()
+        if len(histories) >= MOST_REGISTERS:
+            # What noise has made up was never confirmed.
+            histories = {key: one for key, one in histories.items() if one.good}
+        name = None
+        candidates: dict[str, Candidate] = {}
+        unchecked: dict[str, Candidate] = {}
+        if self.says is not None:
+            sample = Sample(None, self.says, None, at, checked)
+            candidates[self._name] = Candidate(sample, ValueKind.NAME)
+            name = self._name if self.known_as is not None else None
+        for value in self._values:
+            known = histories.get(value.key)
+            if known is None and len(histories) >= MOST_REGISTERS:
+                continue
+            candidate = value.candidate(at, known, checked=checked, amperes=self._settings.amperes)
+            unlimited = self._is_unlimited(value, candidate, known)
+            (unchecked if unlimited else candidates)[value.key] = candidate
+        after, results = check_values(histories, candidates, name)
+        other = self._name in results and not results[self._name].good
+        if other and name is None and any(one.good for one in results.values()):
+            # Not even the first name is sure: two readings may be two meters'.
+            after, results = check_values(histories, candidates, self._name)
+        for key, candidate in unchecked.items():
+            if other and histories:
+                results[key] = CheckResult(HoldReason.NUMBER, retry=True)
+            else:
+                after[key], results[key] = _seen(histories, key, candidate)
+        for key, candidate in candidates.items():
+            if results[key].reason is HoldReason.NAME and key != self._name:
+                self._check_text(key, candidate, results, after)
+        if not checked:
+            self._check_times(results, after)
+        self._histories, self._results = after, results
+
+    def _is_unlimited(
+        self, value: RegisterValue, candidate: Candidate, known: RegisterHistory | None
+    ) -> bool:
+        """Whether nothing is checked but that the code is not invented: times, changing texts, no number yet."""
+        if candidate.kind is ValueKind.NAME:
+            return value.key in self._varying_texts or value.is_clock
+        return candidate.sample.number is None and (known is None or known.good is None)
+
+    def _check_times(
+        self, results: dict[str, CheckResult], after: dict[str, RegisterHistory]
+    ) -> None:
+        """If a maximum has not moved, nor has its time: without a check, a second reading must say so too."""
+        at = self._reading.received.timestamp()
+        for value in self._values:
+            known = self._known.get(value.register_key)
+            if known is None or not results.get(value.key, _NOT_CHECKED).good:
+                continue
+            key = f"{value.register_key}@"
+            if key in self._varying_texts or not _time_alone_differs(
+                known.register, value.register
+            ):
+                after.pop(key, None)
+                continue
+            good = Sample(None, repr(known.register.values), None, at, checked=True)
+            before = after.get(key, RegisterHistory(good=good))
+            sample = Sample(None, repr(value.register.values), None, at, checked=False)
+            after[key], results[value.key] = check_value(before, Candidate(sample, ValueKind.NAME))
+            if not results[value.key].good and len(before.held) >= DIFFERENT_TEXTS:
+                # It is the time of the reading.
+                self._varying_texts.add(key)
+                results[value.key] = ACCEPTED
+
+    def _check_text(
+        self,
+        key: str,
+        candidate: Candidate,
+        results: dict[str, CheckResult],
+        after: dict[str, RegisterHistory],
+    ) -> None:
+        """A text that is different each time is not damaged each time."""
+        before = self._before.histories.get(key)
+        if before is not None and len(before.held) >= DIFFERENT_TEXTS:
+            self._varying_texts.add(key)
+            after[key], results[key] = RegisterHistory(good=candidate.sample), ACCEPTED
+
+    def learn(self, other: MeterReplacement) -> ValidationResult:
+        """Learn the other meter beside the known one; nothing of it is published."""
+        result = check_reading(
+            other.validation, self._reading, self._profile, other.state, self._settings
+        )
+        first = {**numbers_of(result.validation.histories), **other.first_totals}
+        other = MeterReplacement(other.number, result.validation, result.state, first)
+        return ValidationResult(replace(self._before, replacement=other), self._state, result.retry)
+
+    def _published(self) -> MeterState | None:
+        """The state with the registers of which every value may be published."""
+        held = {
+            value.register_key
+            for value in self._values
+            if not self._results.get(value.key, _NOT_CHECKED).good
+        }
+        accepted = {key: one for key, one in self._received.items() if key not in held}
+        if not accepted:
+            return self._state
+        # Before a first reading there is only the context that its registers were described in.
+        reading = self._reading
+        before = self._state or MeterState(
+            self._profile, None, {}, reading.received, reading.health, context=self._context
+        )
+        state = MeterState.joined(reading, accepted, self._profile, before)
+        return describe_state(state, self._settings.overrides)
+
+    def result(self) -> ValidationResult:
+        """What is known after this reading."""
+        before, state = self._before, self._published()
+        # What was never a register of the meter and does not come again was noise.
+        mine: Mapping[str, RegisterState] = {} if state is None else state.registers
+        held = {
+            key: one
+            for key, one in before.held.items()
+            if key in mine and key not in self._received
+        }
+        pending, dismissed = set(before.pending_repairs), set(before.dismissed)
+        count = 0
+        for value in self._values:
+            result = self._results.get(value.key, ACCEPTED)
+            if result.reason is None:
+                pending.discard(value.key)
+                dismissed.discard(value.key)
+                continue
+            count += 1
+            now = HeldValue(value.register, self._reading.received, result.reason)
+            if result.reason is HoldReason.TEXT and value.key in pending:
+                # The user is asked about a number.
+                now = before.held.get(value.register_key, now)
+            held[value.register_key] = now
+            if result.repair and value.key not in dismissed:
+                pending.add(value.key)
+        validation = replace(
+            before,
+            histories=self._histories,
+            held=held,
+            varying_texts=frozenset(self._varying_texts),
+            pending_repairs=frozenset(pending),
+            dismissed=frozenset(dismissed),
+            replacement=None,
+        )
+        retry = any(one.retry for one in self._results.values())
+        return ValidationResult(validation, state, retry, count, self._resets())
+
+    def _resets(self) -> dict[str, Decimal]:
+        found = {}
+        for value in self._values:
+            before = self._before.histories.get(value.key)
+            # A value that was never accepted is forgotten where there are too many.
+            after = self._histories.get(value.key)
+            if before is None or after is None or after.good is before.good:
+                continue
+            if offset := reset_offset(before, after, value.kind):
+                found[value.key] = offset
+        return found
+
+
+def _time_alone_differs(known: Register, sent: Register) -> bool:
+    """Whether the numbers are the same, and a time beside them is not."""
+    if len(known.values) != len(sent.values) or known.values == sent.values:
+        return False
+    return all(
+        before == now
+        or (index > 0 and register_timestamp(known.obis, index, before.text) is not None)
+        for index, (before, now) in enumerate(zip(known.values, sent.values, strict=True))
+    )
+
+
+def _seen(
+    histories: Mapping[str, RegisterHistory], key: str, candidate: Candidate
+) -> tuple[RegisterHistory, CheckResult]:
+    """A value without a check of its own: its code must have come before, or under a check in the first reading."""
+    good = candidate.sample if candidate.kind is ValueKind.NAME else None
+    if key in histories or (candidate.sample.checked and not histories):
+        return RegisterHistory(good=good), ACCEPTED
+    return RegisterHistory(held=(HeldSample(candidate.sample, HoldReason.FIRST),)), _NOT_CHECKED
