@@ -611,7 +611,8 @@ def test_a_record_survives_storage(candidates: tuple[Candidate, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"good": [1]}, {"held": [["x", "no such doubt"]]}, {"steps": "many"}, {"formats": [1]}]
+    "damage",
+    [{"good": [1]}, {"held": [["x", "no such doubt"]]}, {"steps": "many"}, {"formats": [1]}],
 )
 def test_a_damaged_store_is_noticed(damage: dict[str, object]) -> None:
     with pytest.raises(CodecError):
