@@ -55,6 +55,13 @@ def test_another_unit_begins_anew() -> None:
     assert past.begun[KEY] == (Point(at(6), Decimal(2000)), "Wh")
 
 
+def test_an_older_reading_changes_nothing() -> None:
+    past = read(ReadingHistory(), (0, "1"), (5, "2"), (9, "3"))
+    assert len(past.gaps) == 2
+    assert read(past, (6, "2.5")) == past
+    assert read(past, (9, "2.5")) == past
+
+
 def test_the_past_survives_its_file() -> None:
     past = read(ReadingHistory(), (0, "1"), (5, "2.50"), (9, "3")).with_done(())
     assert decode(ReadingHistory, encode(past)) == past

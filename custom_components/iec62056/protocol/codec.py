@@ -84,12 +84,13 @@ class _Field(NamedTuple):
     name: str
     kind: Any
     required: bool
+    # None is the default, and is not written.
     none: bool
 
 
 @cache
 def _fields(kind: type) -> tuple[_Field, ...]:
-    """The stored fields of a dataclass or named tuple: `none` where None is the default."""
+    """The stored fields of a dataclass or named tuple."""
     hints = get_type_hints(kind)
     if is_dataclass(kind):
         return tuple(
@@ -132,9 +133,10 @@ def encode(value: object) -> Any:
         raise TypeError(kind)
     if kind in _LISTS:
         return [encode(getattr(value, one.name)) for one in _fields(kind)]
-    found = {one: getattr(value, one.name) for one in _fields(kind)}
     return {
-        one.name: encode(item) for one, item in found.items() if item is not None or not one.none
+        one.name: encode(item)
+        for one in _fields(kind)
+        if (item := getattr(value, one.name)) is not None or not one.none
     }
 
 

@@ -46,18 +46,18 @@ class ReadingHistory:
 
     def with_reading(self, key: str, point: Point, unit: str, longest: timedelta) -> Self:
         """Go on with a reading; what is longer than `longest` since the last one is a gap."""
-        begun = self.begun.get(key)
-        before = self.latest.get(key)
-        if begun is None or begun[1] != unit or before is None or point.number < before.number:
-            gaps = tuple(gap for gap in self.gaps if gap.key != key)
-            started = {**self.begun, key: (point, unit)}
-            return replace(self, begun=started, latest={**self.latest, key: point}, gaps=gaps)
-        if point.at <= before.at:
-            return self
-        gaps = self.gaps
-        if point.at - before.at > longest:
-            gaps = (*gaps, Gap(key, before, point, unit))[-MOST_GAPS:]
-        return replace(self, latest={**self.latest, key: point}, gaps=gaps)
+        gaps, begun, before = self.gaps, self.begun.get(key), self.latest.get(key)
+        latest = {**self.latest, key: point}
+        if begun is not None and begun[1] == unit and before is not None:
+            if point.at <= before.at:
+                # After a crash, the stored state may be older than this.
+                return self
+            if point.number >= before.number:
+                if point.at - before.at > longest:
+                    gaps = (*gaps, Gap(key, before, point, unit))[-MOST_GAPS:]
+                return replace(self, latest=latest, gaps=gaps)
+        gaps = tuple(gap for gap in gaps if gap.key != key)
+        return replace(self, begun={**self.begun, key: (point, unit)}, latest=latest, gaps=gaps)
 
     def open(self) -> tuple[Gap, ...]:
         """The gaps that were not dealt with yet."""
