@@ -15,10 +15,11 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.iec62056 import async_remove_config_entry_device
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
-from custom_components.iec62056.storage import Stored
+from custom_components.iec62056.storage import MINOR_VERSION, Stored
 
 from .common.bench import HOUSEHOLD, IDENTIFICATION, NUMBER, START, Bench, later, reading, state
 
@@ -29,9 +30,9 @@ def stored(content: MeterState, units: dict[str, str] | None = None) -> dict[str
     """The file of a meter, as it lies in the storage folder."""
     return {
         "version": 1,
-        "minor_version": 1,
+        "minor_version": MINOR_VERSION,
         "key": "",
-        "data": Stored(content, units or {}).as_dict(),
+        "data": encode(Stored(content, units or {})),
     }
 
 

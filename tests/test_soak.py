@@ -23,6 +23,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
+from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.errors import (
     CheckWrong,
     ConnectionLost,
@@ -136,7 +137,7 @@ class House:
             files=len(list(Path("/proc/self/fd").iterdir())),
             tasks=len(asyncio.all_tasks()),
             timers=len(timers),
-            stored=len(json.dumps(self.entry.runtime_data.coordinator._content().as_dict())),
+            stored=len(json.dumps(encode(self.entry.runtime_data.coordinator._content()))),
         )
 
 

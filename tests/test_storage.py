@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.meter.schedule import interval_of
+from custom_components.iec62056.protocol.codec import CodecError, decode, encode
 from custom_components.iec62056.protocol.dlms.object_cache import ObjectCache
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Obis
 from custom_components.iec62056.registers.descriptions import describe
@@ -26,6 +27,7 @@ from custom_components.iec62056.state.meter_state import (
     MeterState,
 )
 from custom_components.iec62056.storage import (
+    MINOR_VERSION,
     First,
     MeterStore,
     Stored,
@@ -49,7 +51,7 @@ def kept() -> MeterState:
 
 def test_state_survives_json() -> None:
     before = kept()
-    after = MeterState.from_dict(json.loads(json.dumps(before.as_dict())))
+    after = decode(MeterState, json.loads(json.dumps(encode(before)))).as_restored()
     assert all(known.restored for known in after.registers.values())
     assert after.reading == before.reading
     assert after.profile == before.profile
@@ -62,15 +64,15 @@ def test_state_without_identification_survives_json() -> None:
     before = MeterState.of(
         reading(identification=None, health=replace(GOOD_HEALTH, mode=None)), PROFILE
     )
-    assert MeterState.from_dict(json.loads(json.dumps(before.as_dict()))).reading == before.reading
+    assert decode(MeterState, json.loads(json.dumps(encode(before)))).reading == before.reading
 
 
 def test_fields_of_a_newer_version_are_passed_over() -> None:
-    data = kept().as_dict()
+    data = encode(kept())
     data["health"]["light"] = 3
     data["profile"]["colour"] = "red"
     data["more"] = {}
-    assert MeterState.from_dict(data).reading == kept().reading
+    assert decode(MeterState, data).reading == kept().reading
 
 
 @pytest.mark.parametrize(
@@ -79,18 +81,30 @@ def test_fields_of_a_newer_version_are_passed_over() -> None:
         (("received",), "2026-11-22T12:00:00"),
         (("health", "check"), "perhaps"),
         (("health", "duration"), "long"),
-        (("registers", 0, 0), 7),
-        (("unparsed", 0), 7),
     ],
 )
 def test_wrong_content_is_refused(place: tuple[Any, ...], junk: Any) -> None:
-    data = json.loads(json.dumps(kept().as_dict()))
+    data = json.loads(json.dumps(encode(kept())))
     inner = data
     for step in place[:-1]:
         inner = inner[step]
     inner[place[-1]] = junk
-    with pytest.raises((TypeError, ValueError)):
-        MeterState.from_dict(data)
+    with pytest.raises(CodecError):
+        decode(MeterState, data)
+
+
+def test_damaged_register_costs_no_other() -> None:
+    data, left_out = json.loads(json.dumps(encode(kept()))), list[str]()
+    data["registers"]["1-0:1.8.0"][0][0] = 7
+    data["unparsed"] = [7, "what?"]
+    data["profile"]["check_kind"] = "crc32"
+    state = decode(MeterState, data, left_out)
+    assert state.registers == {
+        key: one for key, one in kept().registers.items() if key != "1-0:1.8.0"
+    }
+    assert state.unparsed == ("what?",)
+    assert state.profile == replace(PROFILE, check_kind=None)
+    assert left_out == ["profile.check_kind", "registers.1-0:1.8.0", "unparsed.0"]
 
 
 def test_register_that_is_not_sent_stays_with_its_time() -> None:
@@ -143,7 +157,7 @@ async def test_store(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
     assert hass_storage[f"{DOMAIN}.abc"]["version"] == 1
     loaded = await MeterStore(hass, "abc").async_load()
     assert loaded is not None
-    assert loaded.as_dict() == content.as_dict()
+    assert encode(loaded) == encode(content)
     await store.async_remove()
     assert f"{DOMAIN}.abc" not in hass_storage
 
@@ -175,16 +189,21 @@ async def test_frequent_readings_do_not_put_off_the_write(
 async def test_file_with_something_else(
     hass: HomeAssistant, hass_storage: dict[str, Any], content: Any
 ) -> None:
-    hass_storage[f"{DOMAIN}.abc"] = {"version": 1, "minor_version": 1, "key": "", "data": content}
+    hass_storage[f"{DOMAIN}.abc"] = {
+        "version": 1,
+        "minor_version": MINOR_VERSION,
+        "key": "",
+        "data": content,
+    }
     assert await MeterStore(hass, "abc").async_load() is None
 
 
 async def test_file_of_a_newer_version(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
     hass_storage[f"{DOMAIN}.abc"] = {
         "version": 2,
-        "minor_version": 1,
+        "minor_version": MINOR_VERSION,
         "key": "",
-        "data": Stored(kept()).as_dict(),
+        "data": encode(Stored(kept())),
     }
     assert await MeterStore(hass, "abc").async_load() is None
 
@@ -204,7 +223,7 @@ def _paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-_WHOLE = json.loads(json.dumps(Stored(kept(), {"1-0:1.8.0": "kWh"}).as_dict()))
+_WHOLE = json.loads(json.dumps(encode(Stored(kept(), {"1-0:1.8.0": "kWh"}))))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -221,7 +240,12 @@ async def test_damaged_file_is_read_or_refused(
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = junk
-    hass_storage[f"{DOMAIN}.abc"] = {"version": 1, "minor_version": 1, "key": "", "data": data}
+    hass_storage[f"{DOMAIN}.abc"] = {
+        "version": 1,
+        "minor_version": MINOR_VERSION,
+        "key": "",
+        "data": data,
+    }
     loaded = await MeterStore(hass, "abc").async_load()
     if loaded is not None:
         state = loaded.state
@@ -231,7 +255,7 @@ async def test_damaged_file_is_read_or_refused(
         for known in state.registers.values():
             for description in describe(known.register, context, {}):
                 native(known.register, description, UTC)
-        assert json.dumps(loaded.as_dict())
+        assert json.dumps(encode(loaded))
 
 
 def test_first_reading_is_handed_over_once() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.meter.wake_budget import WakeBudget
+from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.model import LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.storage import MeterStore, Stored
@@ -33,7 +34,7 @@ def content(wake_ups: int) -> Stored:
     """A long file, so that writing it takes its time; the budget says which one it is."""
     long = reading({f"N{n}": [f"{n:08}*kWh"] for n in range(500)})
     budget = WakeBudget(due=tuple(START + timedelta(minutes=n) for n in range(wake_ups)))
-    return Stored(MeterState.of(long, LineProfile(medium=Medium.HEAT)), budget=budget)
+    return Stored(MeterState.of(long, LineProfile(medium=Medium.HEAT)), wake_budget=budget)
 
 
 def kill() -> None:
@@ -88,9 +89,9 @@ async def test_no_wake_up_is_forgotten(tmp_path: Path, moment: str, left: set[in
             process.kill()
     text = (tmp_path / ".storage" / f"{DOMAIN}.{ENTRY}").read_text()
     data = json.loads(text)["data"]
-    wake_ups = len(data["budget"]["due"])
+    wake_ups = len(data["wake_budget"]["due"])
     assert wake_ups in (left or {written, written + 1})
-    assert data == json.loads(json.dumps(content(wake_ups).as_dict()))
+    assert data == json.loads(json.dumps(encode(content(wake_ups))))
 
 
 if __name__ == "__main__":

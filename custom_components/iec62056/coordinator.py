@@ -98,10 +98,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         await self.reader.login.async_recall()
         stored = await self.store.async_load()
         if stored is not None:
-            self._history = stored.memory
-            self.reader.restore(stored.budget, stored.known, stored.aligned)
+            self._history = stored.derived
+            self.reader.restore(stored.wake_budget, stored.object_cache, stored.aligned_at)
             restored = self.validator.restore(
-                stored.state, stored.beliefs, stored.units, stored.steps
+                stored.state.as_restored(), stored.validation, stored.units, stored.offsets
             )
             self.offsets = restored.offsets
             self._apply_state(restored.state)
@@ -409,8 +409,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.validator.state,
             self.reader.wake_budget,
             self.offsets,
-            memory=self._history,
-            known=self.reader.object_cache,
+            self._history,
+            self.reader.object_cache,
         )
 
     @callback

@@ -43,7 +43,7 @@ async def async_get_config_entry_diagnostics(
             else "device",
             "fixed_speed": coordinator.reader.speed,
             "profile": {
-                **coordinator.reader.line_profile.as_dict(),
+                **asdict(coordinator.reader.line_profile),
                 "address": mask(coordinator.reader.address),
                 # It often is the end of the meter's number.
                 "physical": coordinator.reader.line_profile.physical and HIDDEN,

@@ -1,10 +1,7 @@
-"""What survives a restart: one file per meter.
+"""Files of stored values: written late and rarely, and read whatever they hold."""
 
-Here: writing it late and rarely, reading it whatever it holds.
-Never here: what the data mean.
-"""
-
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, override
@@ -17,6 +14,7 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN, LOGGER
 from .derived.history import DerivedHistory
 from .meter.wake_budget import WakeBudget
+from .protocol.codec import decode, encode, separable
 from .protocol.dlms.object_cache import ObjectCache
 from .state.meter_state import MeterState
 from .validation.offsets import Offset
@@ -31,39 +29,27 @@ SAVE_DELAY = 15 * 60
 SAVE_SOON = 5
 
 
+@separable
 @dataclass(slots=True)
 class Stored:
-    """The content of the file.
-
-    `units` are those the sensors keep, `aligned` is when a battery meter's probe was, `steps` are not corrected yet.
-    Without `beliefs`, what was published is believed. `known` is what a meter of mode E said of its objects.
-    """
+    """The content of a meter's file."""
 
     state: MeterState
+    # The units that sensors keep.
     units: dict[str, str] = field(default_factory=dict)
-    aligned: datetime | None = None
-    beliefs: ValidationState | None = None
-    budget: WakeBudget = field(default_factory=WakeBudget)
-    steps: tuple[Offset, ...] = ()
-    memory: DerivedHistory = field(default_factory=DerivedHistory)
-    known: ObjectCache = field(default_factory=ObjectCache)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "state": self.state.as_dict(),
-            "units": dict(self.units),
-            "aligned": self.aligned and self.aligned.isoformat(),
-            "beliefs": self.beliefs and self.beliefs.as_dict(),
-            "budget": self.budget.as_dict(),
-            "steps": [step.as_dict() for step in self.steps],
-            "memory": self.memory.as_dict(),
-            "known": self.known.as_dict(),
-        }
+    # When the probe of a battery meter was last aligned.
+    aligned_at: datetime | None = None
+    # None: what was published is accepted.
+    validation: ValidationState | None = None
+    wake_budget: WakeBudget = field(default_factory=WakeBudget)
+    # Not corrected in the statistics yet.
+    offsets: tuple[Offset, ...] = ()
+    derived: DerivedHistory = field(default_factory=DerivedHistory)
+    object_cache: ObjectCache = field(default_factory=ObjectCache)
 
 
-# What a file that is damaged, or of another making, may raise where it is read.
-UNREADABLE: Final = (
+# What a damaged file, or one of another origin, may raise where it is read.
+_UNREADABLE: Final = (
     HomeAssistantError,
     ArithmeticError,
     AttributeError,
@@ -72,83 +58,134 @@ UNREADABLE: Final = (
     ValueError,
 )
 
+type Migrate = Callable[[dict[str, Any]], Awaitable[None]]
 
-class _MeterFile(Store[dict[str, Any]]):
+
+class _File(Store[dict[str, Any]]):
+    migrate: Migrate
+
     @override
     async def _async_migrate_func(
         self, old_major_version: int, old_minor_version: int, old_data: dict[str, Any]
     ) -> dict[str, Any]:
-        """Before 1.2, the history of the readings stood here; it moves to the importer's file."""
-        if old_major_version != VERSION:
+        if old_major_version != VERSION or old_minor_version > self.minor_version:
             raise NotImplementedError
-        if (history := old_data.pop("past", None)) is not None:
-            importer = Store[dict[str, Any]](self.hass, VERSION, f"{self.key}.profile")
-            await importer.async_save({**(await importer.async_load() or {}), "history": history})
+        await self.migrate(old_data)
         return old_data
 
 
-class MeterStore:
-    """The file of one config entry."""
+class StoredFile[T]:
+    """A file of stored values, in which a damaged part costs only itself."""
+
+    def __init__(self, hass: HomeAssistant, kind: type[T], key: str) -> None:
+        """Name the file; nothing is read yet."""
+        self._hass = hass
+        self._kind = kind
+        # Half a file would forget how often a battery was asked today, or what an import has replaced.
+        self._store = _File(hass, VERSION, key, atomic_writes=True, minor_version=MINOR_VERSION)
+        self._store.migrate = self._async_migrate
+
+    async def _async_migrate(self, data: dict[str, Any]) -> None:
+        """Bring the data of 0.1 into the present form; what is damaged may stay as it is."""
+        raise NotImplementedError
+
+    async def async_load(self) -> T | None:
+        """What was saved; None where there is nothing that can be used."""
+        found, damaged = None, list[str]()
+        try:
+            if (data := await self._store.async_load()) is not None:
+                found = decode(self._kind, data, damaged)
+        except _UNREADABLE:
+            damaged.append("everything")
+        if damaged:
+            LOGGER.warning("Damaged in %s, and begun anew: %s", self._store.key, ", ".join(damaged))
+        return found
+
+    async def async_save(self, content: T) -> None:
+        """Write now."""
+        await self._store.async_save(encode(content))
+
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        await self._store.async_remove()
+
+
+def migrate_parts(data: dict[str, Any], **parts: Callable[[Any], Any]) -> None:
+    """Bring parts of a file into another form; what is damaged stays as it is, and is left out later."""
+    for name, migrate in parts.items():
+        with suppress(*_UNREADABLE):
+            data[name] = migrate(data[name])
+
+
+def _renamed(data: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): item for name, item in data.items()}
+
+
+def _state_of_0_1(state: dict[str, Any]) -> dict[str, Any]:
+    registers = {
+        code or address: [[address, code, values], received]
+        for address, code, values, received in state["registers"]
+    }
+    return {**state, "registers": registers}
+
+
+def _validation_of_0_1(validation: dict[str, Any]) -> dict[str, Any]:
+    held = {
+        code or address: [[address, code, values], received, reason]
+        for address, code, values, received, reason in validation["holds"]
+    }
+    records = {
+        key: _renamed(record, {"forms": "formats"}) for key, record in validation["records"].items()
+    }
+    if (other := validation["exchange"]) is not None:
+        migrate_parts(other, beliefs=_validation_of_0_1, state=_state_of_0_1)
+        other = _renamed(other, {"beliefs": "validation", "base": "first_totals"})
+    names = {
+        "records": "histories",
+        "holds": "held",
+        "varying": "varying_texts",
+        "asked": "pending_repairs",
+        "kept": "dismissed",
+        "exchange": "replacement",
+        "said": "overrides",
+    }
+    changed = {"holds": held, "records": records, "exchange": other}
+    return _renamed({**validation, **changed}, names)
+
+
+def _derived_of_0_1(derived: dict[str, Any]) -> dict[str, Any]:
+    return {**derived, "courses": {name: [points] for name, points in derived["courses"].items()}}
+
+
+class MeterStore(StoredFile[Stored]):
+    """The file of one meter."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
-        self._store = _MeterFile(
-            hass,
-            VERSION,
-            f"{DOMAIN}.{entry_id}",
-            # Half a file would forget how often a battery was asked today.
-            atomic_writes=True,
-            minor_version=MINOR_VERSION,
-        )
-        self._hass = hass
+        super().__init__(hass, Stored, f"{DOMAIN}.{entry_id}")
         self._pending: Callable[[], Stored] | None = None
         self._due = 0.0  # by the loop's clock
         self._ended = False
 
-    async def async_load(self) -> Stored | None:
-        """What was saved; None where there is nothing that can be used."""
-        try:
-            data = await self._store.async_load()
-            if data is None:
-                return None
-            units = {str(key): str(unit) for key, unit in data["units"].items()}
-            aligned = data.get("aligned") and datetime.fromisoformat(data["aligned"])
-            return Stored(
-                MeterState.from_dict(data["state"]),
-                units,
-                aligned,
-                self._beliefs(data.get("beliefs")),
-                WakeBudget.from_dict(data["budget"]) if "budget" in data else WakeBudget(),
-                tuple(Offset.from_dict(step) for step in data.get("steps", ())),
-                self._memory(data.get("memory")),
-                ObjectCache.from_dict(data.get("known", {})),
-            )
-        except UNREADABLE:
-            LOGGER.warning(
-                "The stored reading in %s cannot be used: the meter is read anew", self._store.key
-            )
-            return None
-
-    def _beliefs(self, data: Any) -> ValidationState | None:
-        """The beliefs, or none: the state counts without them."""
-        if data is None:
-            return None
-        try:
-            return ValidationState.from_dict(data)
-        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
-            LOGGER.warning(
-                "What %s says of the values' course cannot be used: it is learned anew",
-                self._store.key,
-            )
-            return None
-
-    def _memory(self, data: Any) -> DerivedHistory:
-        """What is derived from several readings begins anew where it is damaged."""
-        try:
-            return DerivedHistory() if data is None else DerivedHistory.from_dict(data)
-        except AttributeError, KeyError, TypeError, ValueError:
-            LOGGER.warning("What %s remembers of earlier readings cannot be used", self._store.key)
-            return DerivedHistory()
+    @override
+    async def _async_migrate(self, data: dict[str, Any]) -> None:
+        for old, new in {
+            "aligned": "aligned_at",
+            "beliefs": "validation",
+            "budget": "wake_budget",
+            "steps": "offsets",
+            "memory": "derived",
+            "known": "object_cache",
+        }.items():
+            if old in data:
+                data[new] = data.pop(old)
+        migrate_parts(
+            data, state=_state_of_0_1, validation=_validation_of_0_1, derived=_derived_of_0_1
+        )
+        if (history := data.pop("past", None)) is not None:
+            # It has moved to the importer's file, which has the form of 0.1 still.
+            file = Store[dict[str, Any]](self._hass, VERSION, f"{self._store.key}.profile")
+            await file.async_save({**(await file.async_load() or {}), "history": history})
 
     @callback
     def async_save_later(self, content: Callable[[], Stored], delay: float) -> None:
@@ -160,32 +197,30 @@ class MeterStore:
 
         def data() -> dict[str, Any]:
             self._pending = None
-            return content().as_dict()
+            plain: dict[str, Any] = encode(content())
+            return plain
 
         self._store.async_delay_save(data, delay)
 
+    @override
     async def async_save(self, content: Stored) -> None:
         """Write now, whatever was going to be written."""
-        if self._ended:
-            return
-        self._pending = None
-        await self._store.async_save(content.as_dict())
+        if not self._ended:
+            self._pending = None
+            await super().async_save(content)
 
     async def async_flush(self) -> None:
         """Write now what is waiting to be written, for the last time: the entry is unloaded."""
         content, self._pending, self._ended = self._pending, None, True
         if content is not None:
-            await self._store.async_save(content().as_dict())
-
-    async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+            await super().async_save(content())
 
 
 class First(NamedTuple):
-    """What was read of a meter before its entry was set up; `known` as in `Stored`, None where nobody asked."""
+    """What was read of a meter before its entry was set up."""
 
     states: tuple[MeterState, ...] = ()
+    # As in `Stored`; None if the meter was not asked.
     known: ObjectCache | None = None
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import event
 
 from custom_components.iec62056.const import CONF_NUMBER_CODE, DOMAIN
 from custom_components.iec62056.statistics import recorder
-from custom_components.iec62056.statistics.importer import AFTER_HOUR
+from custom_components.iec62056.statistics.gap_filler import AFTER_HOUR
 from simulator import Programming
 from simulator.profile import LoadProfile
 

@@ -7,6 +7,7 @@ import pytest
 
 from custom_components.iec62056.derived.history import DerivedHistory
 from custom_components.iec62056.derived.sources import Derived
+from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.model import Identification, Medium
 
 from ..common.bench import IDENTIFICATION, START
@@ -196,7 +197,7 @@ def test_same_reading_again_changes_nothing() -> None:
     course.read({**sent, "1.8.0": ["101.000*kWh"], "1.8.1": ["51.000*kWh"]}, 10)
     before = course.history
     course.read({**sent, "1.8.0": ["101.000*kWh"], "1.8.1": ["51.000*kWh"]}, 10)
-    assert course.history == before == DerivedHistory.from_dict(before.as_dict())
+    assert course.history == before == decode(DerivedHistory, encode(before))
 
 
 def _peaks(course: Course, at: datetime, *brackets: str) -> tuple[object, ...]:

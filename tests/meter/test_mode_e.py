@@ -255,7 +255,7 @@ async def test_the_object_list_is_read_once(
             entry = entry_of(hass, security="low", password=SECRET)
             await load(hass, entry)
             await entry.runtime_data.coordinator.async_save_now()
-            stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["known"]
+            stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["object_cache"]
             assert stored["lists"].keys() == {"16/0", "1/1"}
             first = entry.runtime_data.coordinator.data.health.characters
             assert await hass.config_entries.async_reload(entry.entry_id)
@@ -287,7 +287,9 @@ async def test_the_dialogue_has_read_the_object_lists(
             assert dev.lists_read == 2
             # They are kept from now on, and not only handed on.
             await coordinator.async_save_now()
-            stored = hass_storage[f"{DOMAIN}.{coordinator.config_entry.entry_id}"]["data"]["known"]
+            stored = hass_storage[f"{DOMAIN}.{coordinator.config_entry.entry_id}"]["data"][
+                "object_cache"
+            ]
             assert stored["lists"].keys() == {"16/0", "1/1"}
             version.put(2, octets(b"SIM 1.1"))
             dev.things.append(Thing(3, name("32.7.0"), {2: u16(231), 3: scaler_unit(0, 35)}))

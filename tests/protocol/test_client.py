@@ -18,6 +18,7 @@ from custom_components.iec62056.protocol import (
 )
 from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.client import ANY_METER, MOST_AT_ONCE
+from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.errors import (
     BridgeRefusedSettings,
     CheckWrong,
@@ -108,7 +109,7 @@ async def test_check_kind_is_learned_from_two_readings() -> None:
         meter = MeterClient(_line(data), profile)
         await meter.read_all()
         # As it is stored between two readings.
-        profile = LineProfile.from_dict(meter.profile.as_dict())
+        profile = decode(LineProfile, encode(meter.profile))
         assert profile.check_kind is known
     assert (profile.check_candidate, profile.check_seen) == (None, "")
 
@@ -167,13 +168,13 @@ async def test_speed_that_worked_is_remembered() -> None:
     meter = MeterClient(_line(framed()))
     await meter.read_all()
     assert meter.profile.speed == 9600
-    assert LineProfile.from_dict(meter.profile.as_dict()) == meter.profile
+    assert decode(LineProfile, encode(meter.profile)) == meter.profile
 
 
 def test_profile_of_a_newer_version_is_taken_as_far_as_it_is_known() -> None:
-    plain = LineProfile(address="7", check_kind=CheckKind.SUM, mode=Mode.C).as_dict()
+    plain = encode(LineProfile(address="7", check_kind=CheckKind.SUM, mode=Mode.C))
     newer = plain | {"check_kind": "crc32", "mode": "Z", "medium": "light", "colour": "blue"}
-    assert LineProfile.from_dict(newer) == LineProfile(address="7")
+    assert decode(LineProfile, newer) == LineProfile(address="7")
 
 
 async def test_received_is_when_the_first_data_character_came() -> None:

@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.iec62056.derived.sources import Derived
+from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.model import LineProfile
 from custom_components.iec62056.sensors.derived import DESCRIPTIONS
 from custom_components.iec62056.state.meter_state import MeterState
@@ -120,7 +121,7 @@ async def test_memory_survives_a_restart(
 ) -> None:
     await set_up(hass, entry, bench, ENERGY_ONLY)
     assert await hass.config_entries.async_unload(entry.entry_id)
-    assert hass_storage[file_of(entry)]["data"]["memory"]["courses"]["mean_power_import"]
+    assert hass_storage[file_of(entry)]["data"]["derived"]["courses"]["mean_power_import"]
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     await read_again(hass, entry, bench, freezer, {**ENERGY_ONLY, "1.8.0": ["012345.690*kWh"]})
@@ -134,19 +135,19 @@ async def test_damaged_memory_costs_only_itself(
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stored = Stored(MeterState.of(reading(ENERGY_ONLY), LineProfile())).as_dict()
+    stored = encode(Stored(MeterState.of(reading(ENERGY_ONLY), LineProfile())))
     hass_storage[file_of(entry)] = {
         "version": 1,
-        "minor_version": 1,
+        "minor_version": 2,
         "key": "",
-        "data": {**stored, "memory": {"tariff": []}},
+        "data": {**stored, "derived": {"tariff": []}},
     }
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert bench.reads == 0
     assert state(hass, "1-0:1.8.0").state == "12345.678"
     assert state(hass, "mean_power_import").state == "unknown"
-    assert "remembers of earlier readings cannot be used" in caplog.text
+    assert "and begun anew: derived" in caplog.text
 
 
 async def test_derived_value_is_unknown_once_its_registers_are_too_old(

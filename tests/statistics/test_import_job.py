@@ -90,15 +90,9 @@ def test_the_first_rows_stay_noted() -> None:
     assert again.rows == {START: None, START + HOUR: Hour(0.0, 0.0)}
 
 
-def test_a_job_of_an_earlier_version_goes_on() -> None:
-    data = job().as_dict()
-    del data["until"]
-    assert ImportJob.from_dict(data) == job()
-
-
 async def test_all_of_it_survives(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
     store = ImportStore(hass, "an_entry")
-    assert await store.async_load() == Imports()
+    assert await store.async_load() is None
     one = replace(job(), until=START + 30 * HOUR, everything=True, automatic=True)
     imports = Imports(
         ReadingHistory(),

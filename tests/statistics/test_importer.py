@@ -31,9 +31,10 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.model import Value
 from custom_components.iec62056.protocol.profiles.events import Event, Meaning, Note
+from custom_components.iec62056.statistics.gap_filler import AFTER_HOUR
 from custom_components.iec62056.statistics.gaps import ReadingHistory
 from custom_components.iec62056.statistics.import_job import ImportJob
-from custom_components.iec62056.statistics.importer import AFTER_HOUR, MOST_FAILURES
+from custom_components.iec62056.statistics.importer import MOST_FAILURES
 from custom_components.iec62056.statistics.planner import BASELINE
 from custom_components.iec62056.statistics.recorder import DatabaseFailed, can_clear
 from simulator.profile import LoadProfile
@@ -41,7 +42,7 @@ from simulator.profile import LoadProfile
 from ..common.bench import NUMBER, Bench, entity_id, reading
 from ..common.week import BERLIN, HOUR, KEYS, QUARTER, House, Memory, Week
 
-WRITE = "custom_components.iec62056.statistics.importer.recorder.async_write"
+WRITE = "custom_components.iec62056.statistics.profile_writer.recorder.async_write"
 
 # Three days of autumn; on the second one the clocks go back.
 BEGIN = datetime(2027, 10, 30, 4, tzinfo=UTC)
@@ -325,7 +326,7 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.entry.runtime_data.coordinator.async_refresh()
     begun = at(2.25)
-    week.entry.runtime_data.importer._imports.history = ReadingHistory()
+    week.entry.runtime_data.importer._store.imports.history = ReadingHistory()
     await week.watch(begun, at(6))
     before = await week.rows(KEYS[0])
     done = await service(week, "import_load_profile", **{"from": at(-48).isoformat()})
@@ -357,7 +358,7 @@ async def test_right_after_set_up_the_rows_of_another_reader_are_replaced(
     week = by_hand
     await live(week, outages, at(16))
     importer = week.entry.runtime_data.importer
-    importer._imports.history = ReadingHistory()
+    importer._store.imports.history = ReadingHistory()
     await week.read(at(16.2))
     before = [await week.rows(key) for key in KEYS]
     window = {"from": at(4).isoformat(), "to": at(10).isoformat(), "everything": True}
@@ -392,7 +393,7 @@ async def set_up_anew(week: Week, memory: Memory) -> House:
     memory.profile.periods.clear()
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.read(at(2.2))
-    week.entry.runtime_data.importer._imports.history = ReadingHistory()
+    week.entry.runtime_data.importer._store.imports.history = ReadingHistory()
     await week.read(at(2.2))
     return house
 
@@ -558,12 +559,12 @@ async def test_killed_between_the_note_and_the_rows(
     before = [await week.rows(key) for key in KEYS]
     with (
         patch(
-            "custom_components.iec62056.statistics.importer.recorder.async_write",
+            "custom_components.iec62056.statistics.profile_writer.recorder.async_write",
             side_effect=RuntimeError("killed"),
         ),
         pytest.raises(RuntimeError),
     ):
-        await week.entry.runtime_data.importer._import(
+        await week.entry.runtime_data.importer._writer.async_import(
             ImportJob.of(at(3), at(17)).with_piece(await read_all(memory), 1.0)
         )
     assert [await week.rows(key) for key in KEYS] == before

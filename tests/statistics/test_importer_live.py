@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.statistics.importer import AFTER_HOUR
+from custom_components.iec62056.statistics.gap_filler import AFTER_HOUR
 from simulator import Kind, Programming
 from simulator.profile import LoadProfile
 

@@ -10,14 +10,12 @@ import pytest
 from custom_components.iec62056.statistics.gaps import Gap, Point
 from custom_components.iec62056.statistics.planner import (
     BASELINE,
-    CLOCK,
     HOUR,
-    Amount,
     Hour,
     Plan,
-    Reason,
     plan,
 )
+from custom_components.iec62056.statistics.register_curve import CLOCK, Amount, Reason
 
 QUARTER = timedelta(minutes=15)
 START = datetime(2026, 11, 20, tzinfo=UTC)

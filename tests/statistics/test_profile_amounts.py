@@ -79,5 +79,4 @@ def test_the_finest_column_counts() -> None:
     ("text", "right"), [("1.8.0", True), ("2.8.1", True), ("1.8.0*01", False), ("1.6.0", False)]
 )
 def test_what_can_be_filled(text: str, right: bool) -> None:
-    assert fillable(obis.parse(text)) is right
-    assert not fillable(None)
+    assert fillable(code(text)) is right

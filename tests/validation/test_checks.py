@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.iec62056.protocol import obis
+from custom_components.iec62056.protocol.codec import CodecError, decode, encode
 from custom_components.iec62056.validation.candidate import Candidate
 from custom_components.iec62056.validation.checks import (
     CONTRADICTIONS_UNTIL_REPAIR,
@@ -606,15 +607,16 @@ def test_a_unit_nobody_knows_has_no_limit() -> None:
 )
 def test_a_record_survives_storage(candidates: tuple[Candidate, ...]) -> None:
     history, _ = after(*candidates)
-    assert RegisterHistory.from_dict(json.loads(json.dumps(history.as_dict()))) == history
+    assert decode(RegisterHistory, json.loads(json.dumps(encode(history)))) == history
 
 
 @pytest.mark.parametrize(
-    "damage", [{"good": [1]}, {"held": [["x", "no such doubt"]]}, {"steps": "many"}, {"forms": [1]}]
+    "damage",
+    [{"good": [1]}, {"held": [["x", "no such doubt"]]}, {"steps": "many"}, {"formats": [1]}],
 )
 def test_a_damaged_store_is_noticed(damage: dict[str, object]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        RegisterHistory.from_dict(RegisterHistory().as_dict() | damage)
+    with pytest.raises(CodecError):
+        decode(RegisterHistory, encode(RegisterHistory()) | damage)
 
 
 # Whatever arrives

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from homeassistant.components.sensor import SensorStateClass
 import pytest
 
+from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium, Reading
 from custom_components.iec62056.registers import descriptions
 from custom_components.iec62056.registers.descriptions import describe_state
@@ -39,9 +40,9 @@ def after(
     for one in readings:
         taken = take(validation, one, state)
         validation, state = taken.validation, taken.state
-        plain = json.loads(json.dumps(validation.as_dict()))
-        validation = ValidationState.from_dict(plain)
-        assert json.loads(json.dumps(validation.as_dict())) == plain
+        plain = json.loads(json.dumps(encode(validation)))
+        validation = decode(ValidationState, plain)
+        assert json.loads(json.dumps(encode(validation))) == plain
         validation = validation.with_overrides(overrides, state, {})
     return validation, state
 
@@ -319,8 +320,8 @@ def told(
 ) -> tuple[ValidationState, MeterState]:
     """After a person has said something else, and a start."""
     assert state is not None
-    validation = ValidationState.from_dict(json.loads(json.dumps(validation.as_dict())))
-    state = describe_state(MeterState.from_dict(json.loads(json.dumps(state.as_dict()))), said)
+    validation = decode(ValidationState, json.loads(json.dumps(encode(validation))))
+    state = describe_state(decode(MeterState, json.loads(json.dumps(encode(state)))), said)
     return validation.with_overrides(said, state, {}), state
 
 
@@ -478,9 +479,9 @@ def test_other_meters_total_of_a_persons_making() -> None:
 def test_file_without_what_a_person_said() -> None:
     """It was written when a person's word changed no judgement: of the register, only what is published counts."""
     before, state = after(bare(0, "00042.5"), bare(0.1, "00042.5"))
-    plain = before.as_dict()
-    del plain["said"], plain["wrong_checks"]
-    validation = ValidationState.from_dict(plain)
+    plain = encode(before)
+    del plain["overrides"], plain["wrong_checks"]
+    validation = decode(ValidationState, plain)
     assert validation == before
     assert state is not None
     validation, state = told({"ZZ2": COUNTER}, validation, state)
@@ -504,6 +505,6 @@ def test_check_that_is_wrong_three_times_alike() -> None:
         (b"", False),
     ):
         validation = validation.check_failed(shape)
-        plain = json.loads(json.dumps(validation.as_dict()))
-        assert ValidationState.from_dict(plain) == validation
+        plain = json.loads(json.dumps(encode(validation)))
+        assert decode(ValidationState, plain) == validation
         assert validation.check_is_own is own

@@ -309,7 +309,7 @@ async def test_wake_up_is_written_before_it_is_sent(
     bench.gate.clear()
     await hass.config_entries.async_setup(battery.entry_id)
     await bench.until(lambda: bench.reads == 1)
-    assert len(hass_storage[file_of(battery)]["data"]["budget"]["due"]) == 1
+    assert len(hass_storage[file_of(battery)]["data"]["wake_budget"]["due"]) == 1
     bench.gate.set()
     await hass.async_block_till_done(wait_background_tasks=True)
 
@@ -356,7 +356,7 @@ async def test_damaged_beliefs_cost_nothing_else(
     hass: HomeAssistant, bench: Bench, entry: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
     content = stored(MeterState.of(reading(), LineProfile(medium=Medium.ELECTRICITY)))
-    content["data"]["beliefs"] = {"version": 1, "records": {"x": 3}}
+    content["data"]["validation"] = {"histories": {"x": 3}}
     hass_storage[file_of(entry)] = content
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from ..protocol.codec import as_list
 
 # How many starting points of a mean are kept.
 MOST_POINTS = 64
@@ -34,6 +36,7 @@ class Mean(NamedTuple):
     since: datetime
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class PowerWindow:
     """One total over the last while, oldest first; the last point is the latest."""
@@ -147,69 +150,3 @@ class DerivedHistory:
         else:
             count = Count(number, known.rose)
         return replace(self, counts={**self.counts, key: count})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "meter": self.meter,
-            "courses": {
-                name: [
-                    [at.isoformat(), str(number), str(step)] for at, number, step in course.points
-                ]
-                for name, course in self.courses.items()
-            },
-            "peaks": {
-                month.isoformat(): [str(power), at.isoformat()]
-                for month, (power, at) in self.peaks.items()
-            },
-            "tariffs": {key: str(number) for key, number in self.tariffs.items()},
-            "tariff": self.tariff,
-            "counts": {
-                key: [str(number), rose and rose.isoformat()]
-                for key, (number, rose) in self.counts.items()
-            },
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The history that `as_dict` wrote. Raises AttributeError, KeyError, TypeError or ValueError on anything else."""
-        meter, tariff = data["meter"], data["tariff"]
-        return cls(
-            meter=None if meter is None else str(meter),
-            courses={
-                str(name): PowerWindow(
-                    tuple(
-                        Point(_time(at), _number(number), _number(step))
-                        for at, number, step in points[-MOST_POINTS - 1 :]
-                    )
-                )
-                for name, points in data["courses"].items()
-            },
-            peaks={
-                date.fromisoformat(month): Peak(_number(power), _time(at))
-                for month, (power, at) in data["peaks"].items()
-            },
-            tariffs={str(key): _number(number) for key, number in data["tariffs"].items()},
-            tariff=None if tariff is None else int(tariff),
-            counts={
-                str(key): Count(_number(number), None if rose is None else _time(rose))
-                for key, (number, rose) in data["counts"].items()
-            },
-        )
-
-
-def _number(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except ArithmeticError as err:
-        raise ValueError(f"{text!r} is no number") from err
-    if not number.is_finite():
-        raise ValueError(f"{text!r} is no number")
-    return number
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    return moment

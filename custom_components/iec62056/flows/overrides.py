@@ -24,6 +24,7 @@ import voluptuous as vol
 
 from ..coordinator import MeterCoordinator
 from ..entry_data import CONF_CUSTOM, dropdown
+from ..protocol.codec import decode, encode
 from ..protocol.model import Register
 from ..registers import overrides
 from ..registers.descriptions import describe
@@ -87,7 +88,7 @@ class NamingFlow(OptionsFlowWithReload):
         before = overrides.overridden(register, description, self._said(self._key))
         errors: dict[str, str] = {}
         if user_input is not None:
-            self._custom = RegisterOverride.from_dict(user_input)
+            self._custom = RegisterOverride.from_form(user_input)
             after = overrides.overridden(register, description, self._custom)
             if (fault := overrides.fault(after)) is None:
                 effect = overrides.effect(before, after)
@@ -170,7 +171,7 @@ class NamingFlow(OptionsFlowWithReload):
         if overrides.overridden(register, description, self._custom) != overrides.overridden(
             register, description, _as_it_is(description)
         ):
-            said[self._key] = self._custom.as_dict()
+            said[self._key] = encode(self._custom)
         others = {name: value for name, value in options.items() if name != CONF_CUSTOM}
         return self.async_create_entry(data={**others, **({CONF_CUSTOM: said} if said else {})})
 
@@ -202,7 +203,7 @@ class NamingFlow(OptionsFlowWithReload):
         """What was said of a register so far: where nothing was, what the catalogue makes of it."""
         said: Mapping[str, Any] | None = self.config_entry.options.get(CONF_CUSTOM, {}).get(key)
         if said is not None:
-            return RegisterOverride.from_dict(said)
+            return decode(RegisterOverride, said)
         return _as_it_is(self._chosen()[1])
 
     async def _device_classes(self) -> SelectSelector:

@@ -4,12 +4,12 @@ Whether it was wrong must be on disk before it is tried again. So it is written 
 the first time. What happens before there is an entry, or after it was deleted, is remembered until Home Assistant ends.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 import re
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
@@ -19,6 +19,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
+from ..protocol.codec import decode, encode
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.errors import (
     BadSecret,
@@ -71,12 +72,6 @@ class LoginAttempt:
             # A clock that was set back must not keep it for ever.
             return abs(now - self.at) < LOCKED_FOR
         return self.outcome is not LoginOutcome.ACCEPTED
-
-    @classmethod
-    def from_dict(cls, data: dict[str, str]) -> Self:
-        """What was stored. Raises KeyError, TypeError or ValueError on anything else."""
-        at = dt_util.as_utc(datetime.fromisoformat(data["at"]))
-        return cls(str(data["mark"]), LoginOutcome(data["outcome"]), at)
 
 
 _REMEMBERED: HassKey[dict[str, LoginAttempt]] = HassKey(f"{DOMAIN}_login_attempts")
@@ -216,14 +211,14 @@ class LoginManager:
 
     async def _save(self, attempt: LoginAttempt) -> None:
         self._attempt, self._loaded = attempt, True
-        await self._store.async_save({**asdict(attempt), "at": attempt.at.isoformat()})
+        await self._store.async_save(encode(attempt))
 
     async def _load(self) -> LoginAttempt | None:
         if not self._loaded:
             self._loaded = True
             try:
                 data = await self._store.async_load()
-                self._attempt = None if data is None else LoginAttempt.from_dict(data)
+                self._attempt = None if data is None else decode(LoginAttempt, data)
             except AttributeError, KeyError, TypeError, ValueError:
                 LOGGER.warning("What %s says of the last login cannot be used", self._store.key)
         return self._attempt

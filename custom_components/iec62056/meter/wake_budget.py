@@ -5,8 +5,8 @@ Never here: reading, files, what a person is told.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Self
+from datetime import datetime, timedelta
+from typing import Final, Self
 
 DAY: Final = timedelta(hours=24)
 # Twice a day keeps the battery of a heat meter within its years; one of them belongs to the schedule.
@@ -58,19 +58,3 @@ class WakeBudget:
             due=tuple(at for at in self.due if abs(now - at) < DAY),
             asked=tuple(at for at in self.asked if abs(now - at) < DAY),
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "due": [at.isoformat() for at in self.due],
-            "asked": [at.isoformat() for at in self.asked],
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The budget that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        due, asked = (
-            tuple(datetime.fromisoformat(text).astimezone(UTC) for text in data[name])
-            for name in ("due", "asked")
-        )
-        return cls(due, asked)

@@ -6,15 +6,14 @@ Terms are those of IEC 62056-21:2002 (cited "Std" with the clause).
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from functools import total_ordering
-from typing import Any, NamedTuple, Self, override
+from typing import NamedTuple, Self, override
 
-from . import values
+from . import codec, values
 
 SIGN_ON_SPEED = 300
 
@@ -138,6 +137,7 @@ class Obis:
         return self.f == 255
 
 
+@codec.as_list
 @dataclass(frozen=True, slots=True)
 class Register:
     """One register of a reading: the address as sent, its OBIS code where it has one, its values."""
@@ -242,6 +242,7 @@ class Reading:
         return next((register for register in self.registers if register.key == key), None)
 
 
+@codec.separable
 @dataclass(frozen=True, slots=True)
 class LineProfile:
     """How to reach one meter: what was given, and what worked. Stored with the meter; speeds in baud, times in s.
@@ -292,26 +293,6 @@ class LineProfile:
     def on_battery(self) -> bool:
         """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
         return not self.pushes and self.medium not in (None, Medium.ABSTRACT, Medium.ELECTRICITY)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The profile that `as_dict` wrote; names and values of a newer version are passed over."""
-        known = {item.name for item in fields(cls)}
-        kept = {name: value for name, value in data.items() if name in known}
-        for name, kind in (
-            ("mode", Mode),
-            ("check_kind", CheckKind),
-            ("check_candidate", CheckKind),
-            ("medium", Medium),
-        ):
-            value = kept.pop(name, None)
-            with suppress(ValueError):
-                kept[name] = kind(value)
-        return cls(**kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 import re
 
+from . import codec
 from .model import DataSet, Identification, Medium, Obis
 from .values import MeterTime, TimeKind, timestamp
 
@@ -62,6 +63,15 @@ def _group(text: str | None, missing: int = 0) -> int:
 
 
 _HEX = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
+
+
+def _stored(text: str) -> Obis:
+    if (code := parse(text)) is None:
+        raise ValueError(text)
+    return code
+
+
+codec.as_text(Obis, str, _stored)
 
 
 def parse_hex(address: str, medium: Medium = Medium.ELECTRICITY) -> Obis | None:

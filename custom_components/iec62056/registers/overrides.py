@@ -13,6 +13,7 @@ from homeassistant.components.sensor import (
 from homeassistant.components.sensor.const import DEVICE_CLASS_UNITS, UNIT_CONVERTERS
 
 from ..entry_data import CONF_CUSTOM
+from ..protocol.codec import decode
 from ..protocol.model import Register
 from ..state.description import Description, Dimension, Kind, Unit
 from .tables import UNKNOWN
@@ -67,25 +68,10 @@ class RegisterOverride:
     state_class: SensorStateClass | None = None
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `as_dict` gave, or a form. Raises ValueError on a class that is none."""
-        device_class, state_class = data.get("device_class"), data.get("state_class")
-        return cls(
-            (data.get("name") or "").strip() or None,
-            (data.get("unit") or "").strip() or None,
-            SensorDeviceClass(device_class) if device_class else None,
-            SensorStateClass(state_class) if state_class else None,
-        )
-
-    def as_dict(self) -> dict[str, str]:
-        """Plain data, fit for JSON, of what is overridden."""
-        data = {
-            "name": self.name,
-            "unit": self.unit,
-            "device_class": self.device_class,
-            "state_class": self.state_class,
-        }
-        return {name: str(value) for name, value in data.items() if value is not None}
+    def from_form(cls, form: Mapping[str, Any]) -> Self:
+        """What the user has filled in; an empty field says nothing. Raises ValueError on a class that is none."""
+        filled = {name: text.strip() for name, text in form.items() if text}
+        return decode(cls, {name: text for name, text in filled.items() if text})
 
 
 def open_to(description: Description) -> bool:
@@ -133,7 +119,7 @@ def overridden(
 def overrides_of(options: Mapping[str, Any]) -> dict[str, RegisterOverride]:
     """The overrides in the options of an entry, by the keys of descriptions."""
     return {
-        key: RegisterOverride.from_dict(one) for key, one in options.get(CONF_CUSTOM, {}).items()
+        key: decode(RegisterOverride, said) for key, said in options.get(CONF_CUSTOM, {}).items()
     }
 
 

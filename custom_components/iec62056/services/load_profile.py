@@ -1,8 +1,4 @@
-"""The actions for load profiles: see one, put it into the statistics, take that back.
-
-Here: what is asked for, who may ask, and what is returned.
-Never here: reading, planning and writing (backfill).
-"""
+"""Actions for load profiles: read one, import it into the statistics, take imports back."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,8 +23,9 @@ from ..protocol.errors import MeterError
 from ..protocol.profiles.billing import Billing, billings
 from ..protocol.profiles.events import LOGS, Event
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile, Status
-from ..statistics.importer import Imported, Result
+from ..statistics.importer import Result
 from ..statistics.planner import BASELINE, Change, SkippedRange
+from ..statistics.profile_writer import Imported
 from .readings import METERS, failed, head_of, runtimes_of
 
 SERVICE_READ_LOAD_PROFILE: Final = "read_load_profile"
@@ -46,7 +43,7 @@ BILLING: Final = "billing"
 # As much as most meters keep of quarters of an hour.
 USUAL_PAST: Final = timedelta(days=62)
 LONGEST_PAST: Final = timedelta(days=1100)
-# A read that somebody looks at has to come to an end while he does.
+# The user waits for a read.
 LONGEST_READ: Final = timedelta(days=8)
 # So long an import is waited for; what takes longer goes on, and the next call says how far it is.
 WAIT: Final = 50.0

@@ -1,14 +1,12 @@
-"""When the totals of a meter were read well, and the times in which they were not. Pure.
+"""When the totals of a meter were read, and the gaps in between."""
 
-Here: the gaps between good readings, and how they become plain data and back.
-Never here: what is done about them (history.py, backfill.py), clocks, files.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
+
+from ..protocol.codec import as_list
 
 # Shorter ones fall into an hour that has a reading before or behind them.
 SHORTEST_GAP: Final = timedelta(hours=1)
@@ -22,41 +20,24 @@ class Point(NamedTuple):
     number: Decimal
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time without a good reading of the sensor of that key, between two that are. `done` once it was dealt with."""
+    """A time without a good reading of one sensor, between two good ones."""
 
     key: str
     first: Point
     last: Point
     unit: str
+    # It was filled, or cannot be.
     done: bool = False
-
-    def as_list(self) -> list[Any]:
-        """Plain data, fit for JSON."""
-        return [self.key, *_plain(self.first), *_plain(self.last), self.unit, self.done]
-
-    @classmethod
-    def from_list(cls, data: Sequence[Any]) -> Self:
-        """The gap that `as_list` wrote. Raises ArithmeticError, TypeError or ValueError on anything else."""
-        key, begin, number, end, later, unit, done = data
-        return cls(str(key), _point(begin, number), _point(end, later), str(unit), bool(done))
-
-
-def _plain(point: Point) -> tuple[str, str]:
-    return point.at.isoformat(), str(point.number)
-
-
-def _point(at: str, number: str) -> Point:
-    return Point(datetime.fromisoformat(at), Decimal(number))
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingHistory:
-    """When the totals of a meter were read well: the first and the latest reading of each, and the gaps between.
+    """The first and the latest good reading of each total, by the key of its sensor and in its unit, and the gaps.
 
-    By the keys of their sensors, in the unit of the sensor. Another unit begins anew, and so does a number that falls:
-    that is another meter.
+    Another unit begins anew, and so does a number that falls: that is another meter.
     """
 
     begun: Mapping[str, tuple[Point, str]] = field(default_factory=dict)
@@ -65,18 +46,18 @@ class ReadingHistory:
 
     def with_reading(self, key: str, point: Point, unit: str, longest: timedelta) -> Self:
         """Go on with a reading; what is longer than `longest` since the last one is a gap."""
-        begun = self.begun.get(key)
-        before = self.latest.get(key)
-        if begun is None or begun[1] != unit or before is None or point.number < before.number:
-            gaps = tuple(gap for gap in self.gaps if gap.key != key)
-            started = {**self.begun, key: (point, unit)}
-            return replace(self, begun=started, latest={**self.latest, key: point}, gaps=gaps)
-        if point.at <= before.at:
-            return self
-        gaps = self.gaps
-        if point.at - before.at > longest:
-            gaps = (*gaps, Gap(key, before, point, unit))[-MOST_GAPS:]
-        return replace(self, latest={**self.latest, key: point}, gaps=gaps)
+        gaps, begun, before = self.gaps, self.begun.get(key), self.latest.get(key)
+        latest = {**self.latest, key: point}
+        if begun is not None and begun[1] == unit and before is not None:
+            if point.at <= before.at:
+                # After a crash, the stored state may be older than this.
+                return self
+            if point.number >= before.number:
+                if point.at - before.at > longest:
+                    gaps = (*gaps, Gap(key, before, point, unit))[-MOST_GAPS:]
+                return replace(self, latest=latest, gaps=gaps)
+        gaps = tuple(gap for gap in gaps if gap.key != key)
+        return replace(self, begun={**self.begun, key: (point, unit)}, latest=latest, gaps=gaps)
 
     def open(self) -> tuple[Gap, ...]:
         """The gaps that were not dealt with yet."""
@@ -91,24 +72,4 @@ class ReadingHistory:
                 replace(gap, done=True) if (gap.key, gap.first.at) in finished else gap
                 for gap in self.gaps
             ),
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "begun": {key: [*_plain(point), unit] for key, (point, unit) in self.begun.items()},
-            "latest": {key: [*_plain(point)] for key, point in self.latest.items()},
-            "gaps": [gap.as_list() for gap in self.gaps],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `as_dict` wrote. Raises ArithmeticError, AttributeError, KeyError, TypeError or ValueError otherwise."""
-        return cls(
-            {
-                key: (_point(at, number), str(unit))
-                for key, (at, number, unit) in data["begun"].items()
-            },
-            {key: _point(at, number) for key, (at, number) in data["latest"].items()},
-            tuple(Gap.from_list(gap) for gap in data["gaps"]),
         )

@@ -1,46 +1,42 @@
-"""What is kept of reading and importing load profiles, in a file of its own: how far it is, and what it replaced.
-
-Here: frozen values, and how they become plain data and back; the file.
-Never here: what they mean (backfill.py, history.py).
-"""
+"""The importer's own file: the import that is running, what imports have replaced, and when the totals were read."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Final, Self, override
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN, LOGGER
-from ..protocol import obis
-from ..protocol.profiles.load_profile import FIRST_PIECE, Channel, Profile, Row, join, next_piece
-from ..storage import UNREADABLE
+from ..const import DOMAIN
+from ..protocol.codec import separable
+from ..protocol.profiles.load_profile import FIRST_PIECE, Profile, join, next_piece
+from ..storage import StoredFile, migrate_parts
 from .gaps import ReadingHistory
-from .planner import Change, Hour
+from .planner import HOUR, Change, Hour
 
-VERSION: Final = 1
-# A person who has seen a preview imports what was shown, though it ended at another minute.
+# How much more than an outage is read: the periods at both ends, and a register before the first.
+AIR: Final = HOUR
+# An import after its preview ends some minutes later, and still imports what the preview showed.
 _NEWER: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """One load profile being read for an import: the range, how far it is, what came so far.
-
-    What is read beyond `until` only joins the rows to the first reading. `span` is how much is asked for next;
-    `everything`: also hours with good readings; `preview`: nothing is written; `automatic`: nobody asked.
-    """
+    """A load profile that is being read for an import."""
 
     first: datetime
     last: datetime
     read_to: datetime
+    # What is read beyond it only joins the rows to the first reading.
     until: datetime
+    # How much is read next.
     span: timedelta = FIRST_PIECE
     parts: tuple[Profile, ...] = ()
+    # Also hours with good readings are replaced.
     everything: bool = False
+    # Nothing is written.
     preview: bool = False
+    # It fills gaps, and no user has asked for it.
     automatic: bool = False
 
     @classmethod
@@ -75,7 +71,7 @@ class ImportJob:
         )
 
     def asks_as(self, other: Self) -> bool:
-        """Whether both are the same wish of a person."""
+        """Whether the user asks for the same again."""
         return not self.automatic and (
             (self.first, self.everything, self.preview)
             == (other.first, other.everything, other.preview)
@@ -93,76 +89,13 @@ class ImportJob:
         """As `for_another`, but what the meter has written down since then is still to be read."""
         return replace(other, read_to=self.last, parts=self.parts)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "first": self.first.isoformat(),
-            "last": self.last.isoformat(),
-            "read_to": self.read_to.isoformat(),
-            "until": self.until.isoformat(),
-            "span": self.span.total_seconds(),
-            "parts": [_plain(part) for part in self.parts],
-            "everything": self.everything,
-            "preview": self.preview,
-            "automatic": self.automatic,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The job that `as_dict` wrote. Raises ArithmeticError, KeyError, TypeError or ValueError on anything else."""
-        first, last, read_to = (
-            datetime.fromisoformat(data[name]) for name in ("first", "last", "read_to")
-        )
-        return cls(
-            first,
-            last,
-            read_to,
-            # A file that was written before it was kept has none.
-            datetime.fromisoformat(data.get("until", data["last"])),
-            timedelta(seconds=data["span"]),
-            tuple(_profile(part) for part in data["parts"]),
-            *(bool(data[name]) for name in ("everything", "preview", "automatic")),
-        )
-
-
-def _plain(profile: Profile) -> list[Any]:
-    return [
-        profile.code,
-        [[channel.address, channel.unit] for channel in profile.channels],
-        profile.period.total_seconds(),
-        [
-            [
-                row.end.timestamp(),
-                row.status,
-                *(None if one is None else str(one) for one in row.values),
-            ]
-            for row in profile.rows
-        ],
-    ]
-
-
-def _profile(data: list[Any]) -> Profile:
-    code, channels, seconds, rows = data
-    return Profile(
-        str(code),
-        tuple(Channel.of(address, obis.parse(address), unit) for address, unit in channels),
-        timedelta(seconds=seconds),
-        tuple(
-            Row(
-                datetime.fromtimestamp(end, UTC),
-                tuple(None if one is None else Decimal(one) for one in numbers),
-                status,
-            )
-            for end, status, *numbers in rows
-        ),
-    )
-
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """The rows of one sensor's statistics before any import, by the beginning of their hour; None: there was none."""
+    """The rows of one sensor's statistics as they were before any import."""
 
     unit: str
+    # By the beginning of their hour; None: there was no row.
     rows: Mapping[datetime, Hour | None] = field(default_factory=dict)
 
     def with_changes(self, changes: Iterable[Change]) -> Self:
@@ -172,94 +105,60 @@ class Replaced:
             found.setdefault(change.start, change.before)
         return replace(self, rows=found)
 
-    def as_list(self) -> list[Any]:
-        """Plain data, fit for JSON."""
-        return [
-            self.unit,
-            [[start.timestamp(), *(hour or ())] for start, hour in self.rows.items()],
-        ]
 
-    @classmethod
-    def from_list(cls, data: list[Any]) -> Self:
-        """What `as_list` wrote. Raises TypeError or ValueError on anything else."""
-        unit, rows = data
-        return cls(
-            str(unit),
-            {
-                datetime.fromtimestamp(start, UTC): Hour(*(float(one) for one in hour))
-                if hour
-                else None
-                for start, *hour in rows
-            },
-        )
-
-
+@separable
 @dataclass(slots=True)
 class Imports:
-    """The content of the file. `replaced` by the keys of the sensors, which outlive their entity's name.
-
-    `has_profile`: part of the meter's profile was read before.
-    """
+    """The content of the file."""
 
     history: ReadingHistory = field(default_factory=ReadingHistory)
-
     job: ImportJob | None = None
+    # By the keys of the sensors, which do not change when an entity is renamed.
     replaced: dict[str, Replaced] = field(default_factory=dict)
+    # Whether part of the meter's profile was ever read.
     has_profile: bool = False
 
 
-class ImportStore:
-    """The file of one config entry."""
+def _history_of_0_1(history: dict[str, Any]) -> dict[str, Any]:
+    begun = {key: [[at, number], unit] for key, (at, number, unit) in history["begun"].items()}
+    gaps = [
+        [key, [begin, first], [end, last], unit, done]
+        for key, begin, first, end, last, unit, done in history["gaps"]
+    ]
+    return {**history, "begun": begun, "gaps": gaps}
+
+
+def _job_of_0_1(job: dict[str, Any] | None) -> dict[str, Any] | None:
+    # The rows were stored in another form: they are read again.
+    return job and {**job, "read_to": job["first"], "parts": []}
+
+
+def _replaced_of_0_1(replaced: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, (unit, hours) in replaced.items():
+        rows = {
+            datetime.fromtimestamp(start, UTC).isoformat(): hour or None for start, *hour in hours
+        }
+        found[key] = {"unit": unit, "rows": rows}
+    return found
+
+
+class ImportStore(StoredFile[Imports]):
+    """The importer's file of one meter."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
-        self._store: Store[dict[str, Any]] = Store(
-            hass,
-            VERSION,
-            f"{DOMAIN}.{entry_id}.profile",
-            # Half a file would lose the rows that an import has replaced.
-            atomic_writes=True,
-        )
+        super().__init__(hass, Imports, f"{DOMAIN}.{entry_id}.profile")
+        self.imports = Imports()
 
-    async def async_load(self) -> Imports:
-        """What was saved; nothing where there is nothing that can be used."""
-        try:
-            data = await self._store.async_load()
-            if data is None:
-                return Imports()
-            job = data.get("job")
-            return Imports(
-                self._history(data.get("history")),
-                None if job is None else ImportJob.from_dict(job),
-                {
-                    str(key): Replaced.from_list(one)
-                    for key, one in data.get("replaced", {}).items()
-                },
-                bool(data.get("has_profile")),
-            )
-        except UNREADABLE:
-            LOGGER.warning("What %s says of imports cannot be used", self._store.key)
-            return Imports()
+    async def async_open(self) -> None:
+        """Take what was saved."""
+        self.imports = await self.async_load() or Imports()
 
-    def _history(self, data: Any) -> ReadingHistory:
-        """What is forgotten of earlier outages is not filled."""
-        try:
-            return ReadingHistory() if data is None else ReadingHistory.from_dict(data)
-        except ArithmeticError, AttributeError, KeyError, TypeError, ValueError:
-            LOGGER.warning("What %s says of earlier outages cannot be used", self._store.key)
-            return ReadingHistory()
+    async def async_write(self) -> None:
+        """Write now."""
+        await self.async_save(self.imports)
 
-    async def async_save(self, imports: Imports) -> None:
-        """Write now: nothing is imported before what it replaces is safe."""
-        await self._store.async_save(
-            {
-                "history": imports.history.as_dict(),
-                "job": imports.job and imports.job.as_dict(),
-                "replaced": {key: one.as_list() for key, one in imports.replaced.items()},
-                "has_profile": imports.has_profile,
-            }
-        )
-
-    async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+    @override
+    async def _async_migrate(self, data: dict[str, Any]) -> None:
+        migrate_parts(data, history=_history_of_0_1, job=_job_of_0_1, replaced=_replaced_of_0_1)

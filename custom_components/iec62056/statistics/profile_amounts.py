@@ -1,7 +1,4 @@
-"""What a load profile says of one total: which totals it has, which of its columns, in the unit of the statistics. Pure.
-
-Never here: what becomes of it (history.py), parsing.
-"""
+"""What a load profile says of the totals of a meter: which it can fill, and what was used of each."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,12 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..derived.sources import SUMS, Derived, sources_of, together
+from homeassistant.util import dt as dt_util
+
+from ..coordinator import MeterCoordinator
+from ..derived.sources import SUMS, sources_of, together
 from ..protocol.model import Medium, Obis
 from ..protocol.profiles.load_profile import Channel, Measure, Profile
-from ..registers.index import RegisterIndex
+from ..registers.descriptions import TOTALS, kept_unit
 from ..registers.units import convert, unit_of
-from .planner import Amount
+from ..registers.values import native
+from .register_curve import Amount
 
 # Value group D of a total.
 _TOTAL = 8
@@ -22,35 +23,44 @@ _TOTAL = 8
 _ONE_CHANNEL = frozenset((0, 1))
 
 
-def fillable(code: Obis | None) -> bool:
-    """Whether a register is a total that a load profile can have columns of."""
-    return code is not None and code.a == Medium.ELECTRICITY and code.d == _TOTAL and code.current
+class FillableTotal(NamedTuple):
+    """A total that a load profile has columns of: the key and unit of its sensor, its code and last number."""
 
-
-class Sum(NamedTuple):
-    """A total that is added up from tariffs: its code, if it were sent; its number in kWh, None where one is missing."""
-
-    key: Derived
+    key: str
     code: Obis
+    unit: str
     received: datetime
+    # None where it cannot be told.
     number: Decimal | None
 
 
-def sums(index: RegisterIndex) -> Iterator[Sum]:
-    """The totals that a meter does not send: a load profile has columns of them all the same."""
-    for kind in SUMS:
-        sources = sources_of(kind, index)
-        code = sources[0].known.register.obis if sources else None
-        if code is None:
+def fillable_totals(coordinator: MeterCoordinator) -> Iterator[FillableTotal]:
+    """The totals of a meter that a load profile can fill, those that are added up from tariffs too."""
+    zone = dt_util.get_default_time_zone()
+    for known in coordinator.data.registers.values():
+        code = known.register.obis
+        if code is None or not fillable(code):
             continue
-        numbers = [number for found in sources if (number := found.number("kWh")) is not None]
-        whole = len(numbers) == len(sources) and together(sources)
-        yield Sum(
-            kind,
-            replace(code, e=0),
-            min(found.received for found in sources),
-            sum(numbers, Decimal(0)) if whole else None,
-        )
+        for described in known.descriptions:
+            description = kept_unit(described, coordinator.validator.units.get(described.key))
+            if description.state_class in TOTALS and description.unit is not None:
+                value = native(known.register, description, zone)
+                number = value if isinstance(value, Decimal) else None
+                yield FillableTotal(description.key, code, description.unit, known.received, number)
+    for kind in SUMS:
+        sources = sources_of(kind, coordinator.derived.index)
+        code = sources[0].known.register.obis if sources else None
+        if code is not None:
+            numbers = [number for found in sources if (number := found.number("kWh")) is not None]
+            whole = len(numbers) == len(sources) and together(sources)
+            received = min(found.received for found in sources)
+            total = sum(numbers, Decimal(0)) if whole else None
+            yield FillableTotal(kind, replace(code, e=0), "kWh", received, total)
+
+
+def fillable(code: Obis) -> bool:
+    """Whether a register is a total that a load profile can have columns of."""
+    return code.a == Medium.ELECTRICITY and code.d == _TOTAL and code.current
 
 
 def of_total(profiles: Iterable[Profile], code: Obis, unit: str) -> tuple[list[Amount], Decimal]:

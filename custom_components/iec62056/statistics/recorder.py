@@ -1,8 +1,4 @@
-"""The hourly statistics of a sensor, in the recorder: read as they are, written as planned, put back as they were.
-
-Here: all that is asked of the recorder. Rows are in the unit the recorder keeps them in.
-Never here: which rows are written and why (history.py).
-"""
+"""Hourly statistics of a sensor in the recorder: read, written and deleted, in the unit that the recorder keeps."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Final
 
 from ..registers.descriptions import TOTALS, kept_unit
 from ..state.description import Description
@@ -42,28 +42,6 @@ class Offset:
     def ready(self) -> datetime:
         """When it can be corrected."""
         return self.period + PERIOD + AFTER_PERIOD
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "key": self.key,
-            "at": self.at.isoformat(),
-            "offset": str(self.offset),
-            "unit": self.unit,
-            "last": None if self.last is None else str(self.last),
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The offset that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        at, last = datetime.fromisoformat(data["at"]), data.get("last")
-        return cls(
-            str(data["key"]),
-            at,
-            Decimal(data["offset"]),
-            data["unit"],
-            None if last is None else Decimal(last),
-        )
 
 
 def totals_of(state: MeterState, units: Mapping[str, str]) -> Iterator[Description]:

@@ -1,11 +1,12 @@
 """What is known of one register before its next value: the last good one, its formats, held values, its rate."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 import re
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from ..protocol.codec import as_list
 
 
 class HoldReason(StrEnum):
@@ -48,6 +49,7 @@ class NumberFormat(NamedTuple):
         return cls(bool(sign), bool(before + behind), width, point or "", len(decimals or ""), unit)
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One value as read."""
@@ -66,17 +68,6 @@ class Sample:
     def number_format(self) -> NumberFormat | None:
         """How the number looks."""
         return None if self.number is None else NumberFormat.of(self.text, self.unit)
-
-    def as_list(self) -> list[Any]:
-        """Plain data, fit for JSON."""
-        number = None if self.number is None else str(self.number)
-        return [number, self.text, self.unit, self.at, self.checked]
-
-    @classmethod
-    def from_list(cls, data: list[Any]) -> Self:
-        """The sample that `as_list` wrote."""
-        number, text, unit, at, checked = data
-        return cls(None if number is None else Decimal(number), text, unit, at, checked)
 
 
 class HeldSample(NamedTuple):
@@ -105,36 +96,3 @@ class RegisterHistory:
     anchor: Sample | None = None
     # The largest size that was confirmed beyond the limits.
     reach: Decimal | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        return {
-            "good": self.good and self.good.as_list(),
-            "forms": [list(number_format) for number_format in self.formats],
-            "held": [[sample.as_list(), reason.value] for sample, reason in self.held],
-            "withheld": self.withheld,
-            "contradictions": self.contradictions,
-            "rate": None if self.rate is None else str(self.rate),
-            "steps": self.steps,
-            "anchor": self.anchor and self.anchor.as_list(),
-            "reach": None if self.reach is None else str(self.reach),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The history that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        good, anchor, rate, reach = (data[name] for name in ("good", "anchor", "rate", "reach"))
-        return cls(
-            good=good and Sample.from_list(good),
-            formats=tuple(NumberFormat(*number_format) for number_format in data["forms"]),
-            held=tuple(
-                HeldSample(Sample.from_list(sample), HoldReason(reason))
-                for sample, reason in data["held"]
-            ),
-            withheld=int(data["withheld"]),
-            contradictions=int(data["contradictions"]),
-            rate=None if rate is None else Decimal(rate),
-            steps=int(data["steps"]),
-            anchor=anchor and Sample.from_list(anchor),
-            reach=None if reach is None else Decimal(reach),
-        )

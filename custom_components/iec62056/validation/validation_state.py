@@ -4,23 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self
 
 from ..protocol.ascii.checks import WRONG_ALIKE
+from ..protocol.codec import as_list
 from ..protocol.model import Register
 from ..registers.descriptions import describe_state
 from ..registers.overrides import RegisterOverride
 from ..state.identity import Identity
-from ..state.meter_state import MeterState, plain_register, register_of
+from ..state.meter_state import MeterState
 from .checks import check_values
 from .register_history import HoldReason, RegisterHistory, Sample
 from .register_value import values_of
 
-VERSION = 1
 NO_WRONG_CHECK = ("", 0)
 _NO_OVERRIDE = RegisterOverride()
 
 
+@as_list
 @dataclass(frozen=True, slots=True)
 class HeldValue:
     """A register as it was received and not published."""
@@ -138,63 +139,6 @@ class ValidationState:
             self,
             pending_repairs=self.pending_repairs - {key},
             dismissed=self.dismissed - {key},
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, fit for JSON."""
-        other = self.replacement
-        return {
-            "version": VERSION,
-            "records": {key: history.as_dict() for key, history in self.histories.items()},
-            "holds": [
-                [*plain_register(held.register), held.received.isoformat(), held.reason.value]
-                for held in self.held.values()
-            ],
-            "varying": sorted(self.varying_texts),
-            "asked": sorted(self.pending_repairs),
-            "kept": sorted(self.dismissed),
-            "exchange": other
-            and {
-                "number": other.number,
-                "beliefs": other.validation.as_dict(),
-                "state": other.state and other.state.as_dict(),
-                "base": {key: str(number) for key, number in other.first_totals.items()},
-            },
-            "said": {key: override.as_dict() for key, override in self.overrides.items()},
-            "wrong_checks": list(self.wrong_checks),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The state that `as_dict` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        if data["version"] != VERSION:
-            raise ValueError(f"version {data['version']}")
-        held = {}
-        for *sent, received, reason in data["holds"]:
-            one = HeldValue(register_of(sent), datetime.fromisoformat(received), HoldReason(reason))
-            held[one.register.key] = one
-        other = data["exchange"]
-        shape, times = data.get("wrong_checks", NO_WRONG_CHECK)
-        return cls(
-            histories={
-                str(key): RegisterHistory.from_dict(one) for key, one in data["records"].items()
-            },
-            held=held,
-            varying_texts=frozenset(map(str, data["varying"])),
-            pending_repairs=frozenset(map(str, data["asked"])),
-            dismissed=frozenset(map(str, data["kept"])),
-            replacement=other
-            and MeterReplacement(
-                str(other["number"]),
-                cls.from_dict(other["beliefs"]),
-                other["state"] and MeterState.from_dict(other["state"]),
-                {str(key): Decimal(number) for key, number in other["base"].items()},
-            ),
-            overrides={
-                str(key): RegisterOverride.from_dict(one)
-                for key, one in data.get("said", {}).items()
-            },
-            wrong_checks=(str(shape), int(times)),
         )
 
 

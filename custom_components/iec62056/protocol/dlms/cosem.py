@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import IntFlag
 from typing import NamedTuple
 
+from .. import codec
 from ..errors import DlmsMalformed
 from .data import NULL, Data, Tag
 from .descriptors import LogicalName, Member
@@ -30,6 +31,7 @@ UNITS = {
 }  # fmt: skip
 
 
+@codec.as_list
 @dataclass(frozen=True, slots=True)
 class ScalerUnit:
     """How a raw number is meant: times ten to the `scaler`, in the unit of that code (0 and 255: none)."""
@@ -100,6 +102,7 @@ _OLD_METHOD_MODES = (Rights.NONE, Rights.READ, Rights.READ | _BOTH)
 _BITS_FROM_VERSION = 3
 
 
+@codec.as_list
 @dataclass(frozen=True, slots=True)
 class AttributeAccess:
     """The rights to one attribute, and the selectors by which parts of it may be read."""
@@ -108,6 +111,7 @@ class AttributeAccess:
     selectors: frozenset[int] = frozenset()
 
 
+@codec.as_list
 @dataclass(frozen=True, slots=True)
 class CosemObject:
     """One entry of the object list: what it is, and what the current association may do with it."""

@@ -7,6 +7,7 @@ Never here: the requests themselves (`apdu`).
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from .. import codec
 from ..errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from .axdr import encode
@@ -30,6 +31,16 @@ class LogicalName(NamedTuple):
         if len(octets) != 6:
             raise DlmsMalformed(why="a logical name has not six groups")
         return cls(*octets)
+
+
+def _stored(text: str) -> LogicalName:
+    octets = bytes.fromhex(text)
+    if len(octets) != 6:
+        raise ValueError(text)
+    return LogicalName(*octets)
+
+
+codec.as_text(LogicalName, lambda name: bytes(name).hex(), _stored)
 
 
 class Member(NamedTuple):
