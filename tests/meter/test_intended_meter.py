@@ -36,7 +36,7 @@ def admin(hass_admin_user: MockUser) -> Context:
     return Context(user_id=hass_admin_user.id)
 
 
-class Person:
+class User:
     """Whoever acts on one entry; `told` is what was said where something was not done."""
 
     def __init__(
@@ -115,19 +115,19 @@ def reason_of(shown: Any) -> str:
     return reason
 
 
-type Action = Callable[[Person], Awaitable[str]]
+type Action = Callable[[User], Awaitable[str]]
 
 ACTIONS: list[Action] = [
-    Person.write,
-    Person.execute,
-    Person.set_clock,
-    Person.read_registers,
-    Person.read_levels,
-    Person.read_profile,
-    Person.reauth,
-    Person.options,
-    Person.poll,
-    Person.quick,
+    User.write,
+    User.execute,
+    User.set_clock,
+    User.read_registers,
+    User.read_levels,
+    User.read_profile,
+    User.reauth,
+    User.options,
+    User.poll,
+    User.quick,
 ]
 
 
@@ -142,26 +142,26 @@ async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 async def test_another_meter_hears_nothing_private(
     hass: HomeAssistant, admin: Context, family: Callable[[], Probe], action: Action
 ) -> None:
-    """Of the same make and model, with the same password: with its number, without one, and while a person is asked."""
+    """Of the same make and model, with the same password: with its number, without one, and while a user is asked."""
     probe = family()
     said: dict[str, Any] = {"interval": 86400}
-    if action is Person.quick:
+    if action is User.quick:
         said["quick"] = [probe.codes["quick"]]
-    if action is Person.poll:
+    if action is User.poll:
         said["extra"] = [probe.codes["read"]]
     with leaping(START):
         async with wire(hass, probe.meter) as (_, sent):
             entry = probe.entry(hass, **said)
             await load(hass, entry)
-            person = Person(hass, probe, entry, admin)
+            user = User(hass, probe, entry, admin)
             coordinator = entry.runtime_data.coordinator
             for serial in (OTHER, ""):
                 probe.move(serial)
                 sent.clear()
-                told = await action(person)
+                told = await action(user)
                 assert sent, serial
                 assert probe.private(sent) == [], serial
-                assert SENTENCE in told or action in (Person.poll, Person.quick), serial
+                assert SENTENCE in told or action in (User.poll, User.quick), serial
                 assert not coordinator.validator.is_replaced or serial == OTHER
                 coordinator.async_publish(
                     coordinator.validator.dismiss_replacement(coordinator.data)
@@ -171,14 +171,14 @@ async def test_another_meter_hears_nothing_private(
             await coordinator.async_refresh()
             assert coordinator.validator.is_replaced
             sent.clear()
-            told = await action(person)
+            told = await action(user)
             assert probe.private(sent) == [], "asked"
-            assert SENTENCE in told or action in (Person.poll, Person.quick)
+            assert SENTENCE in told or action in (User.poll, User.quick)
             # The own meter gets all of it.
             probe.move(OWN)
             coordinator.async_publish(coordinator.validator.dismiss_replacement(coordinator.data))
             sent.clear()
-            assert SENTENCE not in await action(person)
+            assert SENTENCE not in await action(user)
             assert probe.private(sent)
 
 
@@ -199,14 +199,14 @@ async def test_number_that_only_the_readout_tells(
         async with wire(hass, probe.meter) as (memory, sent):
             entry = probe.entry(hass, interval=86400)
             await load(hass, entry)
-            person = Person(hass, probe, entry, admin)
+            user = User(hass, probe, entry, admin)
             for serial in (OTHER, ""):
                 probe.move(serial)
-                assert SENTENCE in await person.write()
+                assert SENTENCE in await user.write()
                 assert probe.private(sent) == [], serial
             probe.move()
             before, sent[:] = len(memory.log.of(Kind.SENT)), []
-            assert "confirmed" in await person.write()
+            assert "confirmed" in await user.write()
             assert [one[1:3] for one in probe.private(sent)] == [b"P1", b"W1"]
             assert len(memory.log.of(Kind.SENT)) == before + 1
 
@@ -219,12 +219,12 @@ async def test_number_in_the_identification(hass: HomeAssistant, admin: Context)
         async with wire(hass, probe.meter) as (_, sent):
             entry = probe.entry(hass, interval=86400)
             await load(hass, entry)
-            person = Person(hass, probe, entry, admin)
-            assert "confirmed" in await person.write()
+            user = User(hass, probe, entry, admin)
+            assert "confirmed" in await user.write()
             assert not any(b"0.0.0" in one for one in sent)
             probe.meter.manners.model = f"P1-{OTHER}"
             sent.clear()
-            assert SENTENCE in await person.write()
+            assert SENTENCE in await user.write()
             assert probe.private(sent) == []
 
 
@@ -241,28 +241,28 @@ async def test_meter_that_never_tells_its_number(
             hass.config_entries.async_update_entry(entry, unique_id=None)
             await load(hass, entry)
             await entry.runtime_data.coordinator.async_refresh()
-            person = Person(hass, probe, entry, admin)
-            assert SENTENCE not in await person.write()
+            user = User(hass, probe, entry, admin)
+            assert SENTENCE not in await user.write()
             assert probe.private(sent)
             hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
             await hass.config_entries.async_reload(entry.entry_id)
             clock.now += 3601
             probe.move("")
             sent.clear()
-            told = await person.write()
+            told = await user.write()
             assert "its last reading is too old" in told
             assert probe.private(sent) == []
-            assert SENTENCE not in await person.read_registers()
+            assert SENTENCE not in await user.read_registers()
             assert probe.private(sent)
             await entry.runtime_data.coordinator.async_refresh()
-            assert SENTENCE not in await person.write()
+            assert SENTENCE not in await user.write()
             probe.move("")
             sent.clear()
             manners = probe.meter.manners
             manners.ident = (manners.ident or "").replace("E1", "E2")
             manners.model = "P2"
-            for action in (Person.write, Person.read_registers):
-                assert SENTENCE in await action(person)
+            for action in (User.write, User.read_registers):
+                assert SENTENCE in await action(user)
             assert probe.private(sent) == []
 
 
@@ -275,7 +275,7 @@ async def test_session_that_is_lost_is_proven_again(
 ) -> None:
     """The meter ends it in the middle of an action, and another one is there when it is opened again."""
     probe = Programmed(breaks_at=code)
-    action = Person.write if code == "C.1.9" else Person.set_clock
+    action = User.write if code == "C.1.9" else User.set_clock
     with leaping(START):
         async with wire(hass, probe.meter) as (memory, sent):
             entry = probe.entry(hass, interval=86400)
@@ -287,7 +287,29 @@ async def test_session_that_is_lost_is_proven_again(
 
             sent.looked_at_by = look
             sent.clear()
-            assert SENTENCE in await action(Person(hass, probe, entry, admin))
+            assert SENTENCE in await action(User(hass, probe, entry, admin))
+            assert [one[1:3] for one in probe.private(sent)] == [b"P1"]
+            assert len(memory.log.of(Kind.LOGGED_IN)) == 1
+
+
+async def test_readout_vouches_for_one_session(hass: HomeAssistant) -> None:
+    """The session is lost behind a readout that has told the number, and another meter is there when it is opened again."""
+    probe = Programmed(breaks_at="0.4.2")
+    probe.programming.cells["0.0.0"] = Cell("", Guard.NEVER)
+    with leaping(START):
+        async with wire(hass, probe.meter) as (memory, sent):
+            entry = probe.entry(hass, interval=86400, extra=[])
+            await load(hass, entry)
+            options = {**entry.options, "extra": ["0.4.2"]}
+            hass.config_entries.async_update_entry(entry, options=options)
+
+            def look(data: bytes) -> None:
+                if b"0.4.2" in data:
+                    probe.move(OTHER)
+
+            sent.looked_at_by = look
+            sent.clear()
+            await entry.runtime_data.coordinator.async_refresh()
             assert [one[1:3] for one in probe.private(sent)] == [b"P1"]
             assert len(memory.log.of(Kind.LOGGED_IN)) == 1
 
@@ -300,13 +322,13 @@ async def test_change_without_a_password(hass: HomeAssistant, admin: Context) ->
         async with wire(hass, probe.meter) as (_, sent):
             entry = probe.entry(hass, interval=86400)
             await load(hass, entry)
-            person = Person(hass, probe, entry, admin)
+            user = User(hass, probe, entry, admin)
             for serial in (OTHER, ""):
                 probe.move(serial)
-                assert SENTENCE in await person.write()
+                assert SENTENCE in await user.write()
                 assert probe.private(sent) == [], serial
             probe.move()
-            assert "confirmed" in await person.write()
+            assert "confirmed" in await user.write()
             assert [one[1:3] for one in probe.private(sent)] == [b"W1"]
 
 
@@ -374,8 +396,8 @@ async def test_plain_readings_cost_nothing_more(hass: HomeAssistant, admin: Cont
             )
             await asyncio.sleep(5)
             sent.clear()
-            person = Person(hass, probe, entry, admin)
-            await person.act("read_registers", codes=["16.7.0"])
+            user = User(hass, probe, entry, admin)
+            await user.act("read_registers", codes=["16.7.0"])
             assert [one[:8] for one in sent] == [
                 b"/?!\r\n",
                 b"\x06051\r\n",

@@ -65,11 +65,11 @@ class RegisterReader(ProgrammingSession):
     async def open(self) -> Identification | None:
         """Sign on into programming mode, and log in where there is a password: with one try. Raises MeterError."""
         self._used = False
-        identification = await super().open()
+        await super().open()
         if self._password is not None and self._in_session:
             await self._make_sure()
             await self._log_in(self._password)
-        return identification
+        return self.identification
 
     async def _make_sure(self) -> None:
         """See to it that this session is with the intended meter, before a password or a change leaves. Raises MeterError."""
@@ -94,7 +94,8 @@ class RegisterReader(ProgrammingSession):
         intended.check(
             self.identification, told, public=bool(intended.code and intended.in_readout)
         )
-        self._sure = self.opened
+        # When the session is lost, another meter may be there.
+        self._sure, self._reading = self.opened, None
 
     def _told_before(self, code: str) -> Register | None:
         """A register in the readout of this turn, if who signed on now has sent it."""
