@@ -22,6 +22,7 @@ ROWS = (
     {"messages", "issues"},
     {"meter"},
     {"storage"},
+    {"meter_record"},
     {"coordinator"},
     {"statistics"},
     {"runtime"},
@@ -40,9 +41,6 @@ MOST_LINES = 400
 DATA = {"registers/tables.py"}
 # Still to be cut; none may be added, and one that was cut goes from here.
 STILL_LONG = {
-    "coordinator.py",
-    "flows/config.py",
-    "meter/reader.py",
     "protocol/client.py",
     "protocol/errors.py",
     "protocol/transport/line.py",

@@ -137,7 +137,7 @@ class House:
             files=len(list(Path("/proc/self/fd").iterdir())),
             tasks=len(asyncio.all_tasks()),
             timers=len(timers),
-            stored=len(json.dumps(encode(self.entry.runtime_data.coordinator._content()))),
+            stored=len(json.dumps(encode(self.entry.runtime_data.coordinator.record.content()))),
         )
 
 

@@ -145,7 +145,7 @@ async def test_a_file_of_a_later_minor_version(
 ) -> None:
     """What a later version has added is passed over."""
     await hass.config_entries.async_setup(old.entry_id)
-    await old.runtime_data.coordinator.async_save_now()
+    await old.runtime_data.coordinator.record.async_save_now()
     await hass.config_entries.async_unload(old.entry_id)
     file = hass_storage[f"{DOMAIN}.{old.entry_id}"]
     file["minor_version"] = storage.MINOR_VERSION + 1

@@ -1,8 +1,4 @@
-"""Meters that speak IEC 62056-21, through an optical probe, the wired interface or a serial bridge.
-
-Here: the actions' registration; setting up, unloading and removing one meter.
-Never here: anything a meter says.
-"""
+"""Set-up, unloading and removal of one meter, and registration of the actions."""
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
@@ -56,7 +52,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
         state=lambda: coordinator.data,
         on_registers=coordinator.async_process_registers,
     )
-    alignment = ProbeAlignment(hass, entry, reader, listener, coordinator.async_save)
+    alignment = ProbeAlignment(
+        hass, entry, reader, listener, lambda: coordinator.record.save(soon=True)
+    )
     importer = ProfileImporter(coordinator, reader.async_read_profile)
     corrections = Corrections(coordinator)
     await coordinator.async_restore()

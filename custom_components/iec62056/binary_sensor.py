@@ -59,7 +59,9 @@ async def async_setup_entry(
     @callback
     def add_new() -> None:
         new = [
-            flag for flag in status_flags.offered(coordinator.derived.index) if flag not in known
+            flag
+            for flag in status_flags.offered(coordinator.record.derived.index)
+            if flag not in known
         ]
         known.update(new)
         async_add_entities(StatusFlagSensor(coordinator, DESCRIPTIONS[flag]) for flag in new)
@@ -101,7 +103,7 @@ class StatusFlagSensor(MeterEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        derived = self.coordinator.derived
+        derived = self.coordinator.record.derived
         found = status_flags.sources(self._flag, derived.index)
         if not any(self.coordinator.is_fresh(one.received) for one in found):
             return None
@@ -110,5 +112,5 @@ class StatusFlagSensor(MeterEntity, BinarySensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, list[str]]:
-        index = self.coordinator.derived.index
+        index = self.coordinator.record.derived.index
         return {ATTR_FROM: [found.key for found in status_flags.sources(self._flag, index)]}

@@ -1,7 +1,4 @@
-"""Names that more than one room of the integration needs.
-
-Never here: behaviour, or anything of the protocol.
-"""
+"""Names that more than one room of the integration needs."""
 
 import logging
 from typing import Final

@@ -1,8 +1,4 @@
-"""What a person can download and attach to a report: the last telegram with its timing, and why it is believed.
-
-Here: choosing and redacting. The telegram keeps its form; its check was judged before it was masked.
-Never here: titles, serial numbers, hosts, passwords.
-"""
+"""Diagnostics download: the last telegram with its timing, and why its values are published; everything private is masked."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,13 +10,13 @@ from homeassistant.util import dt as dt_util
 
 from .const import CONF_NUMBER_CODE
 from .entry_data import CONF_EXTRA, CONF_QUICK
-from .meter.reader import TracedSession
+from .meter.session_history import TracedSession
 from .protocol.errors import MeterError
 from .protocol.transport.trace import Direction, Run
 from .runtime import MeterConfigEntry
 from .state.redaction import SHORTEST_SECRET, mask, mask_frames, redact, secrets_of
 
-# Placeholders that name a person's things: a host, another entry.
+# Placeholders that name what is private: a host, another entry.
 NAMES: Final = ("port", "holder")
 HIDDEN: Final = "…"
 
@@ -69,7 +65,7 @@ async def async_get_config_entry_diagnostics(
             "life": coordinator.poller.max_age.total_seconds(),
             "alive": coordinator.is_fresh(state.received),
             "failures": coordinator.failures,
-            "signal": coordinator.reader.signal.current,
+            "signal": coordinator.reader.history.signal.current,
             "last_error": _reason(coordinator.last_exception, secrets),
         },
         "telegram": {
@@ -92,13 +88,13 @@ async def async_get_config_entry_diagnostics(
             key: {"received": known.received.isoformat(), "restored": known.restored}
             for key, known in state.registers.items()
         },
-        "last_good_session": _session(coordinator.reader.last_good, secrets),
-        "last_bad_session": _session(coordinator.reader.last_bad, secrets),
+        "last_good_session": _session(coordinator.reader.history.last_good, secrets),
+        "last_bad_session": _session(coordinator.reader.history.last_bad, secrets),
     }
 
 
 def _reason(error: BaseException | None, secrets: Iterable[str]) -> dict[str, str] | None:
-    """Why the last reading failed, in the words a person gets, but for names of ports and of other entries."""
+    """Why the last reading failed, in the words the user sees, but for names of ports and of other entries."""
     reason = None if error is None else error.__cause__
     if not isinstance(reason, MeterError):
         return None

@@ -1,8 +1,4 @@
-"""What a person says of a line: the form's fields, what an entry keeps of them, and the profile they make. Pure.
-
-Only what was said is kept; the rest is found by calling the meter, again where it has changed.
-Never here: ports, steps of the dialogue.
-"""
+"""Config entry data: the form's fields, what an entry keeps of them, and the line profile they make."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -79,7 +75,7 @@ CONF_QUICK_REQUEST: Final = "quick_request"  # where they come in a short list: 
 CONF_WRITE: Final = "write"  # [code]: registers that may be written
 CONF_EXECUTE: Final = "execute"  # [code]: commands that may be executed
 CONF_CLOCK: Final = "set_clock"  # whether the clock may be set
-CONF_AUTOMATIONS: Final = "automations"  # whether automations may change what a person may
+CONF_AUTOMATIONS: Final = "automations"  # whether automations may change what an administrator may
 
 ALIGNED_OFF: Final = "off"
 ALIGNED_BEFORE: Final = "before"
@@ -101,7 +97,7 @@ REQUESTS: Final = ("?", "#", "2")
 # Adapters and heads that take longer are not known.
 LONGEST_SWITCH_DELAY: Final = 400
 
-# What a person may choose of the security levels of mode E; by itself, a password is of the low one.
+# The security levels of mode E that the user may choose; by itself, a password is of the low one.
 SECURITIES: Final = tuple(mechanism.name.lower() for mechanism in Mechanism)
 # Client addresses: most makes' for a password or a key, the public client's, SPODES' reader and configurator, NIK's.
 CLIENTS: Final = (1, 16, 32, 48, 2)
@@ -150,7 +146,7 @@ def number(least: int, most: int, unit: str | None = None, *, step: int = 1) -> 
     return NumberSelector(config)
 
 
-# What a person may enter; a maker's secret cannot be.
+# The passwords that may be entered; a maker's secret cannot be.
 LOGINS: Final = (
     PasswordMethod.PLAIN,
     PasswordMethod.RESULT,
@@ -295,7 +291,7 @@ def non_connection_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def profile_overrides(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a LineProfile that a person has said; they stay whatever the line teaches."""
+    """The fields of a LineProfile that the user has given; they stay whatever the line teaches."""
     fields: dict[str, Any] = {CONF_ADDRESS: data.get(CONF_ADDRESS, "")}
     fields |= {
         name: data[name] for name in (CONF_REQUEST, CONF_STAY, CONF_BUS, *_PINS) if name in data

@@ -1,8 +1,4 @@
-"""What the logbook says of changes at a meter.
-
-In the language of the house: an entry is told once, to everybody who looks.
-Never here: what was written; the event does not hold it.
-"""
+"""Logbook entries for changes at a meter; the values that were written are not in them."""
 
 from collections.abc import Callable
 

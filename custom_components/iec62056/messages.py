@@ -1,8 +1,4 @@
-"""What a person is told of a failure, as one sentence in the language of the house.
-
-Here: for what cannot be translated where it is shown: a reason within another sentence, a page, a notice.
-Never here: when it is told. Home Assistant has the texts of a component by heart once that is set up.
-"""
+"""Errors as sentences in Home Assistant's language, for places that cannot translate them."""
 
 from typing import Final
 

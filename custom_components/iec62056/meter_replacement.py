@@ -52,7 +52,7 @@ async def async_replace_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> b
     old, new = coordinator.unique_id, state.identity.unique_id or entry.entry_id
     _rename(hass, entry, old, new)
     coordinator.unique_id = new
-    await coordinator.async_save_now()
+    await coordinator.record.async_save_now()
     hass.config_entries.async_update_entry(
         entry,
         unique_id=state.identity.unique_id,

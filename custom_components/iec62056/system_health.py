@@ -1,7 +1,4 @@
-"""What the page of system health says of all meters together.
-
-Never here: anything that names a meter or a port.
-"""
+"""System health: counts of all meters together, without names or ports."""
 
 import asyncio
 from typing import Any

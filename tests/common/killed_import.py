@@ -114,7 +114,7 @@ async def test_first_life(
         await week.watch(LAST, END)
         await tell(week, "before")
         # The gap is on the disk long before it is filled.
-        await entry.runtime_data.coordinator.async_save_now()
+        await entry.runtime_data.coordinator.record.async_save_now()
         with patch.object(recorder, "async_write", watched):
             await week.tick(END + AFTER_HOUR)
     raise AssertionError("still alive")

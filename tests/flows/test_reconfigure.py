@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.entry_data import entry_data_from_form, form_from_entry_data
-from custom_components.iec62056.flows.config import FORGOTTEN_AFTER
+from custom_components.iec62056.flows.release import FORGOTTEN_AFTER
 from custom_components.iec62056.protocol.errors import NoAnswer, OnlyEcho, PortMissing
 from custom_components.iec62056.protocol.model import CheckKind, Medium, Mode
 

@@ -254,7 +254,7 @@ async def test_the_object_list_is_read_once(
         async with wire(hass, meter(device())):
             entry = entry_of(hass, security="low", password=SECRET)
             await load(hass, entry)
-            await entry.runtime_data.coordinator.async_save_now()
+            await entry.runtime_data.coordinator.record.async_save_now()
             stored = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["object_cache"]
             assert stored["lists"].keys() == {"16/0", "1/1"}
             first = entry.runtime_data.coordinator.data.health.characters
@@ -286,7 +286,7 @@ async def test_the_dialogue_has_read_the_object_lists(
             assert "0-0:96.50.1" in coordinator.data.registers
             assert dev.lists_read == 2
             # They are kept from now on, and not only handed on.
-            await coordinator.async_save_now()
+            await coordinator.record.async_save_now()
             stored = hass_storage[f"{DOMAIN}.{coordinator.config_entry.entry_id}"]["data"][
                 "object_cache"
             ]
@@ -834,10 +834,10 @@ async def test_secrets_are_nowhere_but_in_the_entry(
                 # The meter's own names are in frames too.
                 assert SERIAL not in repr(told)
                 assert "SIM0000010012345" not in repr(told)
-                trace = entry.runtime_data.reader._trace
+                trace = entry.runtime_data.reader.history._trace
                 written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
                 written.append(b"".join(bytes(run.data) for run in trace.runs).hex())
-                await entry.runtime_data.coordinator.async_save_now()
+                await entry.runtime_data.coordinator.record.async_save_now()
                 await hass.config_entries.async_remove(entry.entry_id)
             written += [repr(one.as_dict()) for one in hass.states.async_all()]
             written += [json.dumps(one) for name, one in hass_storage.items() if DOMAIN in name]

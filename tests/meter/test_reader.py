@@ -177,7 +177,7 @@ async def test_code_of_a_lock_is_a_password(
             assert len(changes(sent)) == 1 + right
             assert {one[1:-1] for one in changes(sent)} == {f"W1\x024:171.0({code})\x03".encode()}
             assert not proofs(sent)
-            session = entry.runtime_data.coordinator.reader.last_good
+            session = entry.runtime_data.coordinator.reader.history.last_good
             assert session is not None
             assert code not in session.trace.as_text()
 
@@ -468,9 +468,9 @@ async def test_the_password_is_nowhere_but_in_the_entry(
                     except HomeAssistantError as err:
                         written.append(repr((err, err.translation_placeholders)))
                 written.append(repr(await async_get_config_entry_diagnostics(hass, entry)))
-                trace = entry.runtime_data.reader._trace
+                trace = entry.runtime_data.reader.history._trace
                 written.append(repr([bytes(c & 0x7F for c in run.data) for run in trace.runs]))
-                await entry.runtime_data.coordinator.async_save_now()
+                await entry.runtime_data.coordinator.record.async_save_now()
                 await hass.config_entries.async_remove(entry.entry_id)
             written += [repr(one.as_dict()) for one in hass.states.async_all()]
             written += [repr(one) for one in ir.async_get(hass).issues.values()]

@@ -163,7 +163,7 @@ async def test_silent_meter_is_called_less_often(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench.answers = [NoAnswer()]
-    with patch("custom_components.iec62056.meter.reader.LOST_AFTER", 10**6):
+    with patch("custom_components.iec62056.meter.session_history.LOST_AFTER", 10**6):
         await life.pass_(3600)
     assert 15 <= life.opened <= 20
     assert len(said(caplog)) == 1

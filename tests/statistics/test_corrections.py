@@ -83,7 +83,7 @@ async def test_roll_over_loses_nothing(
     for minute, (total, since) in shown.items():
         await read(minute, total, since)
     assert state(hass, ENERGY).state == "4"
-    assert [(one.key, one.offset) for one in metered.runtime_data.coordinator.offsets] == [
+    assert [(one.key, one.offset) for one in metered.runtime_data.coordinator.record.offsets] == [
         (ENERGY, 1_000_000),
         (PERIODIC, 104),
     ]
@@ -94,7 +94,7 @@ async def test_roll_over_loses_nothing(
     freezer.move_to(later(120))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert metered.runtime_data.coordinator.offsets == ()
+    assert metered.runtime_data.coordinator.record.offsets == ()
     assert await changes(hass, energy) == [8, 6]
     assert await changes(hass, periodic) == [4, 100]
 
@@ -106,7 +106,7 @@ async def test_number_that_is_shown_a_moment_later(
     energy = entity_id(hass, ENERGY)
     step = Offset(ENERGY, later(60) - timedelta(seconds=1), Decimal(10**6), "kWh", Decimal(999_990))
     await read(60, "000003", "000100")
-    metered.runtime_data.coordinator.offsets = ()
+    metered.runtime_data.coordinator.record.offsets = ()
     await sum_up(hass, START, later(60))
     # It is not known yet where the sensor has gone on.
     assert not await async_correct(hass, energy, step, later(61))
@@ -163,7 +163,7 @@ class Tariffs:
         self._freezer.move_to(later(120))
         async_fire_time_changed(self._hass)
         await self._hass.async_block_till_done(wait_background_tasks=True)
-        assert self._entry.runtime_data.coordinator.offsets == ()
+        assert self._entry.runtime_data.coordinator.record.offsets == ()
         return await changes(self._hass, entity_id(self._hass, TOTAL, meter))
 
 
@@ -249,7 +249,7 @@ async def test_correction_ends_with_its_entry(
 
     hass.config.components.add("recorder")
     with patch.object(corrections, "async_correct", correct):
-        coordinator.offsets = (Offset(ENERGY, START, Decimal(1), "kWh"),)
+        coordinator.record.offsets = (Offset(ENERGY, START, Decimal(1), "kWh"),)
         coordinator.async_update_listeners()
         freezer.move_to(later(20))
         async_fire_time_changed(hass)
@@ -280,7 +280,7 @@ async def test_one_correction_at_a_time(
     one, two = (Offset(ENERGY, START, Decimal(number), "kWh") for number in (1, 2))
     with patch.object(corrections, "async_correct", correct):
         for step in (one, two):
-            coordinator.offsets = (*coordinator.offsets, step)
+            coordinator.record.offsets = (*coordinator.record.offsets, step)
             coordinator.async_update_listeners()
             freezer.move_to(later(20))
             async_fire_time_changed(hass)
@@ -292,4 +292,4 @@ async def test_one_correction_at_a_time(
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
     assert begun == [one, two]
-    assert coordinator.offsets == ()
+    assert coordinator.record.offsets == ()

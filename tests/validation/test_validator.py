@@ -115,7 +115,7 @@ async def test_total_that_fell_asks_a_person(
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 5)
     assert state(hass, ENERGY).state == shown
     assert questions(hass) == []
-    assert [one.offset for one in loaded.runtime_data.coordinator.offsets] == [0] * (
+    assert [one.offset for one in loaded.runtime_data.coordinator.record.offsets] == [0] * (
         choice == "accept_held"
     )
 

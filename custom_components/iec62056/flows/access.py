@@ -1,8 +1,4 @@
-"""The part of the options about what lies beyond the readout: a password, more registers, quick ones, and changes.
-
-Here: its steps; whatever is entered is tried at the meter before it is kept, and its answer shown.
-Never here: sessions (access), what a password becomes (credentials). A stored password is never shown.
-"""
+"""Options for access beyond the readout: a password, more registers, fast polling and changes, each tried at the meter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -189,7 +185,7 @@ class AccessFlow(NamingFlow, AskingFlow):
     async def async_step_extra_answers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show what the meter answered; what it has is kept, if it is ticked."""
+        """Show what the meter answered; what it has is kept, if it is selected."""
         if user_input is not None:
             return self._keep_extra(user_input[CONF_EXTRA])
         labels = [

@@ -1,8 +1,4 @@
-"""The part of the dialogue that holds the probe in the right place.
-
-Here: its steps; each call is a redrawn page.
-Never here: how a call is made and judged (placement), what comes before and after it.
-"""
+"""Steps of the config flow that align the probe; each call of the meter redraws the page."""
 
 import asyncio
 from datetime import timedelta

@@ -1,23 +1,16 @@
-"""The dialogue that adds a meter, or tells where it is now: from the port to the entry.
-
-Here: the form for the port, what was found behind it, and what the entry keeps of both.
-Never here: the reading in between (read_flow) and the placing of the probe (place_flow).
-"""
+"""Config flow: adds a meter, or takes another port for it, from the form to the entry."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final, override
+from datetime import timedelta
+from typing import Any, override
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntry,
-    ConfigEntryState,
     ConfigFlowResult,
-    OperationNotAllowed,
 )
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
-from homeassistant.core import CALLBACK_TYPE, callback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.core import callback
 from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
@@ -51,7 +44,6 @@ from ..protocol.transport.connect import public_name
 from ..registers.naming import clean_text
 from ..registers.registry import is_sensor_enabled
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
-from ..runtime import MeterConfigEntry
 from ..state.meter_state import MeterState
 from ..storage import async_hand_over
 from .forms import (
@@ -67,26 +59,18 @@ from .forms import (
 from .options import MeterOptionsFlow
 from .reading import ReadFlow
 from .reauth import ReauthFlow
-
-# A person goes to the meter and back in that time; who has locked the telephone may not come back at all.
-FORGOTTEN_AFTER: Final = timedelta(minutes=30)
+from .release import ReleaseFlow
 
 
-class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
+class MeterConfigFlow(ReleaseFlow, ReadFlow, ReauthFlow, domain=DOMAIN):
     """Add a meter, or tell where it is now."""
 
     VERSION = 1
     MINOR_VERSION = 1
 
-    # What a person said of the meter that was found.
+    # What the user said of the meter that was found.
     _options: dict[str, Any]
-    _ticked: list[str]
-
-    def __init__(self) -> None:
-        """Begin with no entry to set up again."""
-        super().__init__()
-        self._released: str | None = None
-        self._stop_waiting: CALLBACK_TYPE | None = None
+    _selected: list[str]
 
     @staticmethod
     @callback
@@ -129,7 +113,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         """Show the registers of past periods and those that are bare codes."""
         _, rest = pages(choices_of(self._state, {}))
         if user_input is not None:
-            return self._create([*self._ticked, *user_input[CONF_REGISTERS]])
+            return self._create([*self._selected, *user_input[CONF_REGISTERS]])
         return self.async_show_form(
             step_id="rest", data_schema=vol.Schema(await self._register_field(rest)), last_step=True
         )
@@ -158,13 +142,6 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         await self.hass.config_entries.async_set_disabled_by(entry.entry_id, None)
         return done
 
-    @override
-    @callback
-    def async_remove(self) -> None:
-        """Leave everything as it was when the dialogue is closed."""
-        super().async_remove()
-        self._give_back()
-
     async def _port(self, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Take what was entered of the line; at first, and after a failure, ask for it."""
         errors: dict[str, str] = {}
@@ -175,7 +152,8 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             self._input = without_secrets(user_input)
             self._profile = None
             unfit = await self._take(user_input)
-            others = await self._entries_there()
+            own, device = self.context.get("entry_id"), self._data[CONF_DEVICE]
+            others = await connection.async_entries_at(self.hass, device, other_than=own)
             self._shared = bool(others)
             if (holder := self._holder(others)) is not None:
                 return self.async_abort(
@@ -220,38 +198,6 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             return err
         return None
 
-    async def _release(self) -> bool:
-        """Let the entry that is changed free its port. False while it is being set up."""
-        if self.source != SOURCE_RECONFIGURE or self._released is not None:
-            return True
-        entry: MeterConfigEntry = self._get_reconfigure_entry()
-        if entry.state is ConfigEntryState.LOADED:
-            # A person at the meter is not refused, but it counts.
-            await entry.runtime_data.reader.async_spend_wake_up()
-        try:
-            freed = await self.hass.config_entries.async_unload(entry.entry_id)
-        except OperationNotAllowed:
-            freed = False
-        if freed:
-            self._released = entry.entry_id
-            self._stop_waiting = async_call_later(self.hass, FORGOTTEN_AFTER, self._forgotten)
-        return freed
-
-    @callback
-    def _forgotten(self, _now: datetime) -> None:
-        self._stop_waiting = None
-        self.hass.config_entries.flow.async_abort(self.flow_id)
-
-    @callback
-    def _give_back(self) -> None:
-        """Set the entry up again whose port was freed, in the background."""
-        if self._stop_waiting is not None:
-            self._stop_waiting()
-            self._stop_waiting = None
-        released, self._released = self._released, None
-        if released is not None and self.hass.config_entries.async_get_entry(released) is not None:
-            self.hass.config_entries.async_schedule_reload(released)
-
     @callback
     def _reconfigured(self) -> ConfigFlowResult:
         """Let the entry use what was entered, if it has led to its own meter."""
@@ -269,17 +215,6 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         return self.async_update_reload_and_abort(
             entry, data={**non_connection_data(entry.data), **self._entry_data(state)}
         )
-
-    async def _entries_there(self) -> list[ConfigEntry]:
-        """The other meters that are read at this port already."""
-        key = await connection.async_key(self.hass, self._data[CONF_DEVICE])
-        own = self.context.get("entry_id")
-        return [
-            entry
-            for entry in self._async_current_entries()
-            if entry.entry_id != own
-            and await connection.async_key(self.hass, entry.data[CONF_DEVICE]) == key
-        ]
 
     def _holder(self, others: list[ConfigEntry]) -> ConfigEntry | None:
         """The entry that leaves no room for another meter at this port and address."""
@@ -310,11 +245,11 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             except OutOfRange:
                 errors[CONF_INTERVAL] = "interval"
             else:
-                self._ticked = user_input[CONF_REGISTERS]
+                self._selected = user_input[CONF_REGISTERS]
                 if user_input.get(CONF_SHOW_REST):
                     return await self.async_step_rest()
                 return self._create(
-                    [*self._ticked, *(one.key for one in rest if self._ticked_before(one))]
+                    [*self._selected, *(one.key for one in rest if self._is_selected(one))]
                 )
         # Before the registers: below them, few would see it.
         fields = rhythm_fields(state) | await self._register_field(first)
@@ -344,7 +279,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         )
 
     async def _port_note(self) -> str:
-        """What a person should know of the port's name, as a paragraph; nothing where it will last."""
+        """What the user should know of the port's name, as a paragraph; nothing where it will last."""
         why = await ports.async_why(self.hass, self._data[CONF_DEVICE])
         if why is None:
             return ""
@@ -369,14 +304,14 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         return "\n\n" + await async_text(self.hass, "mode_used", why)
 
     async def _register_field(self, choices: tuple[RegisterChoice, ...]) -> dict[vol.Marker, Any]:
-        ticked = [one.key for one in choices if self._ticked_before(one)]
+        selected = [one.key for one in choices if self._is_selected(one)]
         return {
-            vol.Required(CONF_REGISTERS, default=ticked): several(
+            vol.Required(CONF_REGISTERS, default=selected): several(
                 await async_labels(self.hass, choices)
             )
         }
 
-    def _ticked_before(self, choice: RegisterChoice) -> bool:
+    def _is_selected(self, choice: RegisterChoice) -> bool:
         """Whether a sensor is useful to most people; of a meter that was here before, whether it was on."""
         meter = self._state.identity.unique_id
         if meter is None:
@@ -388,7 +323,7 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
         return self._data if code is None else {**self._data, CONF_NUMBER_CODE: code}
 
     def _moved_data(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """The data of an entry at its new port: who asks stays, where the form has named nobody."""
+        """The data of an entry at its new port: the secrets stay where the form has none."""
         new = self._entry_data(self._state)
         beside = omit_keys(non_connection_data(before), WHO_ASKS)
         if not any(name in new for name in SECRETS):
@@ -407,10 +342,10 @@ class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
             self.hass, device, address, *self._before, state, known=self._known_of_mode_e
         )
 
-    def _create(self, ticked: list[str]) -> ConfigFlowResult:
+    def _create(self, selected: list[str]) -> ConfigFlowResult:
         state = self._state
         self._hand_over(state)
-        if registers := changed_from_default(choices_of(state, {}), ticked):
+        if registers := changed_from_default(choices_of(state, {}), selected):
             self._options[CONF_REGISTERS] = registers
         return self.async_create_entry(
             title=clean_text(state.identity.name),

@@ -1,8 +1,4 @@
-"""Fields that more than one dialogue asks about a meter: its registers, and when it is read.
-
-Here: the selectors, and how their content becomes what an entry keeps.
-Never here: steps, what is asked about the line (settings), when that makes a reading due (schedule).
-"""
+"""Fields that several flows share: the registers of a meter, and when it is read."""
 
 from collections.abc import Iterable, Mapping
 from datetime import time, timedelta
@@ -52,7 +48,7 @@ async def async_text(hass: HomeAssistant, kind: str, option: str) -> str:
 
 
 def several(options: list[SelectOptionDict]) -> SelectSelector:
-    """Boxes to tick."""
+    """Check boxes."""
     return SelectSelector(
         SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
     )
@@ -103,7 +99,7 @@ def intervals(profile: LineProfile) -> tuple[timedelta, timedelta]:
 
 
 def shown(length: timedelta) -> str:
-    """A time as short as a person says it; the unit signs are the same in every language."""
+    """A time in its largest fitting unit; the unit signs are the same in every language."""
     seconds = max(1, round(length.total_seconds()))
     minutes, hours = round(seconds / 60), round(seconds / 3600)
     if seconds < 120:

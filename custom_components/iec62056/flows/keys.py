@@ -1,8 +1,4 @@
-"""The part of the options about mode E: password and keys, and who may see and set what.
-
-Here: its steps. What is entered is tried at the meter before it is kept, as a password of programming mode is.
-Never here: sessions (access), what a key becomes (credentials). A stored secret is never shown.
-"""
+"""Options for mode E: password, keys, and who may change what, each tried at the meter."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, override

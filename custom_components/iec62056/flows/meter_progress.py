@@ -1,8 +1,4 @@
-"""The part of a dialogue that asks the meter something, and shows that it does: at 300 Bd an answer takes long.
-
-Here: the page that is shown meanwhile. Home Assistant ends what is under way when the dialogue is closed.
-Never here: what is asked, the pages before and after it.
-"""
+"""Progress page shown while a flow asks the meter something."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

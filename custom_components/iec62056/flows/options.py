@@ -1,8 +1,4 @@
-"""The dialogue that changes what becomes of a meter's registers, and when it is read.
-
-Here: the steps, each of which ends with what the entry keeps.
-Never here: the line (that is reconfigured), what the choices do.
-"""
+"""Options flow: which registers become sensors, and when the meter is read."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -65,8 +61,8 @@ _AMPERES: Final = number(1, MOST_AMPERES, UnitOfElectricCurrent.AMPERE)
 class MeterOptionsFlow(KeysFlow):
     """Change one group of options."""
 
-    _ticked: dict[str, bool]
-    # What the page for the readings was made from: what it was filled in with is nobody's choice.
+    _selected: dict[str, bool]
+    # What the reading page was made from: its suggested values are no choice of the user.
     _seen: MeterState
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -90,13 +86,13 @@ class MeterOptionsFlow(KeysFlow):
     async def async_step_registers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Tick the registers that become sensors."""
+        """Select the registers that become sensors."""
         first, rest = pages(choices_of(self._coordinator.data, self.config_entry.options))
         if user_input is not None:
-            self._ticked = _ticks(first, user_input)
+            self._selected = _selection(first, user_input)
             if user_input.get(CONF_SHOW_REST):
                 return await self.async_step_rest()
-            return self._tick()
+            return self._keep_registers()
         fields = await self._register_field(first)
         if rest:
             fields[vol.Required(CONF_SHOW_REST, default=False)] = BooleanSelector()
@@ -108,19 +104,19 @@ class MeterOptionsFlow(KeysFlow):
         )
 
     async def async_step_rest(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Tick the registers of past periods and those that are bare codes."""
+        """Select among the registers of past periods and those that are bare codes."""
         _, rest = pages(choices_of(self._coordinator.data, self.config_entry.options))
         if user_input is not None:
-            self._ticked |= _ticks(rest, user_input)
-            return self._tick()
+            self._selected |= _selection(rest, user_input)
+            return self._keep_registers()
         return self.async_show_form(
             step_id="rest", data_schema=vol.Schema(await self._register_field(rest))
         )
 
     async def _register_field(self, choices: tuple[RegisterChoice, ...]) -> dict[vol.Marker, Any]:
-        ticked = [one.key for one in choices if self._is_on(one)]
+        selected = [one.key for one in choices if self._is_on(one)]
         return {
-            vol.Required(CONF_REGISTERS, default=ticked): several(
+            vol.Required(CONF_REGISTERS, default=selected): several(
                 await async_labels(self.hass, choices)
             )
         }
@@ -130,12 +126,12 @@ class MeterOptionsFlow(KeysFlow):
             self.hass, self._coordinator.unique_id, choice, self.config_entry.options
         )
 
-    def _tick(self) -> ConfigFlowResult:
+    def _keep_registers(self) -> ConfigFlowResult:
         # Home Assistant reloads a meter by itself when a sensor was switched on.
         self.automatic_reload = False
         choices = choices_of(self._coordinator.data, self.config_entry.options)
-        on = [one.key for one in choices if self._ticked.get(one.key, self._is_on(one))]
-        for key, wanted in self._ticked.items():
+        on = [one.key for one in choices if self._selected.get(one.key, self._is_on(one))]
+        for key, wanted in self._selected.items():
             set_sensor_enabled(self.hass, self._coordinator.unique_id, key, on=wanted)
         registers = changed_from_default(choices, on)
         return self._keep((CONF_REGISTERS,), {CONF_REGISTERS: registers} if registers else {})
@@ -226,6 +222,6 @@ class MeterOptionsFlow(KeysFlow):
         )
 
 
-def _ticks(choices: tuple[RegisterChoice, ...], form: Mapping[str, Any]) -> dict[str, bool]:
-    """Of each register of a page whether it was ticked."""
+def _selection(choices: tuple[RegisterChoice, ...], form: Mapping[str, Any]) -> dict[str, bool]:
+    """Of each register of a page whether it was selected."""
     return {one.key: one.key in form[CONF_REGISTERS] for one in choices}

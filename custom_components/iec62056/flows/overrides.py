@@ -1,8 +1,4 @@
-"""The part of the options in which a person says what a register is that the catalogue does not know.
-
-Here: its steps; what a change would do to statistics is said before it is made.
-Never here: what Home Assistant accepts, and what becomes of statistics (custom).
-"""
+"""Options in which the user says what a register is that the catalogue does not know."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -226,7 +222,7 @@ class NamingFlow(OptionsFlowWithReload):
 
 
 def _as_it_is(description: Description) -> RegisterOverride:
-    """What a person would say to leave a register as the catalogue has it."""
+    """The override that leaves a register as the catalogue has it."""
     return RegisterOverride(
         None, description.unit, description.device_class, description.state_class
     )

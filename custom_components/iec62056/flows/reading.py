@@ -1,8 +1,4 @@
-"""The part of the dialogue that reads the meter once, and shows how far the reading has come.
-
-Here: its steps, and how a reading's end becomes the next one.
-Never here: how a port is opened or a meter read; that is the same code the coordinator uses.
-"""
+"""Steps of the config flow that read the meter once and show the progress."""
 
 import asyncio
 from dataclasses import replace
@@ -29,7 +25,7 @@ from ..state.meter_state import MeterState
 from .alignment import PlaceFlow
 from .forms import shown
 
-# The dialogue is redrawn as often as a person can follow.
+# The page is redrawn as often as a reader can follow.
 REDRAW_INTERVAL: Final = 0.5
 # How long a telegram will be is not known: the bar is half full at a usual one's length.
 USUAL_CHARACTERS: Final = 2000
@@ -46,7 +42,7 @@ class ReadFlow(PlaceFlow):
         """Begin with nothing read."""
         super().__init__()
         self._shared = False
-        # The way to the meter, where a person's answer has changed it.
+        # The way to the meter, where the user's answer has changed it.
         self._profile: LineProfile | None = None
         self._keyring: Keyring | None = None
         self._reading: asyncio.Task[MeterState] | None = None
@@ -170,7 +166,7 @@ class ReadFlow(PlaceFlow):
         if meter is not None and secret is not None and login in keyring.tried:
             remember(self.hass, meter, secret, outcome)
         if outcome is not LoginOutcome.ACCEPTED:
-            # Half the registers are not what was wanted: the person decides whether to do without.
+            # Half the registers are not what was wanted: the user decides whether to do without.
             raise refusal or (LoginUnanswered() if login in keyring.tried else HdlcSilent())
 
     @callback

@@ -1,8 +1,4 @@
-"""The dialogue that asks for another password after the meter has refused the one there is: exactly one try.
-
-Here: its one page, with what is known of a lock-out.
-Never here: whether a password may be tried (access), how it is kept (credentials).
-"""
+"""Reauth flow: asks for another password and tries it once."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,4 @@
-"""Holding the probe in the right place: the meter is called again and again, and each call tells what came.
-
-Here: one call and what it says of the probe, and when enough calls were made. Dialogue and coordinator share it.
-Never here: how it is shown, or who may ask for it.
-"""
+"""Alignment of the probe: calls the meter again and again and judges what comes back."""
 
 import asyncio
 from collections.abc import Hashable

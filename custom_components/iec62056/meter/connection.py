@@ -1,8 +1,4 @@
-"""From a port's name to the open line, for one user at a time.
-
-Here: the only place that opens a port, and the queue in front of it: entries, dialogues and actions take turns.
-Never here: what is said on the line, when to read, which of a device's names is stored.
-"""
+"""The only place that opens a port, and the queue in front of it: entries, flows and actions take turns."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
@@ -15,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from homeassistant.components import usb
 from homeassistant.components.usb.const import DOMAIN as USB
-from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_DEVICE, CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
@@ -90,6 +87,18 @@ async def _address(hass: HomeAssistant, host: str | None) -> str:
         return host.lower()
     # The family that both a name and a written address are likely to have comes first.
     return min((family != socket.AF_INET, str(address[0])) for family, *_, address in found)[1]
+
+
+async def async_entries_at(
+    hass: HomeAssistant, url: str, other_than: str | None
+) -> list[ConfigEntry]:
+    """The entries whose meters are read at that port, but for the one with that entry id."""
+    key = await async_key(hass, url)
+    return [
+        entry
+        for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        if entry.entry_id != other_than and await async_key(hass, entry.data[CONF_DEVICE]) == key
+    ]
 
 
 @asynccontextmanager

@@ -1,9 +1,4 @@
-"""What an entry holds to prove who asks, and what a person permits to be changed, as the client takes it.
-
-Here: from an entry's data and options to credentials and permits; the one place where a stored secret becomes one of
-the client's. In mode E they become a keyring, whose counter is on disk (counters).
-Never here: whether a secret may be tried (access), forms, the line.
-"""
+"""From a config entry's data and options to the client's credentials and permits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +28,7 @@ from ..protocol.dlms.login import (
     OTHERS,
     PRESETS,
     PUBLIC,
-    DlmsLogin as BinaryLogin,
+    DlmsLogin,
     Keyring,
     default_keyring,
 )
@@ -56,7 +51,7 @@ class Credentials:
     """What proves who asks; empty where nothing was given. `login` is the one of mode E, `client` its client address."""
 
     password: Password | None = None
-    login: BinaryLogin | None = None
+    login: DlmsLogin | None = None
     client: int | None = None
 
     @property
@@ -70,12 +65,12 @@ class Credentials:
             return None
         return f"{self.password.login or ''}:{self.password.text}"
 
-    def in_mode_e(self, profile: LineProfile) -> BinaryLogin | None:
+    def in_mode_e(self, profile: LineProfile) -> DlmsLogin | None:
         """The login of mode E at a meter that speaks it; by itself, a password is of the low level."""
         if self.login is not None or self.password is None or profile.mode is not Mode.E:
             return self.login
         proof = Proof(Mechanism.LOW, self.password.text.encode("utf-8"))
-        return BinaryLogin(self.client or OTHERS.password, proof)
+        return DlmsLogin(self.client or OTHERS.password, proof)
 
 
 NOBODY = Credentials()
@@ -97,7 +92,7 @@ def credentials_of(data: Mapping[str, Any]) -> Credentials:
     return Credentials(password, client=data.get(CONF_CLIENT))
 
 
-def _login(data: Mapping[str, Any]) -> BinaryLogin | None:
+def _login(data: Mapping[str, Any]) -> DlmsLogin | None:
     """The login of mode E, where a security level was chosen or keys were given. Raises DlmsUnsent."""
     keyed = CONF_ENCRYPTION_KEY in data or CONF_AUTHENTICATION_KEY in data
     security: str = data.get(CONF_SECURITY, AUTO)
@@ -118,7 +113,7 @@ def _login(data: Mapping[str, Any]) -> BinaryLogin | None:
         keyed and not data.get(CONF_UNENCRYPTED, False),
     )
     client: int | None = data.get(CONF_CLIENT)
-    login = BinaryLogin(client or OTHERS.password, proof)
+    login = DlmsLogin(client or OTHERS.password, proof)
     return None if login.level is Level.OPEN else login
 
 
@@ -132,7 +127,7 @@ def _octets(data: Mapping[str, Any], name: str) -> bytes:
 def completed(
     data: Mapping[str, Any], identification: Identification | None = None
 ) -> dict[str, Any]:
-    """The data of an entry with what a login needs and a person may leave out: a system title, the make's client address.
+    """The data of an entry with what a login needs and the user may leave out: a system title, the make's client address.
 
     Both must stay: a number of the counter counts for one title, and a refusal for one address.
     """

@@ -19,7 +19,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from ..const import DOMAIN, LOGGER
+from ..const import LOGGER
 from ..entry_data import CONF_QUICK, CONF_QUICK_REQUEST, CONF_QUICK_SECONDS
 from ..protocol.errors import AnswerUnclear, CheckWrong, MeterError, NumberUnsteady, ReadoutInstead
 from ..protocol.model import Identification, Reading, Register
@@ -28,6 +28,7 @@ from ..protocol.transport.line import Line
 from ..state.identity import plain
 from ..state.meter_state import MeterState
 from . import connection
+from .background import in_background
 from .backoff import Backoff
 from .poller import Poller
 from .reader import MeterReader
@@ -86,9 +87,7 @@ class FastPoller:
     def start(self) -> None:
         """Read the registers until the entry is unloaded."""
         if self._codes and self.is_possible:
-            self._entry.async_create_background_task(
-                self._hass, self._run(), f"{DOMAIN} {self._entry.title} fast polling"
-            )
+            in_background(self._hass, self._entry, self._run(), "fast polling")
 
     async def _run(self) -> None:
         backoff = Backoff()

@@ -1,8 +1,7 @@
-"""How many messages each key of mode E has encrypted: one file for all meters.
+"""Invocation counters of the keys of mode E: one file for all meters, found by a salted fingerprint of key and title.
 
-Here: a counter for each key and system title, found by a salted fingerprint; the end of a block of numbers is on disk
-before the first of them is used. Two entries with one key share its counter, and an entry that is removed leaves it.
-Never here: which number a message carries (protocol.security), keys.
+The end of a block of numbers is on disk before the first of them is used. Two entries with one key share its counter, and
+an entry that is removed leaves it.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """When a meter is read by itself: by its schedule, sooner after a failure, never in quiet hours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta, tzinfo
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -10,6 +10,7 @@ from homeassistant.util import dt as dt_util
 
 from ..entry_data import ALIGNED_OFF
 from ..state.meter_state import MeterState
+from .background import in_background
 from .reader import MeterReader
 from .schedule import INTERVAL_FACTOR, Schedule, Timer
 
@@ -27,7 +28,7 @@ class Poller:
         hass: HomeAssistant,
         entry: ConfigEntry,
         reader: MeterReader,
-        read: Callable[[], None],
+        read: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         """Know what begins a reading; nothing is planned yet."""
         self._hass = hass
@@ -122,14 +123,14 @@ class Poller:
         if (awake := self.schedule.after_quiet_hours(now)) > now:
             self._timer.set(awake, by_the_clock=True)
         else:
-            self._read()
+            in_background(self._hass, self._entry, self._read(), "reading by itself")
 
     def pause_after_failure(self, state: MeterState | None) -> float | None:
         """The seconds until the next try; None where the next reading is soon enough."""
-        opened = self._reader.opened_at
+        opened = self._reader.history.opened_at
         if state is None or (opened is not None and self._reader.line_profile.on_battery):
             # A battery meter may have been woken: not again before its time.
             return None
         taken = 0.0 if opened is None else self._hass.loop.time() - opened
         least = min(taken * INTERVAL_FACTOR, self.schedule.interval.total_seconds())
-        return self._reader.backoff.pause(least)
+        return self._reader.history.backoff.pause(least)

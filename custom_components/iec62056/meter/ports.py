@@ -91,7 +91,7 @@ def _identity(adapter: usb.USBDevice) -> tuple[object, ...]:
 
 
 async def async_lasting_name(hass: HomeAssistant, device: str) -> str:
-    """The name to store for a port that a person has chosen; said in the log where it is another or may not last."""
+    """The name to store for a port that the user has chosen; said in the log where it is another or may not last."""
     name = await _async_name(hass, device)
     if name.why is Why.PASSING:
         LOGGER.warning("The port %s is kept under this name: %s", device, _LOGGED[name.why])
@@ -101,7 +101,7 @@ async def async_lasting_name(hass: HomeAssistant, device: str) -> str:
 
 
 async def async_why(hass: HomeAssistant, device: str) -> Why | None:
-    """What a person should know of the name a port was stored under; None where it is as good as can be."""
+    """What the user should know of the name a port was stored under; None where it is as good as can be."""
     return (await _async_name(hass, device)).why
 
 

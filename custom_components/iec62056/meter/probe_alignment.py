@@ -12,6 +12,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..protocol.errors import MeterError
 from .alignment_run import AlignmentRun, of_failure
+from .background import in_background
 from .push_listener import PushListener
 from .reader import MeterReader
 from .schedule import BATTERY_INTERVAL
@@ -64,12 +65,10 @@ class ProbeAlignment:
             battery=battery,
             user=self._entry.entry_id,
         )
-        self._entry.async_create_background_task(
-            self._hass, self._call(self.run), f"{DOMAIN} {self._entry.title} alignment"
-        )
+        in_background(self._hass, self._entry, self._call(self.run), "alignment")
 
     async def _call(self, run: AlignmentRun) -> None:
-        signal = self._reader.signal
+        signal = self._reader.history.signal
         signal.show(signal.current)
         listened = self._listener.stop()
         try:

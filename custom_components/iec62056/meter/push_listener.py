@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
-from ..const import DOMAIN
 from ..protocol.client import MeterClient
 from ..protocol.errors import MeterError
 from ..protocol.model import Reading
+from .background import in_background
 from .reader import MeterReader
-
-_TASK: Final = "listen"
 
 
 class PushListener:
@@ -40,9 +37,7 @@ class PushListener:
     @callback
     def start(self) -> None:
         """Listen until that is stopped, or the entry is unloaded."""
-        self._task = self._entry.async_create_background_task(
-            self._hass, self._listen(), f"{DOMAIN} {self._entry.title} {_TASK}"
-        )
+        self._task = in_background(self._hass, self._entry, self._listen(), "listening")
 
     @callback
     def stop(self) -> bool:
@@ -58,10 +53,10 @@ class PushListener:
                 self._on_error(err)
             except Exception as err:  # noqa: BLE001 - `on_error` tells it
                 # One telegram that cannot be taken is not the end of all that follow.
-                self._reader.backoff.fail()
+                self._reader.history.backoff.fail()
                 self._on_error(err)
             # It hears for nothing on a line that is its own: only the number of failures counts.
-            await asyncio.sleep(self._reader.backoff.pause())
+            await asyncio.sleep(self._reader.history.backoff.pause())
 
     async def _hear_on(self) -> None:
         """Listen until the line fails. Raises MeterError."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
@@ -33,20 +33,17 @@ from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import LineError, MeterError, NoProgramming, PasswordRefused
-from ..protocol.model import Health, LineProfile, Mode, Reading
+from ..protocol.errors import MeterError, NoProgramming, PasswordRefused
+from ..protocol.model import LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
 from ..protocol.profiles.requests import read_events, read_profile
 from ..protocol.register_session import NOTHING, Answer, RegisterSession
 from ..protocol.transport.line import Line
-from ..protocol.transport.trace import Trace
-from ..state.meter_state import MeterState
 from . import connection
-from .alignment_run import ProbeSignal, of_failure, of_health
-from .backoff import Backoff
 from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
 from .intended_meter import IntendedMeter
+from .known_meter import KnownMeter
 from .login_manager import (
     LoginManager,
     LoginOutcome,
@@ -54,50 +51,15 @@ from .login_manager import (
     outcome_of,
     proof_left,
 )
+from .session_history import SessionHistory
 from .wake_budget import WakeBudget
 
-# So often in a row the meter must have been silent before it is searched for, and then after twice as often each time.
-LOST_AFTER: Final = 3
 _HOUR: Final = timedelta(hours=1)
-
-
-class KnownMeter(Protocol):
-    """What the reader asks of whoever keeps the state of the meter."""
-
-    @property
-    def state(self) -> MeterState | None:
-        """The last state; None where the meter was never read."""
-
-    @property
-    def due(self) -> datetime:
-        """When the next reading is due by itself."""
-
-    @property
-    def interval(self) -> timedelta:
-        """The time from one reading to the next."""
-
-    @property
-    def replacement_open(self) -> bool:
-        """Whether another meter answers, and the user has not said what that means."""
-
-    async def async_wake_up_spent(self) -> None:
-        """Keep the budget; on disk when this returns."""
-
-
-class TracedSession(NamedTuple):
-    """What went over the line, and when it ended (UTC)."""
-
-    ended: datetime
-    trace: Trace
 
 
 def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
     there = {register.key for register in reading.registers}
-    more = tuple(
-        answer.register
-        for answer in answers
-        if answer.register is not None and answer.register.key not in there
-    )
+    more = [one.register for one in answers if one.register and one.register.key not in there]
     return replace(reading, registers=(*reading.registers, *more))
 
 
@@ -115,17 +77,10 @@ class MeterReader:
         self.object_cache = ObjectCache()
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
-        self.signal = ProbeSignal()
-        self.backoff = Backoff()
-        self.last_good: TracedSession | None = None
-        self.last_bad: TracedSession | None = None
-        # The loop's time in seconds when the line was last open; None where the last reading could not open it.
-        self.opened_at: float | None = None
+        self.history = SessionHistory()
         self._hass = hass
         self._entry = entry
         self._meter = meter
-        self._trace: Trace | None = None
-        self._silent_failures = 0
         self._closed = False
         # Kept as long as the entry is set up, for the login it was made for.
         self._keyring: tuple[DlmsLogin | None, Keyring] | None = None
@@ -142,11 +97,6 @@ class MeterReader:
         """Take what was stored."""
         self.wake_budget, self.object_cache = wake_budget, object_cache
         self.aligned_at = aligned_at
-
-    @callback
-    def take_object_cache(self, object_cache: ObjectCache) -> None:
-        """Go on with what a config flow has read of the objects."""
-        self.object_cache = object_cache
 
     @callback
     def note_alignment(self, now: datetime) -> None:
@@ -173,48 +123,18 @@ class MeterReader:
         """Whether the meter is read in mode E, in which the plain readout itself needs a login."""
         return self.line_profile.mode is Mode.E
 
-    # How it went
-
-    @callback
-    def succeeded(self, health: Health) -> None:
-        """Count a good reading."""
-        self.backoff.reset()
-        self._silent_failures = 0
-        self.signal.show(of_health(health))
-
-    @callback
-    def keep_good_session(self) -> None:
-        """Keep the trace of the session that was good, for the diagnostics."""
-        self.last_good = self._session() or self.last_good
-
-    @callback
-    def failed(self, err: MeterError) -> None:
-        """Count a failed reading."""
-        self.last_bad = self._session() or self.last_bad
-        self.backoff.fail()
-        if not isinstance(err, LineError):
-            self._silent_failures += 1
-        self.signal.show(of_failure(err))
-
-    def _session(self) -> TracedSession | None:
-        return None if self._trace is None else TracedSession(dt_util.utcnow(), self._trace)
-
     @property
     def needs_rediscovery(self) -> bool:
-        """Whether the way that led to the meter is to be given up for once: seldom, for a search takes the line long.
-
-        Never with a battery meter: the search would wake it again and again.
-        """
-        times, rest = divmod(self._silent_failures, LOST_AFTER)
-        return times.bit_count() == 1 and not rest and not self.line_profile.on_battery
+        """Whether the meter is to be searched for; never one on its battery, which each search would wake again."""
+        return self.history.is_lost and not self.line_profile.on_battery
 
     # The battery
 
     def check_budget(self) -> None:
         """Raise ServiceValidationError where more is asked for than the battery of the meter is to bear."""
-        now, due = dt_util.utcnow(), self._meter.due
-        if not self.line_profile.on_battery or self.wake_budget.allows(now, due):
+        if self.may_wake:
             return
+        now, due = dt_util.utcnow(), self._meter.due
         wait = max(due, self.wake_budget.next_free(now)) - now
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -231,12 +151,11 @@ class MeterReader:
 
     async def async_spend_wake_up(self) -> bool:
         """Count a wake-up before it is sent, so that no crash forgets it. False where none is left: send nothing."""
-        if self._meter.state is None or not self.line_profile.on_battery:
+        if self._meter.data is None or not self.line_profile.on_battery:
             return True
-        now, due = dt_util.utcnow(), self._meter.due
-        if not self.wake_budget.allows(now, due):
+        if not self.may_wake:
             return False
-        self.wake_budget = self.wake_budget.spend(now, due)
+        self.wake_budget = self.wake_budget.spend(dt_util.utcnow(), self._meter.due)
         await self._meter.async_wake_up_spent()
         return True
 
@@ -275,14 +194,14 @@ class MeterReader:
             # It hears nothing, and its line is never free.
             raise NoProgramming(meter=self._entry.title)
         self._check_replacement(private=private)
-        if self._meter.state is not None:
+        if self._meter.data is not None:
             self.check_budget()
         async with self.hold_line() as line:
             if self._closed:
                 raise self._not_now("not_set_up")
             self._check_replacement(private=private)
             if not await self.async_spend_wake_up():
-                # Somebody else has used it up while the line was waited for.
+                # Another request has used it up while the line was waited for.
                 self.check_budget()
             yield line
 
@@ -300,14 +219,13 @@ class MeterReader:
             user=self._entry.entry_id,
             idle=idle_of(self.line_profile),
         ) as line:
-            self._trace, self.opened_at = line.trace, self._hass.loop.time()
+            self.history.opened(line.trace, self._hass.loop.time())
             yield line
 
     def _not_now(self, why: str) -> ServiceValidationError:
+        said = {"meter": self._entry.title}
         return ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key=why,
-            translation_placeholders={"meter": self._entry.title},
+            translation_domain=DOMAIN, translation_key=why, translation_placeholders=said
         )
 
     @asynccontextmanager
@@ -381,7 +299,7 @@ class MeterReader:
 
     def _intended(self, *, change: bool = False) -> IntendedMeter:
         since = dt_util.utcnow() - self._meter.interval if change else None
-        return IntendedMeter.of(self._entry, self._meter.state, change_needs=since)
+        return IntendedMeter.of(self._entry, self._meter.data, change_needs=since)
 
     async def async_try(self, data: Mapping[str, Any]) -> None:
         """Prove what is in the data of an entry to the meter, once; nothing where nothing is in them.
@@ -430,7 +348,7 @@ class MeterReader:
 
         Raises MeterError, and ServiceValidationError where the battery is to be left alone.
         """
-        self._trace = self.opened_at = None
+        self.history.begin()
         # One that sends by itself is only heard.
         acquired = self.hold_line() if self.line_profile.pushes else self.acquire_line()
         async with acquired as line:
@@ -460,8 +378,9 @@ class MeterReader:
 
     async def _rediscover(self, line: Line) -> Reading:
         """Search for the meter as the config flow does."""
-        shared = await self._shares_its_line()
-        hints = hints_of(self._entry.data, self.line_profile, shared=shared)
+        own = self._entry.entry_id
+        others = await connection.async_entries_at(self._hass, self.device, other_than=own)
+        hints = hints_of(self._entry.data, self.line_profile, shared=bool(others))
         hints = replace(hints, keyring=await self._keyring_that_was_taken())
         self.line_profile, reading = await discover(line, hints)
         return reading
@@ -477,12 +396,3 @@ class MeterReader:
             keyring = await async_keyring(self._hass, NOBODY, profile, self.object_cache)
         keyring.intended = self._intended()
         return keyring
-
-    async def _shares_its_line(self) -> bool:
-        key = await connection.async_key(self._hass, self.device)
-        for entry in self._hass.config_entries.async_entries(DOMAIN):
-            if entry is not self._entry and key == await connection.async_key(
-                self._hass, entry.data[CONF_DEVICE]
-            ):
-                return True
-        return False

@@ -1,8 +1,4 @@
-"""When a meter is read: at intervals or aligned to the clock, and not in quiet hours.
-
-Here: the times, from what a person has chosen and what suits the meter, pure; and a timer for one of them.
-Never here: reading, what becomes of a reading that fails, how often a battery may be asked (budget).
-"""
+"""When a meter is read: at intervals or aligned to the clock, and not in quiet hours; and a timer for that."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

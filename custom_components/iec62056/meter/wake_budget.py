@@ -1,8 +1,4 @@
-"""How often a meter that lives on its battery may be woken.
-
-Here: the count of the last day's readings, by whom they were wanted, and what that leaves. Frozen values, no clock.
-Never here: reading, files, what a person is told.
-"""
+"""How often a meter that lives on its battery may be woken."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -117,7 +117,7 @@ def async_setup(
 
     @callback
     def add_new() -> None:
-        new = coordinator.derived.offered(known)
+        new = coordinator.record.derived.offered(known)
         known.update(new)
         async_add_entities(DerivedSensor(coordinator, DESCRIPTIONS[kind]) for kind in new)
 
@@ -145,7 +145,7 @@ class DerivedSensor(MeterEntity, SensorEntity):
         super()._handle_coordinator_update()
 
     def _refresh(self) -> None:
-        result = self.coordinator.derived.result(self._kind)
+        result = self.coordinator.record.derived.result(self._kind)
         is_fresh = self.coordinator.is_fresh(result.received)
         value: Decimal | datetime | str | None = result.value if is_fresh else None
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}

@@ -179,13 +179,13 @@ class SignalSensor(LinkEntity, SensorEntity):
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
         self.async_on_remove(
-            self.coordinator.reader.signal.listeners.add(self.async_write_ha_state)
+            self.coordinator.reader.history.signal.listeners.add(self.async_write_ha_state)
         )
 
     @property
     @override
     def native_value(self) -> Signal | None:
-        return self.coordinator.reader.signal.current
+        return self.coordinator.reader.history.signal.current
 
     @property
     @override

@@ -183,7 +183,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
         if value is None or described.kind is not self._description.kind:
             return None
         if unit is None and described.unit is not None:
-            self.coordinator.async_keep_unit(self._key, described.unit)
+            self.coordinator.record.keep_unit(self._key, described.unit)
             self._describe(described)
         return value if described.unit == self._attr_native_unit_of_measurement else None
 

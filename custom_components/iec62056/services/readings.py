@@ -1,8 +1,4 @@
-"""The actions: read meters now, and show a telegram as it was sent.
-
-Here: which meters are meant, who may ask, and what is returned.
-Never here: how a meter is read (coordinator).
-"""
+"""Actions that read meters now and show a telegram as it was sent."""
 
 import asyncio
 from typing import Final

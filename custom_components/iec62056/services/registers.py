@@ -1,8 +1,4 @@
-"""The actions beyond the readout: read single registers, write one, execute a command, set the clock.
-
-Here: who may ask, what an entry's options allow, what is returned and noted.
-Never here: what may leave towards a meter (the client judges each command once more), the session (access).
-"""
+"""Actions that read and write registers, execute commands and set the clock."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -17,6 +17,7 @@ from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 
 from ..coordinator import MeterCoordinator
+from ..meter.background import in_background
 from ..meter.schedule import Timer
 from ..registers.registry import entity_id_of
 from ..validation.offsets import PERIOD, Offset
@@ -50,13 +51,13 @@ class Corrections:
 
     @callback
     def _look(self) -> None:
-        if self._offsets != self._coordinator.offsets:
+        if self._offsets != self._coordinator.record.offsets:
             self._plan()
 
     @callback
     def _plan(self, least: timedelta = timedelta(0)) -> None:
         """Wait until the earliest offset can be corrected, and for `least`."""
-        self._offsets = self._coordinator.offsets
+        self._offsets = self._coordinator.record.offsets
         self._timer.stop()
         if not self._is_correcting and self._offsets and RECORDER in self._hass.config.components:
             ready = min(offset.ready for offset in self._offsets)
@@ -66,16 +67,17 @@ class Corrections:
     def _begin(self) -> None:
         # Two corrections at once would both find the same amount missing.
         self._is_correcting = True
-        self._coordinator.in_background(self._correct(dt_util.utcnow()), "correction")
+        work = self._correct(dt_util.utcnow())
+        in_background(self._hass, self._coordinator.config_entry, work, "correction")
 
     async def _correct(self, now: datetime) -> None:
         try:
-            for offset in self._coordinator.offsets:
+            for offset in self._coordinator.record.offsets:
                 if offset.ready > now:
                     continue
                 entity_id = entity_id_of(self._hass, self._coordinator.unique_id, offset.key)
                 if entity_id is None or await async_correct(self._hass, entity_id, offset, now):
-                    self._coordinator.async_drop_offset(offset)
+                    self._coordinator.record.drop_offset(offset)
         finally:
             self._is_correcting = False
         self._plan(PERIOD)

@@ -15,6 +15,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN, LOGGER
 from ..coordinator import MeterCoordinator
 from ..meter import backoff
+from ..meter.background import in_background
 from ..protocol.errors import LoginError, MeterError, MeterRefused, NoProgramming
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile
 from .gap_filler import GapFiller
@@ -189,7 +190,9 @@ class ProfileImporter:
         """Read on in the background; there is never more than one reading."""
         if self._reading is None or self._reading.done():
             self._note_job(job)
-            self._reading = self._coordinator.in_background(self._work(), "load profile")
+            self._reading = in_background(
+                self._hass, self._coordinator.config_entry, self._work(), "load profile"
+            )
         return self._reading
 
     async def _work(self) -> None:

@@ -48,7 +48,7 @@ def fillable_totals(coordinator: MeterCoordinator) -> Iterator[FillableTotal]:
                 number = value if isinstance(value, Decimal) else None
                 yield FillableTotal(description.key, code, description.unit, known.received, number)
     for kind in SUMS:
-        sources = sources_of(kind, coordinator.derived.index)
+        sources = sources_of(kind, coordinator.record.derived.index)
         code = sources[0].known.register.obis if sources else None
         if code is not None:
             numbers = [number for found in sources if (number := found.number("kWh")) is not None]

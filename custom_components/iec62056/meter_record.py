@@ -1,0 +1,143 @@
+"""Record of one meter: its state, what follows from it and the offsets of its totals, as its file keeps them."""
+
+from datetime import timedelta, tzinfo
+from decimal import Decimal
+from types import MappingProxyType
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import UnitOfEnergy
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from .derived.history import DerivedHistory
+from .derived.values import DerivedValues, Numbers, remember, steps_of_sums
+from .entry_data import CONF_AMPERES
+from .meter.reader import MeterReader
+from .registers.index import RegisterIndex
+from .registers.overrides import overrides_of
+from .state.meter_state import MeterState
+from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored
+from .validation.offsets import Offset, totals_of
+from .validation.validation_state import MeterReplacement
+from .validation.validator import Outcome, ReadingValidator
+
+
+class MeterRecord:
+    """What is known of one meter. `state` and `derived` are there once it was read."""
+
+    state: MeterState
+    derived: DerivedValues
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, reader: MeterReader) -> None:
+        """Nothing is known yet; the reader's part of the file is kept with the rest."""
+        amperes = entry.options.get(CONF_AMPERES)
+        self.validator = ReadingValidator(
+            overrides_of(entry.options), None if amperes is None else Decimal(str(amperes))
+        )
+        # Offsets of totals that the statistics do not take into account yet.
+        self.offsets: tuple[Offset, ...] = ()
+        self._history = DerivedHistory()
+        self._index: RegisterIndex | None = None
+        self._reader = reader
+        self._store = MeterStore(hass, entry.entry_id)
+        entry.async_on_unload(self._store.async_flush)
+
+    async def async_load(self) -> MeterState | None:
+        """Take what was stored; gives the state to publish."""
+        if (stored := await self._store.async_load()) is None:
+            return None
+        self._history = stored.derived
+        self._reader.restore(stored.wake_budget, stored.object_cache, stored.aligned_at)
+        restored = self.validator.restore(
+            stored.state.as_restored(), stored.validation, stored.units, stored.offsets
+        )
+        self.offsets = restored.offsets
+        return restored.state
+
+    @callback
+    def publish(self, outcome: Outcome, zone: tzinfo, max_age: timedelta) -> None:
+        """Make this the state after a reading; `max_age` is how long a value is shown."""
+        index = self._take(outcome)
+        self._history = remember(self._history, index, zone, max_age)
+        self.derived = DerivedValues(index, self._history, zone)
+
+    @callback
+    def publish_registers(self, outcome: Outcome) -> None:
+        """Make this the state after some registers were read."""
+        self.derived = DerivedValues(self._take(outcome), self._history, self.derived.zone)
+
+    def _take(self, outcome: Outcome) -> RegisterIndex:
+        before, self.state = self._index, outcome.state
+        self._index = index = RegisterIndex.of(outcome.state, before)
+        if before is not None:
+            self._note_offsets(outcome.offsets, before, index)
+        return index
+
+    @callback
+    def replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
+        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
+        outcome = self.validator.accept_replacement(other, state, self.state, dt_util.utcnow())
+        firsts = {
+            description.key: (other.first_totals[description.key], description.unit)
+            for description in totals_of(state, self.validator.units)
+            if description.key in other.first_totals
+        }
+        before, after = self.derived.index, RegisterIndex.of(state)
+        self._note_offsets(outcome.offsets, before, after, firsts)
+        self.state = state
+
+    def _note_offsets(
+        self,
+        offsets: tuple[Offset, ...],
+        before: RegisterIndex,
+        index: RegisterIndex,
+        firsts: Numbers = MappingProxyType({}),
+    ) -> None:
+        """Keep the offsets of totals, and those of sums of them, until the statistics are corrected.
+
+        `firsts` are the first numbers of totals of another meter.
+        """
+        now = dt_util.utcnow()
+        if not offsets and index.state.registers.keys() <= before.state.registers.keys():
+            return
+        numbers = {one.key: (one.offset, one.unit) for one in offsets}
+        sums = (
+            Offset(one.kind, now, one.offset, UnitOfEnergy.WATT_HOUR, one.last)
+            for one in steps_of_sums(before, index, numbers, firsts)
+        )
+        self.offsets = (*self.offsets, *offsets, *sums)
+
+    @callback
+    def drop_offset(self, offset: Offset) -> None:
+        """The statistics are right where that offset is concerned."""
+        self.offsets = tuple(one for one in self.offsets if one is not offset)
+        self.save(soon=True)
+
+    @callback
+    def keep_unit(self, key: str, unit: str) -> None:
+        """Let a sensor keep the unit it was first seen with."""
+        self.validator.keep_unit(key, unit)
+        self.save()
+
+    @callback
+    def save(self, *, soon: bool = False) -> None:
+        """Write the file later; `soon` where the next reading does not bring it again."""
+        soon = soon or self._reader.line_profile.on_battery
+        self._store.async_save_later(self.content, SAVE_SOON if soon else SAVE_DELAY)
+
+    async def async_save_now(self) -> None:
+        """Write the file before something else is done."""
+        await self._store.async_save(self.content())
+
+    def content(self) -> Stored:
+        """What the file holds. Only once there is a state."""
+        return Stored(
+            self.state,
+            self.validator.units,
+            self._reader.aligned_at,
+            self.validator.state,
+            self._reader.wake_budget,
+            self.offsets,
+            self._history,
+            self._reader.object_cache,
+        )
