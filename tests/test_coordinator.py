@@ -42,10 +42,9 @@ from .common.bench import (
     reading,
     state,
 )
-from .test_init import file_of, stored
+from .common.heat import ELECTRIC, HEAT, fire, heat_entry
+from .common.stored_file import file_of, stored
 
-ELECTRIC = LineProfile(medium=Medium.ELECTRICITY)
-HEAT = LineProfile(medium=Medium.HEAT)
 PUSH = LineProfile(medium=Medium.ELECTRICITY, mode=Mode.D)
 
 
@@ -91,13 +90,6 @@ def said(caplog: pytest.LogCaptureFixture, level: int) -> int:
     records = [record for record in caplog.records if record.levelno >= level]
     assert all(record.exc_info is None for record in records)
     return len(records)
-
-
-async def fire(hass: HomeAssistant, freezer: FrozenDateTimeFactory, minutes: float) -> None:
-    """Let that time of the test have come, and everything done that is due then."""
-    freezer.move_to(later(minutes))
-    async_fire_time_changed(hass)
-    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def test_failed_poll_changes_no_register(
@@ -215,17 +207,6 @@ async def test_what_was_learned_is_used_and_kept(
     assert bench.profiles[-1].stay
     await hass.config_entries.async_unload(loaded.entry_id)
     assert hass_storage[file_of(loaded)]["data"]["state"]["profile"]["stay"] is True
-
-
-def heat_entry(hass: HomeAssistant) -> MockConfigEntry:
-    entry = MockConfigEntry(
-        domain=DOMAIN,
-        unique_id=f"LGZ_{NUMBER}",
-        data={"device": PORT, "address": ""},
-        options={"aligned": "off"},
-    )
-    entry.add_to_hass(hass)
-    return entry
 
 
 async def test_start_does_not_wake_a_battery_meter(

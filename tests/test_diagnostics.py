@@ -26,7 +26,7 @@ from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode,
 from custom_components.iec62056.state.meter_state import MeterState
 
 from .common.bench import IDENTIFICATION, NUMBER, START, Bench, later, reading
-from .test_init import file_of, stored
+from .common.stored_file import file_of, stored
 
 
 async def test_diagnostics(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

@@ -24,7 +24,7 @@ from custom_components.iec62056.registers.values import native
 from custom_components.iec62056.state.description import Context, Dimension
 
 from .common.bench import START
-from .registers.test_descriptions import ZONE, _codes
+from .common.codes import ZONE, codes
 
 # As meters write them.
 UNITS = (
@@ -47,7 +47,7 @@ def _kinds() -> dict[Kind, SensorEntity]:
     """A sensor for each class and unit that any rule makes of a total or a rate."""
     found: dict[Kind, SensorEntity] = {}
     flows = [Obis(int(Medium.HEAT), 0, 9, 27, 0), Obis(int(Medium.HEAT), 0, 6, 27, 0)]
-    for code, unit in product((*_codes(), *flows), UNITS):
+    for code, unit in product((*codes(), *flows), UNITS):
         sent = Register(str(code), code, (Value("12.5", unit),))
         for description in describe(sent, Context(), {}):
             kind = description.device_class

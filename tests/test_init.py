@@ -15,29 +15,14 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.iec62056 import async_remove_config_entry_device
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.protocol.codec import encode
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import LineProfile, Medium
 from custom_components.iec62056.state.meter_state import MeterState
-from custom_components.iec62056.storage import MINOR_VERSION, Stored
 
 from .common.bench import HOUSEHOLD, IDENTIFICATION, NUMBER, START, Bench, later, reading, state
+from .common.stored_file import file_of, stored
 
 PROFILE = LineProfile(medium=Medium.ELECTRICITY)
-
-
-def stored(content: MeterState, units: dict[str, str] | None = None) -> dict[str, Any]:
-    """The file of a meter, as it lies in the storage folder."""
-    return {
-        "version": 1,
-        "minor_version": MINOR_VERSION,
-        "key": "",
-        "data": encode(Stored(content, units or {})),
-    }
-
-
-def file_of(entry: MockConfigEntry) -> str:
-    return f"{DOMAIN}.{entry.entry_id}"
 
 
 async def test_meter_that_was_never_read_is_waited_for(

@@ -21,8 +21,8 @@ from .common.bench import reading, state
 from .common.clock import hurried
 from .common.dialogue import through
 from .common.killed import killed_once
+from .common.stored_file import file_of, stored
 from .common.waiting import until
-from .test_init import file_of, stored
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

@@ -28,9 +28,9 @@ from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Me
 from custom_components.iec62056.state.meter_state import MeterState
 
 from .common.bench import OTHER_PORT, START, Bench, later, reading
-from .test_coordinator import fire, heat_entry
-from .test_init import file_of, stored
-from .validation.test_meter_replacement import questions
+from .common.heat import fire, heat_entry
+from .common.replacement import questions
+from .common.stored_file import file_of, stored
 
 HOUR = 60
 DAY = 24 * HOUR

@@ -35,7 +35,7 @@ from custom_components.iec62056.protocol.errors import (
 from custom_components.iec62056.protocol.model import Reading
 
 from .common.bench import NUMBER, START, Bench, entity_id, reading
-from .validation.test_meter_replacement import changes, sum_up
+from .common.replacement import changes, sum_up
 
 SEED = 6205621
 SHORT, WHOLE = 300, 20_000

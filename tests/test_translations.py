@@ -8,9 +8,8 @@ import pytest
 
 from custom_components.iec62056.sensors import derived, diagnostics
 
-from .common.names import translation_keys
+from .common.names import COMPONENT, translation_keys
 
-COMPONENT = Path(__file__).parents[1] / "custom_components" / "iec62056"
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
 # Sensors that are no register.
 OTHERS = dict.fromkeys(

@@ -286,8 +286,6 @@ CAUSES = (
     Cause("the connection breaks within the data", _reset_within_the_data, "connection_lost"),
     Cause("a raw bridge is taken for RFC 2217", _raw_bridge_as_rfc2217, "bridge_refused_settings"),
 )
-
-
 PARAMETERS = [
     pytest.param(
         cause,

@@ -1,5 +1,7 @@
 """Every name that a description may have."""
 
+from pathlib import Path
+
 from custom_components.iec62056.registers.naming import _QUALIFICATIONS, _translation_key
 from custom_components.iec62056.registers.tables import ALL_RULES
 
@@ -12,3 +14,6 @@ def translation_keys() -> dict[str, frozenset[str]]:
         for axes in _QUALIFICATIONS
         if rule.axes.issuperset(axes)
     }
+
+
+COMPONENT = Path(__file__).parents[2] / "custom_components" / "iec62056"

@@ -12,7 +12,8 @@ from custom_components.iec62056.protocol.model import Identification, LineProfil
 from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import RegisterIndex
 from custom_components.iec62056.state.meter_state import MeterState
-from tests.common.bench import GOOD_HEALTH, IDENTIFICATION, START, joined, reading
+
+from .bench import GOOD_HEALTH, IDENTIFICATION, START, joined, reading
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LIFE = timedelta(minutes=15)

@@ -58,6 +58,7 @@ from ..common.bench import (
     reading,
     state,
 )
+from ..common.flow_pages import filled, form, read, settled, start
 
 EVERYTHING_AUTOMATIC = {
     "mode": "auto",
@@ -75,33 +76,6 @@ PLACE_NAMES = {"calls", "good", "enough", "left"}
 TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / DOMAIN / "translations"
 
 
-def form(device: str = PORT, address: str | None = None, mode: str = "auto") -> dict[str, Any]:
-    """What a person enters."""
-    filled = {"device": device, "advanced": {"mode": mode}}
-    return filled if address is None else {**filled, "address": address}
-
-
-async def start(hass: HomeAssistant, **entered: str) -> Any:
-    """Open the dialogue and send the form."""
-    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    assert result["type"] is FlowResultType.FORM
-    assert result["errors"] == {}
-    return await hass.config_entries.flow.async_configure(result["flow_id"], form(**entered))
-
-
-async def settled(hass: HomeAssistant, result: Any) -> Any:
-    """The step after the reading."""
-    while result["type"] is FlowResultType.SHOW_PROGRESS:
-        await hass.async_block_till_done(wait_background_tasks=True)
-        result = await hass.config_entries.flow.async_configure(result["flow_id"])
-    return result
-
-
-async def read(hass: HomeAssistant, **entered: str) -> Any:
-    """Open the dialogue, send the form, wait for the reading."""
-    return await settled(hass, await start(hass, **entered))
-
-
 async def confirm(hass: HomeAssistant, result: Any) -> Any:
     return await hass.config_entries.flow.async_configure(result["flow_id"], {})
 
@@ -112,12 +86,6 @@ def every_error() -> list[type[MeterError]]:
         found.append(todo.pop())
         todo.extend(found[-1].__subclasses__())
     return [kind for kind in found if "text" in vars(kind)]
-
-
-def filled(kind: type[MeterError]) -> MeterError:
-    """An error with every placeholder its sentence has."""
-    names = {name for _, name, _, _ in string.Formatter().parse(kind.text + kind.advice) if name}
-    return kind(**{name: f"<{name}>" for name in names})
 
 
 async def test_meter_is_read_once_and_its_reading_is_the_first(

@@ -13,9 +13,9 @@ from homeassistant.data_entry_flow import FlowResultType
 from custom_components.iec62056.const import DOMAIN
 
 from ..common.bench import PORT
+from ..common.flow_pages import settled
 from ..protocol.scripted import Reply, ScriptedLine
 from ..protocol.timed import START
-from .test_config import settled
 
 # At 9600 Bd, with what a meter of industry sends: 240 registers, 15 months of them.
 REGISTERS = {

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
@@ -15,33 +14,16 @@ from custom_components.iec62056.registers.selection import MANY, choices_of, pag
 from custom_components.iec62056.state.meter_state import MeterState
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, NUMBER, OTHER_PORT, Bench, reading
-from .test_config import read
+from ..common.flow_pages import LONG, enabled, options_of, read
 
 # What is useful to most people, of what the household's meter sends.
 USUAL = ["1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.0", "1-0:16.7.0"]
-LONG = {**HOUSEHOLD, **{f"1.8.0*{period:02}": ["011800.0*kWh"] for period in range(2, 50)}}
-
-
-def options_of(result: Any) -> dict[str, str]:
-    """What can be ticked: key and text."""
-    selector = result["data_schema"].schema["registers"]
-    return {option["value"]: option["label"] for option in selector.config["options"]}
 
 
 async def send(hass: HomeAssistant, result: Any, **entered: Any) -> Any:
     sent = await hass.config_entries.flow.async_configure(result["flow_id"], entered)
     await hass.async_block_till_done(wait_background_tasks=True)
     return sent
-
-
-def enabled(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
-    """The keys of the register sensors that are switched on."""
-    prefix = f"{entry.unique_id or entry.entry_id}_"
-    return {
-        one.unique_id.removeprefix(prefix)
-        for one in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-        if one.disabled_by is None and one.domain == "sensor" and ":" in one.unique_id
-    }
 
 
 async def test_registers_are_offered_with_name_code_and_value(

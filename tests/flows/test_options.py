@@ -21,32 +21,10 @@ from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import CheckKind, Medium
 
 from ..common.bench import GOOD_HEALTH, HOUSEHOLD, NUMBER, Bench, later, reading
-from .test_config_registers import LONG, enabled, options_of
+from ..common.flow_pages import LONG, enabled, options_of
+from ..common.option_pages import choose, menu, send
 
 QUARTER = {"hours": 0, "minutes": 15, "seconds": 0}
-
-
-async def menu(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["type"] is FlowResultType.MENU
-    return result
-
-
-async def choose(hass: HomeAssistant, entry: MockConfigEntry, group: str) -> Any:
-    """Open one group of options."""
-    result = await menu(hass, entry)
-    assert group in result["menu_options"]
-    shown = await hass.config_entries.options.async_configure(
-        result["flow_id"], {"next_step_id": group}
-    )
-    assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, group)
-    return shown
-
-
-async def send(hass: HomeAssistant, result: Any, **entered: Any) -> Any:
-    sent = await hass.config_entries.options.async_configure(result["flow_id"], entered)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    return sent
 
 
 def entity(hass: HomeAssistant, key: str) -> er.RegistryEntry:

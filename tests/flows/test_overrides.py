@@ -30,7 +30,7 @@ from custom_components.iec62056.registers.selection import choices_of
 from custom_components.iec62056.state.meter_state import MeterState
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
-from .test_options import choose, send
+from ..common.option_pages import choose, send
 
 # Codes of the maker: a bare number, one with a unit, one with a unit that nobody knows, a text.
 SENT = {

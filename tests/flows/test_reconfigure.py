@@ -31,7 +31,7 @@ from ..common.bench import (
     reading,
     state,
 )
-from .test_config import form, settled
+from ..common.flow_pages import form, settled
 
 NEWER = {**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}
 

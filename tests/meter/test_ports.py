@@ -21,7 +21,7 @@ from custom_components.iec62056.protocol.model import LineProfile, Medium, Mode
 from custom_components.iec62056.state.meter_state import MeterState
 
 from ..common.bench import NUMBER, reading
-from ..test_init import file_of, stored
+from ..common.stored_file import file_of, stored
 
 CP210X = ("10C4", "EA60")
 CH340 = ("1A86", "7523")

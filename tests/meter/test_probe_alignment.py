@@ -69,7 +69,7 @@ from ..common.bench import (
     state,
 )
 from ..common.clock import hurried
-from ..test_init import file_of, stored
+from ..common.stored_file import file_of, stored
 
 GOOD = IDENTIFICATION
 

@@ -19,7 +19,7 @@ from simulator import Kind, Served, serve
 from ..common.bench import reading
 from ..common.killed import killed_once
 from ..common.programmed import SECRET, SERIAL, meter
-from ..test_init import file_of, stored
+from ..common.stored_file import file_of, stored
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

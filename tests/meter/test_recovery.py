@@ -30,7 +30,7 @@ from custom_components.iec62056.protocol.transport.fair_lock import BUS_IDLE
 from custom_components.iec62056.state.meter_state import MeterState
 
 from ..common.bench import GOOD_HEALTH, START, Bench, later, reading, state
-from ..test_init import file_of, stored
+from ..common.stored_file import file_of, stored
 
 ELECTRIC = LineProfile(medium=Medium.ELECTRICITY)
 DAY = 24 * 3600

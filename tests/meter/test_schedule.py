@@ -26,8 +26,8 @@ from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.validation.validator import Outcome
 
 from ..common.bench import GOOD_HEALTH, START, Bench, reading, state
-from ..test_coordinator import ELECTRIC, HEAT
-from ..test_init import file_of, stored
+from ..common.heat import ELECTRIC, HEAT
+from ..common.stored_file import file_of, stored
 
 # With half hours, a change of half an hour, none, and changes at other ends of the year.
 ZONES = (

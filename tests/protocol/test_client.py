@@ -27,9 +27,10 @@ from custom_components.iec62056.protocol.errors import (
     OtherProtocol,
     WrongParity,
 )
-from tests.protocol.scripted import Push, Reply, ScriptedLine
-from tests.protocol.telegrams import LINES, framed, p1, text
-from tests.protocol.timed import START
+
+from .scripted import Push, Reply, ScriptedLine
+from .telegrams import LINES, framed, p1, text
+from .timed import START
 
 ASK = b"/?!\r\n"
 NAME = b"/LGZ5ZMX310.A01\r\n"

@@ -10,8 +10,9 @@ from custom_components.iec62056.protocol.errors import LineError
 from custom_components.iec62056.protocol.model import LineProfile
 from custom_components.iec62056.protocol.register_session import Permits, WriteOutcome, Written
 from simulator import Cell, Guard, Meter as SimulatedMeter, Programming
-from tests.protocol.wired import WiredLine
-from tests.simulator.bench import Stock
+
+from ..simulator.bench import Stock
+from .wired import WiredLine
 
 CODE, OLD, NEW = "96.50", "042", "043"
 CHARACTER = 10 / 9600

@@ -45,9 +45,10 @@ from custom_components.iec62056.protocol.model import (
     Stage,
     Verdict,
 )
-from tests.common.clock import ROUNDING
-from tests.protocol.scripted import Push, Reply, ScriptedLine
-from tests.protocol.telegrams import LINES, framed, p1, text
+
+from ..common.clock import ROUNDING
+from .scripted import Push, Reply, ScriptedLine
+from .telegrams import LINES, framed, p1, text
 
 ASK = b"/?!\r\n"
 ASK_7 = b"/?7!\r\n"

@@ -53,10 +53,11 @@ from simulator import (
     Mode as SimulatedMode,
     Programming as Access,
 )
-from tests.common.waiting import until
-from tests.protocol.timed import START
-from tests.protocol.wired import WiredLine
-from tests.simulator.bench import Stock
+
+from ..common.waiting import until
+from ..simulator.bench import Stock
+from .timed import START
+from .wired import WiredLine
 
 PASSWORD = Password("00000000")
 CELLS = {

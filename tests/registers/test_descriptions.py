@@ -6,7 +6,6 @@ from decimal import Decimal
 from itertools import product
 import json
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import (
@@ -25,7 +24,6 @@ from custom_components.iec62056.protocol.model import (
     Health,
     LineProfile,
     Medium,
-    Obis,
     Reading,
     Register,
     Value,
@@ -35,23 +33,16 @@ from custom_components.iec62056.registers.descriptions import describe, describe
 from custom_components.iec62056.registers.matching import context_of
 from custom_components.iec62056.registers.naming import clean_text
 from custom_components.iec62056.registers.tables import (
-    BY_TYPE,
-    HEAT,
-    HEAT_PAIRS,
-    LISTED,
-    MBUS_CODES,
     MBUS_MEDIA,
-    WITH_F,
 )
 from custom_components.iec62056.registers.units import SPELLINGS
 from custom_components.iec62056.registers.values import LONGEST_STATE, native, taken_at
 from custom_components.iec62056.state.description import Context, Description, Kind
 from custom_components.iec62056.state.meter_state import MeterState, RegisterState
 
+from ..common.codes import ZONE, E, H, codes
 from ..common.names import translation_keys
 
-ZONE = ZoneInfo("Europe/Berlin")
-E, H = Medium.ELECTRICITY, Medium.HEAT
 NAMES: dict[str, str] = {
     key: text["name"]
     for key, text in json.loads(
@@ -552,24 +543,6 @@ def test_diagnostics_and_registers() -> None:
 # --- what holds for every rule
 
 
-def _codes() -> list[Obis]:
-    """Every code the tables know, in each phase and with a tariff, and neighbours they do not know."""
-    electric = [
-        (E, c + 20 * phase, d, e)
-        for (c, d), phase, e in product(BY_TYPE, range(4), (0, 1))
-        if c + 20 * phase <= 191
-    ]
-    listed = [(a, c, d, 7 if e is None else e) for c, d, e in LISTED for a in (Medium.ABSTRACT, E)]
-    angles = [(E, 81, 7, e) for e in range(30)]
-    mbus = [(Medium.ABSTRACT, 24, d, e) for d, e in MBUS_CODES]
-    heat = [(H, *code) for code in HEAT] + list(HEAT_PAIRS)
-    other = [(a, c, d, 0) for a in Medium for c, d in ((1, 0), (3, 0), (1, 8), (77, 7))]
-    codes = [*electric, *listed, *angles, *mbus, *heat, *other]
-    return [Obis(int(a), 0, c, d, e) for a, c, d, e in codes] + [
-        Obis(a, 0, *code) for a, *code in WITH_F
-    ]
-
-
 type Combination = tuple[SensorDeviceClass | None, SensorStateClass | None, str | None, str | None]
 
 
@@ -578,7 +551,7 @@ def _combinations() -> dict[Combination, tuple[Register, Description]]:
     found: dict[Combination, tuple[Register, Description]] = {}
     keys = translation_keys()
     contexts = [Context(), *(Context(mbus={0: kind}) for kind in MBUS_MEDIA)]
-    for code, unit in product(_codes(), (*SPELLINGS, None, "furlong")):
+    for code, unit in product(codes(), (*SPELLINGS, None, "furlong")):
         sent = Register(str(code), code, (Value("12.5", unit),))
         for context in contexts if (code.a, code.c) == (Medium.ABSTRACT, 24) else contexts[:1]:
             for description in describe(sent, context, {}):
@@ -642,7 +615,7 @@ async def test_home_assistant_takes_every_sensor(
 
 
 def test_a_stored_value_has_no_state_class() -> None:
-    for code, unit in product(_codes(), ("kWh", "kW", "m3", None)):
+    for code, unit in product(codes(), ("kWh", "kW", "m3", None)):
         past = replace(code, f=7)
         for description in describe(Register("", past, (Value("1", unit),)), Context(), {}):
             assert (description.state_class, description.enabled) == (None, False)

@@ -17,7 +17,7 @@ from custom_components.iec62056.derived.status_flags import StatusFlag
 from custom_components.iec62056.protocol.errors import NoAnswer
 
 from ..common.bench import HOUSEHOLD, NUMBER, Bench, later
-from .test_derived import read_again, set_up
+from ..common.derived_sensors import read_again, set_up
 
 
 def binary(hass: HomeAssistant, key: str) -> State:

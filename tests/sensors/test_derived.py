@@ -25,7 +25,8 @@ from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.storage import Stored
 
 from ..common.bench import HOUSEHOLD, Bench, entity_id, later, reading, state
-from ..test_init import file_of
+from ..common.derived_sensors import read_again, set_up
+from ..common.stored_file import file_of
 
 # A meter of two tariffs without a total, with power in both directions.
 TWO_WAYS = {
@@ -36,29 +37,6 @@ TWO_WAYS = {
     "2.7.0": ["01.650*kW"],
 }
 ENERGY_ONLY = {"C.1.0": HOUSEHOLD["C.1.0"], "1.8.0": ["012345.678*kWh"]}
-
-
-async def set_up(
-    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, sent: dict[str, list[str]]
-) -> None:
-    bench.answers = [reading(sent)]
-    await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-
-
-async def read_again(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    bench: Bench,
-    freezer: FrozenDateTimeFactory,
-    sent: dict[str, list[str]],
-    *,
-    minute: float = 1,
-) -> None:
-    bench.answers = [reading(sent, at=later(minute))]
-    freezer.move_to(later(minute))
-    await entry.runtime_data.coordinator.async_refresh()
-    await hass.async_block_till_done()
 
 
 def test_every_derived_value_has_a_description() -> None:

@@ -13,21 +13,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.iec62056.const import DOMAIN
 
 from ..common.bench import HOUSEHOLD, NUMBER, Bench, entity_id, later, reading, state
-from ..test_init import file_of
-
-
-async def read_again(
-    entry: MockConfigEntry,
-    bench: Bench,
-    freezer: FrozenDateTimeFactory,
-    sent: dict[str, list[str]],
-    minute: float = 1,
-) -> None:
-    """Read the household again, with these registers changed."""
-    bench.answers = [reading({**HOUSEHOLD, **sent}, at=later(minute))]
-    freezer.move_to(later(minute))
-    await entry.runtime_data.coordinator.async_refresh()
-    await entry.runtime_data.coordinator.hass.async_block_till_done()
+from ..common.register_sensors import read_again
+from ..common.stored_file import file_of
 
 
 async def test_register(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

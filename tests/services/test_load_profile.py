@@ -14,7 +14,7 @@ from custom_components.iec62056.meter.reader import MeterReader
 from custom_components.iec62056.services.load_profile import ATTR_PROFILE, READ_SCHEMA
 
 from ..common.bench import NUMBER, Bench, later, reading
-from ..test_translations import COMPONENT
+from ..common.names import COMPONENT
 
 METER = {"C.1.0": [NUMBER], "1.8.0": ["012345.678*kWh"]}
 STORED = {

@@ -6,7 +6,8 @@ import pytest
 
 from simulator import Cell, Check, Guard, Kind, Manners, Meter, Programming
 from simulator.programming import crc32
-from tests.simulator.bench import Bench, Stock
+
+from .bench import Bench, Stock
 
 CELLS = {
     "A": Cell("(1)", Guard.PASSWORD, Guard.PASSWORD),

@@ -24,8 +24,8 @@ from custom_components.iec62056.statistics.corrections import PATIENCE, async_co
 from custom_components.iec62056.validation.offsets import PERIOD, Offset
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
-from ..test_init import file_of
-from ..validation.test_meter_replacement import OTHER, answer, changes, sum_up
+from ..common.replacement import OTHER, answer, changes, sum_up
+from ..common.stored_file import file_of
 
 ENERGY = "1-0:1.8.0"
 PERIODIC = "1-0:1.9.0"

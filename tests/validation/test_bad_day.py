@@ -18,7 +18,7 @@ from custom_components.iec62056.protocol.model import CheckKind, Reading
 from tools.mutations import SEED, Harm, arrive, harmed, telegram, with_parity
 
 from ..common.bench import IDENTIFICATION, NUMBER, OTHER_PORT, START, Bench, entity_id, later, state
-from .test_meter_replacement import OTHER, changes, sum_up
+from ..common.replacement import OTHER, changes, sum_up
 
 BAD = 0.05
 # So many of them are the last of their hours.

@@ -10,7 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
-from .test_meter_replacement import answer, changes, questions, sum_up
+from ..common.replacement import answer, changes, questions, sum_up
 
 KEY = "ZZ2"
 COUNTER = {"unit": "kWh", "device_class": "energy", "state_class": "total_increasing"}

@@ -22,11 +22,11 @@ from custom_components.iec62056.repairs import async_create_fix_flow
 from simulator import Check, Heat, Manners, Meter, Mode
 from simulator.manners import check_character
 
+from ..common.battery_house import DAY, HOUR, URL, House, house
 from ..common.bench import START
 from ..common.leap import leaping
 from ..common.memory import Memory
-from ..meter.test_wake_budget import DAY, HOUR, URL, House, house
-from .test_meter_replacement import questions
+from ..common.replacement import questions
 
 MINUTE: Final = 60.0
 SEED: Final = 62056

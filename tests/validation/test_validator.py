@@ -21,10 +21,10 @@ from custom_components.iec62056.validation import validator as validator_module
 from custom_components.iec62056.validation.reading_check import check_reading
 
 from ..common.bench import HOUSEHOLD, NO_CHECK, START, Bench, later, reading, state
-from ..sensors.test_registers import read_again
-from ..test_coordinator import fire, heat_entry
-from ..test_init import file_of, stored
-from .test_meter_replacement import OTHER, answer, questions
+from ..common.heat import fire, heat_entry
+from ..common.register_sensors import read_again
+from ..common.replacement import OTHER, answer, questions
+from ..common.stored_file import file_of, stored
 
 HEAT = LineProfile(medium=Medium.HEAT)
 ENERGY = "1-0:1.8.0"

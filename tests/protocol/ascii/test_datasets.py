@@ -9,7 +9,8 @@ from custom_components.iec62056.protocol.ascii import datasets
 from custom_components.iec62056.protocol.ascii.datasets import Parser, parse
 from custom_components.iec62056.protocol.model import DataSet, Value
 from custom_components.iec62056.protocol.values import split_unit
-from tests.protocol.counted import calls
+
+from ..counted import calls
 
 
 def one(address: str | None, *values: str | tuple[str, str]) -> DataSet:

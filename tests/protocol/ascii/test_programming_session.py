@@ -33,9 +33,10 @@ from custom_components.iec62056.protocol.register_session import (
     Permits,
     WriteOutcome,
 )
-from tests.common.waiting import until
-from tests.protocol.scripted import Push, Reply, ScriptedLine
-from tests.protocol.telegrams import framed
+
+from ...common.waiting import until
+from ..scripted import Push, Reply, ScriptedLine
+from ..telegrams import framed
 
 ASK = b"/?!\r\n"
 SELECT = b"\x06051\r\n"

@@ -7,7 +7,8 @@ from custom_components.iec62056.protocol.ascii.push_telegrams import Foreign, Li
 from custom_components.iec62056.protocol.ascii.receiver import Receiver
 from custom_components.iec62056.protocol.errors import OtherProtocol
 from custom_components.iec62056.protocol.model import CheckKind
-from tests.protocol.telegrams import p1
+
+from ..telegrams import p1
 
 PUSH = (
     b"/ESY5Q3DX1024 V3.04\r\n\r\n"

@@ -34,9 +34,10 @@ from custom_components.iec62056.protocol.model import (
     Stage,
     Verdict,
 )
-from tests.common.clock import ROUNDING
-from tests.protocol.scripted import Push, Reply, ScriptedLine
-from tests.protocol.telegrams import LINES, framed, text
+
+from ...common.clock import ROUNDING
+from ..scripted import Push, Reply, ScriptedLine
+from ..telegrams import LINES, framed, text
 
 ASK = b"/?!\r\n"
 NAME_C = b"/LGZ5ZMX310.A01\r\n"

@@ -6,7 +6,8 @@ import pytest
 from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.ascii.receiver import MAX_TELEGRAM, Receiver
 from custom_components.iec62056.protocol.model import CheckKind
-from tests.protocol.telegrams import LINES, framed, p1, text
+
+from ..telegrams import LINES, framed, p1, text
 
 NAME = b"/LGZ5ZMX310.A01\r\n"
 

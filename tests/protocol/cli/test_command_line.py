@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from custom_components.iec62056.protocol import LineProfile, Mode, __main__ as command
-from tests.protocol.scripted import Reply, ScriptedLine
-from tests.protocol.telegrams import framed
+
+from ..scripted import Reply, ScriptedLine
+from ..telegrams import framed
 
 ROOT = Path(__file__).parents[3]
 BLOCK = (

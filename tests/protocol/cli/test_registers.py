@@ -7,8 +7,9 @@ import pytest
 
 from custom_components.iec62056.protocol import __main__ as command
 from simulator import Cell, Guard, Kind, Meter, Programming
-from tests.protocol.wired import WiredLine
-from tests.simulator.bench import Stock
+
+from ...simulator.bench import Stock
+from ..wired import WiredLine
 
 URL = "/dev/ttyTEST"
 

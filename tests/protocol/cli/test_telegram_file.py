@@ -12,8 +12,9 @@ from custom_components.iec62056.protocol.cli.telegram_file import explain
 from custom_components.iec62056.protocol.errors import TelegramError
 from custom_components.iec62056.protocol.model import DataSet
 from custom_components.iec62056.protocol.transport.line import with_even_parity
-from tests.protocol.counted import calls
-from tests.protocol.telegrams import LINES, framed, p1, text
+
+from ..counted import calls
+from ..telegrams import LINES, framed, p1, text
 
 NOW = datetime(2031, 5, 17, tzinfo=UTC)
 NAME = b"/LGZ5\\2ZMX310.A01\r\n"

@@ -14,12 +14,12 @@ from custom_components.iec62056.protocol.errors import (
 from custom_components.iec62056.protocol.transport import connect
 from custom_components.iec62056.protocol.transport.connect import SWITCHING_BRIDGE
 from custom_components.iec62056.protocol.transport.line import LONGEST_LAG, SerialLine, open_line
-from tests.common.esphome import esphome
-from tests.common.held import open_files, tasks
-from tests.common.proxy import Proxy, proxy
-from tests.common.waiting import until
 
-from .test_line import ANSWER, OPTION, SIGN_ON, SIGN_ON_ON_THE_WIRE, Pty, read_until
+from ...common.esphome import esphome
+from ...common.held import open_files, tasks
+from ...common.line_ends import ANSWER, OPTION, SIGN_ON, SIGN_ON_ON_THE_WIRE, Pty, read_until
+from ...common.proxy import Proxy, proxy
+from ...common.waiting import until
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

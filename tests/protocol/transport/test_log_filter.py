@@ -13,10 +13,10 @@ from custom_components.iec62056.protocol.transport.line import (
     open_line,
     with_even_parity,
 )
-from tests.common.esphome import esphome
-from tests.protocol.rfc2217_server import Rfc2217Server
 
-from .test_line import Pty, Tcp, read_until
+from ...common.esphome import esphome
+from ...common.line_ends import Pty, Tcp, read_until
+from ..rfc2217_server import Rfc2217Server
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

@@ -9,7 +9,8 @@ import serialx
 
 from custom_components.iec62056.protocol.errors import BridgeRefusedSettings, ConnectionLost
 from custom_components.iec62056.protocol.transport.line import open_line
-from tests.protocol.rfc2217_server import Rfc2217Server
+
+from ..rfc2217_server import Rfc2217Server
 
 type Pins = list[tuple[bool | None, bool | None]]
 

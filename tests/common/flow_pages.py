@@ -1,0 +1,71 @@
+"""Pages of the flows: filled in, waited for, and what they offer."""
+
+import string
+from typing import Any
+
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntry,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.protocol.errors import (
+    MeterError,
+)
+
+from .bench import HOUSEHOLD, PORT
+
+
+def form(device: str = PORT, address: str | None = None, mode: str = "auto") -> dict[str, Any]:
+    """What a person enters."""
+    filled = {"device": device, "advanced": {"mode": mode}}
+    return filled if address is None else {**filled, "address": address}
+
+
+async def start(hass: HomeAssistant, **entered: str) -> Any:
+    """Open the dialogue and send the form."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.FORM
+    assert result["errors"] == {}
+    return await hass.config_entries.flow.async_configure(result["flow_id"], form(**entered))
+
+
+async def settled(hass: HomeAssistant, result: Any) -> Any:
+    """The step after the reading."""
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        await hass.async_block_till_done(wait_background_tasks=True)
+        result = await hass.config_entries.flow.async_configure(result["flow_id"])
+    return result
+
+
+async def read(hass: HomeAssistant, **entered: str) -> Any:
+    """Open the dialogue, send the form, wait for the reading."""
+    return await settled(hass, await start(hass, **entered))
+
+
+def filled(kind: type[MeterError]) -> MeterError:
+    """An error with every placeholder its sentence has."""
+    names = {name for _, name, _, _ in string.Formatter().parse(kind.text + kind.advice) if name}
+    return kind(**{name: f"<{name}>" for name in names})
+
+
+LONG = {**HOUSEHOLD, **{f"1.8.0*{period:02}": ["011800.0*kWh"] for period in range(2, 50)}}
+
+
+def options_of(result: Any) -> dict[str, str]:
+    """What can be ticked: key and text."""
+    selector = result["data_schema"].schema["registers"]
+    return {option["value"]: option["label"] for option in selector.config["options"]}
+
+
+def enabled(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
+    """The keys of the register sensors that are switched on."""
+    prefix = f"{entry.unique_id or entry.entry_id}_"
+    return {
+        one.unique_id.removeprefix(prefix)
+        for one in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+        if one.disabled_by is None and one.domain == "sensor" and ":" in one.unique_id
+    }
