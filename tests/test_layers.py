@@ -44,7 +44,6 @@ STILL_LONG = {
     "flows/config.py",
     "meter/reader.py",
     "protocol/client.py",
-    "protocol/errors.py",
     "protocol/transport/line.py",
 }
 # So many names tests still take from other tests; shared ones belong into tests/common.

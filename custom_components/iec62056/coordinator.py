@@ -150,7 +150,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         if isinstance(self.last_exception, HomeAssistantError):
             raise self.last_exception
         raise HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="unknown"
+            translation_domain=DOMAIN, translation_key=MeterError.key
         ) from self.last_exception
 
     @override
