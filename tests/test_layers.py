@@ -43,7 +43,6 @@ STILL_LONG = {
     "coordinator.py",
     "flows/config.py",
     "meter/reader.py",
-    "protocol/client.py",
     "protocol/transport/line.py",
 }
 # So many names tests still take from other tests; shared ones belong into tests/common.
