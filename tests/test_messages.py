@@ -99,6 +99,7 @@ def test_only_what_nobody_meets_is_english_in_every_language() -> None:
     }
     # Requests that only a mistake of this client could make.
     assert {one for one in found if one[1] != "DlmsUnsent"} == {
+        ("protocol/ascii/messages.py", "BadField"),
         ("protocol/dlms/dlms_session.py", "HdlcLost"),
         ("protocol/dlms/security.py", "CounterExhausted"),
     }
