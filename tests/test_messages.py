@@ -22,18 +22,14 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.reasons import Authentication, Secret, Unsent
 
+from .common.errors import every_error
+
 COMPONENT = Path(__file__).parents[1] / "custom_components" / DOMAIN
 LANGUAGES = sorted((COMPONENT / "translations").glob("*.json"))
 
 
-def kinds(base: type[MeterError] = MeterError) -> Iterator[type[MeterError]]:
-    yield base
-    for kind in base.__subclasses__():
-        yield from kinds(kind)
-
-
-REASONED = tuple(dict.fromkeys(kind for kind in kinds() if kind.reasons))
-PAIRS = [(kind, why) for kind in REASONED if isinstance(kind.reasons, type) for why in kind.reasons]
+ERRORS = tuple(every_error())
+REASONED = tuple(kind for kind in ERRORS if kind.reasons is not None)
 
 
 @pytest.fixture
@@ -43,16 +39,40 @@ async def german(hass: HomeAssistant) -> HomeAssistant:
     return hass
 
 
+def sentences(kind: type[MeterError]) -> dict[str, str]:
+    """What an error says, by key: its own sentence, and the one for each of its reasons."""
+    own = {kind.key: kind.text}
+    return own | {kind(why=why).key: kind.text.format(why=why) for why in kind.reasons or ()}
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_english_is_what_the_client_says(kind: type[MeterError]) -> None:
+    texts = json.loads((COMPONENT / "translations" / "en.json").read_text("utf-8"))
+    for key, sentence in sentences(kind).items():
+        assert texts["exceptions"][key]["message"] == sentence
+        assert texts["config"]["error"][key] == sentence
+
+
+def test_no_sentence_of_an_error_that_is_gone() -> None:
+    texts = json.loads((COMPONENT / "translations" / "en.json").read_text("utf-8"))
+    keys = {key for kind in ERRORS for key in sentences(kind)}
+    shown = texts["exceptions"].keys() & texts["config"]["error"].keys()
+    assert shown == keys
+
+
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
-def test_each_reason_has_its_sentence(path: Path) -> None:
+def test_both_places_say_the_same(path: Path) -> None:
     texts = json.loads(path.read_text("utf-8"))
-    for kind, why in PAIRS:
-        key = kind(why=why, field="code").key
-        assert key == f"{kind.key}_{why.name.lower()}"
-        said = texts["exceptions"][key]["message"]
-        assert said == texts["config"]["error"][key]
-        assert "{why}" not in said
-        assert (why in said) == (path.stem == "en"), key
+    for kind in ERRORS:
+        for key in sentences(kind):
+            assert texts["exceptions"][key]["message"] == texts["config"]["error"][key]
+
+
+def test_the_key_is_the_name_of_the_class() -> None:
+    assert ConnectionLost.key == ConnectionLost(port="x").key == "connection_lost"
+    wrong = AuthenticationRefused(why=Authentication.LEVEL_NEEDED)
+    assert wrong.key == "authentication_refused_level_needed"
+    assert AuthenticationRefused.key == "authentication_refused"
 
 
 def test_a_reason_of_another_error_is_a_detail() -> None:
@@ -79,6 +99,7 @@ def test_only_what_nobody_meets_is_english_in_every_language() -> None:
     }
     # Requests that only a mistake of this client could make.
     assert {one for one in found if one[1] != "DlmsUnsent"} == {
+        ("protocol/ascii/messages.py", "BadField"),
         ("protocol/dlms/dlms_session.py", "HdlcLost"),
         ("protocol/dlms/security.py", "CounterExhausted"),
     }

@@ -102,7 +102,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return
         if isinstance(err := self.last_exception, HomeAssistantError):
             raise err
-        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="unknown") from err
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key=MeterError.key) from err
 
     @override
     async def _async_update_data(self) -> MeterState:

@@ -1,6 +1,5 @@
 """Pages of the flows: filled in, waited for, and what they offer."""
 
-import string
 from typing import Any
 
 from homeassistant.config_entries import (
@@ -12,9 +11,6 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.protocol.errors import (
-    MeterError,
-)
 
 from .bench import HOUSEHOLD, PORT
 
@@ -44,12 +40,6 @@ async def settled(hass: HomeAssistant, result: Any) -> Any:
 async def read(hass: HomeAssistant, **entered: str) -> Any:
     """Open the dialogue, send the form, wait for the reading."""
     return await settled(hass, await start(hass, **entered))
-
-
-def filled(kind: type[MeterError]) -> MeterError:
-    """An error with every placeholder its sentence has."""
-    names = {name for _, name, _, _ in string.Formatter().parse(kind.text + kind.advice) if name}
-    return kind(**{name: f"<{name}>" for name in names})
 
 
 LONG = {**HOUSEHOLD, **{f"1.8.0*{period:02}": ["011800.0*kWh"] for period in range(2, 50)}}

@@ -17,7 +17,8 @@ from custom_components.iec62056.protocol import (
     Verdict,
 )
 from custom_components.iec62056.protocol.ascii import messages
-from custom_components.iec62056.protocol.client import ANY_METER, MOST_AT_ONCE
+from custom_components.iec62056.protocol.ascii.reading import MOST_AT_ONCE
+from custom_components.iec62056.protocol.client import ANY_METER
 from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.errors import (
     BridgeRefusedSettings,

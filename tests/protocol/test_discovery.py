@@ -9,7 +9,6 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.iec62056.protocol.ascii.sign_on import MOST_WAKE_UPS
-from custom_components.iec62056.protocol.client import LISTEN_LIMIT
 from custom_components.iec62056.protocol.discovery import (
     NO_HINTS,
     OPENED_PINS,
@@ -34,6 +33,7 @@ from custom_components.iec62056.protocol.errors import (
     SeveralMeters,
     WrongParity,
 )
+from custom_components.iec62056.protocol.mode_d import LISTEN_LIMIT
 from custom_components.iec62056.protocol.model import (
     CheckKind,
     DiscoveryStep,

@@ -30,8 +30,8 @@ from custom_components.iec62056.protocol.dlms.axdr import decode, encode
 from custom_components.iec62056.protocol.errors import (
     DlmsError,
     MeterError,
+    NoTelegram,
     OtherProtocol,
-    TelegramError,
 )
 from custom_components.iec62056.protocol.model import (
     CheckKind,
@@ -184,7 +184,7 @@ def answers_(data: bytes) -> None:
 
 def telegram_(data: bytes) -> None:
     """A file that somebody has."""
-    with contextlib.suppress(TelegramError):
+    with contextlib.suppress(NoTelegram):
         reading = telegram_file.explain(data, "stored", NOW)
         assert reading.registers or reading.unparsed
 

@@ -37,7 +37,6 @@ from ..protocol.errors import MeterError, NoProgramming, PasswordRefused
 from ..protocol.model import LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
-from ..protocol.profiles.requests import read_events, read_profile
 from ..protocol.register_session import NOTHING, Answer, RegisterSession
 from ..protocol.transport.line import Line
 from . import connection
@@ -327,7 +326,7 @@ class MeterReader:
         """Part of a load profile, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
             zone = dt_util.get_default_time_zone()
-            return await read_profile(session, code, first, last, zone)
+            return await session.read_profile(code, first, last, zone)
 
     async def async_read_events(
         self, code: str, first: datetime, last: datetime
@@ -335,7 +334,7 @@ class MeterReader:
         """Part of an event log, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
             zone = dt_util.get_default_time_zone()
-            return await read_events(session, code, first, last, zone)
+            return await session.read_events(code, first, last, zone)
 
     # Readings
 

@@ -21,7 +21,7 @@ from .cli.key_file import read_keyring
 from .cli.telegram_file import MAX_FILE, explain
 from .client import MeterClient
 from .discovery import DiscoveryHints, discover
-from .errors import MeterError, TelegramError
+from .errors import MeterError, NoTelegram
 from .model import (
     DiscoveryStep,
     Identification,
@@ -135,7 +135,7 @@ def _stored(path: Path) -> Reading:
             data = file.read(MAX_FILE)
             modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as err:
-        raise TelegramError(name=f"{path} ({err.strerror})") from err
+        raise NoTelegram(name=f"{path} ({err.strerror})") from err
     if (download := downloaded(data)) is None:
         return explain(data, path.name, modified)
     reading = explain(download.text, path.name, modified)

@@ -4,67 +4,29 @@ Here: from an open line and a LineProfile to a Reading, and what the profile lea
 Never here: opening ports, the conversation itself (`ascii.session`), Home Assistant.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 
-from . import obis
-from .ascii import checks
-from .ascii.diagnosis import Heard, reason
 from .ascii.messages import identification
 from .ascii.passwords import Password
 from .ascii.programming_session import Entrance
-from .ascii.push_telegrams import Listener
+from .ascii.reading import Start, reading, with_medium
 from .ascii.readout import Session
-from .ascii.receiver import Receiver
 from .ascii.register_writer import RegisterWriter
-from .ascii.registers import registers
 from .ascii.sign_on import FED_AFTER, WHOLE_EFFORT, RetryPolicy, SessionContext
 from .ascii.write_guard import WriteGuard
 from .dlms.login import DlmsLogin, Keyring, default_keyring
 from .dlms.session import NOT_TAKEN
-from .errors import (
-    BinaryRefused,
-    BridgeRefusedSettings,
-    CheckWrong,
-    HdlcSilent,
-    LoginError,
-    MeterError,
-    NoData,
-    NoIdentification,
-)
+from .errors import BinaryRefused, HdlcSilent, LoginError, MeterError, NoData
+from .mode_d import ModeDMeter
 from .mode_e import ModeEMeter
-from .model import (
-    Health,
-    Identification,
-    LineProfile,
-    Mode,
-    Progress,
-    ProgressCallback,
-    Reading,
-    Stage,
-    Verdict,
-)
+from .model import Identification, LineProfile, Mode, ProgressCallback, Reading
 from .register_session import NOTHING, Answer, Permits, RegisterSession, Written
 from .transport.line import Line
-from .transport.trace import LineStats
 
 # What is known of a meter before the first call: nothing.
 ANY_METER = LineProfile()
-
-# Where pushing meters are found: those that announce 9600, the standard's mode D (Std 6.4.4), P1.
-LISTEN_SPEEDS = (9600, 2400, 115200)
-# A readout of 16 kB has fewer data sets; more would hold the event loop for longer than 5 ms.
-MOST_AT_ONCE = 800
-# Meters push at least every 10 s.
-LISTEN_WINDOW = 11.0
-# A meter that pushed before may pause; after this the reason is told.
-LISTEN_LIMIT = 60.0
-# Of the telegrams whose check was wrong: as many as the quickest meters push in that time.
-MOST_WRONG = 60
 
 
 class MeterClient:
@@ -120,11 +82,8 @@ class MeterClient:
         Raises MeterError: no reading was made, or none that may be believed.
         """
         if self.profile.mode is Mode.D:
-            telegrams = self.listen()
-            try:
+            async with aclosing(self.listen()) as telegrams:
                 return await anext(telegrams)
-            finally:
-                await telegrams.aclose()
         await self._feed()
         if self._speaks_binary:
             return await self._read_binary()
@@ -155,25 +114,23 @@ class MeterClient:
 
     async def _read_out(self) -> Reading:
         """One data readout."""
-        session = self._session
+        session, start = self._session, Start.of(self._line)
         session.profile = self.profile
-        start, before = self._line.now(), self._line.tally.copy()
         try:
             receiver = await session.read_out()
         finally:
             # Also of a failure something may be learned: that this meter must stay at the first speed.
             self.profile = session.profile
-        health = self._health(receiver, before, start)
-        self._readout = await self._reading(
+        self.profile = with_medium(self.profile, receiver)
+        self._readout = await reading(
+            self._line,
+            self.profile,
             receiver,
-            session.received,
-            replace(
-                health,
-                check=session.verdict,
-                retries=session.repeats,
-                mode=session.mode,
-                speed=session.speed,
-            ),
+            replace(start, received=session.received),
+            check=session.verdict,
+            retries=session.repeats,
+            mode=session.mode,
+            speed=session.speed,
         )
         return self._readout
 
@@ -282,40 +239,13 @@ class MeterClient:
         return mode is Mode.E or (mode is None and self._keyring.private)
 
     async def listen(self) -> AsyncGenerator[Reading]:
-        """The telegrams a meter sends unasked, without end (mode D, P1).
-
-        Damaged telegrams are passed over and counted as retries of the next good one. Raises MeterError when
-        nothing whole came for a minute: then say so, and listen again. It is CheckWrong, with a shape, where all that
-        came were alike, and wrong in nothing but their check.
-        """
-        line = self._line
+        """The telegrams a meter sends unasked, without end (mode D, P1). Raises as `ModeDMeter.listen`."""
         await self._feed()
-        heard = Heard(line.tally.copy())
-        heard.begin(heard.start)
-        wrong = deque[bytes](maxlen=MOST_WRONG)
-        for speed in self._listen_speeds():
-            if line.can_switch:
-                try:
-                    await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
-                except BridgeRefusedSettings:
-                    if self.profile.listen_speed is not None:
-                        raise
-                    # Most bridges end below the speed of P1.
-                    continue
-            self._tell(Progress(Stage.LISTENING, speed=speed))
-            window = LISTEN_WINDOW if self.profile.listen_speed is None else LISTEN_LIMIT
-            async for reading in self._telegrams(window, heard, wrong):
-                self.profile = replace(self.profile, listen_speed=speed)
-                yield reading
-            if len(wrong) >= checks.WRONG_ALIKE and wrong[0] and len(set(wrong)) == 1:
-                fault = CheckWrong()
-                fault.shape = wrong[0]
-                fault.without = checks.without_check(replace(self.profile, listen_speed=speed))
-                raise fault
-            if self.profile.listen_speed is not None:
-                break
-        told = CheckWrong() if len(wrong) >= checks.WRONG_ALIKE else NoIdentification()
-        raise reason(line, heard, self.profile) or told
+        pushing = ModeDMeter(self._line, self.profile, self._progress)
+        async with aclosing(pushing.listen()) as telegrams:
+            async for telegram in telegrams:
+                self.profile = pushing.profile
+                yield telegram
 
     async def _feed(self) -> None:
         """Give a probe its supply where that is known to be needed."""
@@ -325,96 +255,3 @@ class MeterClient:
         await self._line.set_pins(*pins)
         self._pins = pins
         await self._line.sleep_until(self._line.now() + FED_AFTER)
-
-    def _listen_speeds(self) -> tuple[int, ...]:
-        """The speeds to listen at, in order."""
-        if not self._line.can_switch:
-            return (self._line.speed,)
-        return LISTEN_SPEEDS if self.profile.listen_speed is None else (self.profile.listen_speed,)
-
-    async def _telegrams(
-        self, window: float, heard: Heard, wrong: deque[bytes]
-    ) -> AsyncGenerator[Reading]:
-        """Telegrams until none came for `window` seconds, a minute once there was one.
-
-        `wrong` has the shapes of those since the last good one whose check was wrong, empty where the line did harm.
-        """
-        line = self._line
-        listener = Listener()
-        damaged = 0
-        start, before, received = line.now(), line.tally.copy(), line.utcnow()
-        deadline = line.now() + window
-        while line.now() < deadline and (run := await line.read(deadline)):
-            heard.add(run)
-            if listener.receiver.idle:
-                start = line.now()
-            if not listener.receiver.started:
-                received = line.utcnow()
-            for receiver in listener.feed(run):
-                count = line.tally.since(before)
-                verdict = checks.verdict(self.profile, receiver.fits)
-                if verdict is Verdict.WRONG or count.wrong > (verdict is Verdict.RIGHT):
-                    damaged += 1
-                    if verdict is Verdict.WRONG:
-                        wrong.append(b"" if count.wrong else checks.shape(receiver.block))
-                    continue
-                health = replace(
-                    self._health(receiver, before, start),
-                    check=verdict,
-                    retries=damaged + listener.broken,
-                )
-                self.profile = checks.learn(self.profile, receiver.fits, receiver.block)
-                damaged = listener.broken = 0
-                wrong.clear()
-                deadline = line.now() + LISTEN_LIMIT
-                yield await self._reading(receiver, received, health)
-            if listener.receiver.idle:
-                before = line.tally.copy()
-            self._tell(
-                Progress(
-                    Stage.LISTENING,
-                    len(listener.receiver.raw),
-                    len(listener.receiver.datasets),
-                    line.speed,
-                )
-            )
-
-    def _health(self, receiver: Receiver, before: LineStats, start: float) -> Health:
-        """What the link did for this reading; what a readout knows better is put in by it."""
-        line = self._line
-        count = line.tally.since(before)
-        return Health(
-            check_kind=checks.kind(self.profile, receiver.fits),
-            parity=line.tally.parity,
-            parity_errors=count.wrong,
-            characters=count.characters,
-            echo=count.echoed > 0,
-            duration=line.now() - start,
-            speed=line.speed,
-            mode=Mode.D,
-            late_switches=count.late_switches,
-        )
-
-    async def _reading(self, receiver: Receiver, received: datetime, health: Health) -> Reading:
-        """The reading; the medium of codes that name none is found once and kept."""
-        datasets = receiver.datasets
-        medium = self.profile.medium
-        if medium is None:
-            medium = obis.infer_medium(receiver.identification, datasets)
-            self.profile = replace(self.profile, medium=medium)
-        if len(datasets) > MOST_AT_ONCE:
-            found, homeless = await asyncio.to_thread(registers, datasets, medium)
-        else:
-            found, homeless = registers(datasets, medium)
-        return Reading(
-            identification=receiver.identification,
-            registers=found,
-            received=received,
-            health=health,
-            unparsed=(*receiver.unparsed, *homeless),
-            raw=bytes(receiver.raw),
-        )
-
-    def _tell(self, progress: Progress) -> None:
-        if self._progress is not None:
-            self._progress(progress)

@@ -6,12 +6,14 @@ Never here: a password or a key (each mode keeps its own), telegrams, the line.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
 from .errors import MeterError
 from .model import Identification, Register
+from .profiles.events import Event
+from .profiles.load_profile import Profile
 
 
 class Level(StrEnum):
@@ -135,6 +137,23 @@ class RegisterSession(Protocol):
 
     async def offered(self) -> tuple[Offer, ...]:
         """The meter's own description of its registers; empty where it has none."""
+
+    async def read_profile(
+        self, code: str, first: datetime, last: datetime, zone: tzinfo
+    ) -> tuple[Profile, ...]:
+        """The periods of a profile (P.01, P.02) that ended later than `first` and not later than `last`.
+
+        Nothing where the meter has nothing recorded. `zone` is where the meter's clock is. Raises MeterRefused where
+        the meter has no such profile or wants a password.
+        """
+
+    async def read_events(
+        self, code: str, first: datetime, last: datetime, zone: tzinfo
+    ) -> tuple[Event, ...]:
+        """The entries of an event log (P.98, P.99) from `first` to `last`, and those without a moment.
+
+        In mode E all logs of the meter, whatever the code. Raises as `read_profile`.
+        """
 
     async def write(self, code: str, value: str) -> Written:
         """Set one register, and read it back."""

@@ -27,13 +27,13 @@ def test_request(address: str, query: str, sent: bytes) -> None:
     "address", ["1" * 33, "1!\r\n/?", "12\r", "ä", "1(2", "a/b", "a!b", "a\x00", "a-b", "１"]
 )
 def test_request_refuses_address(address: str) -> None:
-    with pytest.raises(BadField, match="address"):
+    with pytest.raises(BadField):
         messages.request(address)
 
 
 @pytest.mark.parametrize("query", ["", "?" * 5, "/", "!", "?(", "\n", "? ", "é"])
 def test_request_refuses_query(query: str) -> None:
-    with pytest.raises(BadField, match="request"):
+    with pytest.raises(BadField):
         messages.request("", query)
 
 

@@ -9,7 +9,7 @@ import pytest
 from custom_components.iec62056.protocol import CheckKind, ParitySeen, Reading, Verdict
 from custom_components.iec62056.protocol.ascii.datasets import parse
 from custom_components.iec62056.protocol.cli.telegram_file import explain
-from custom_components.iec62056.protocol.errors import TelegramError
+from custom_components.iec62056.protocol.errors import NoTelegram
 from custom_components.iec62056.protocol.model import DataSet
 from custom_components.iec62056.protocol.transport.line import with_even_parity
 
@@ -252,7 +252,7 @@ def test_names_in_files(line: bytes, raw: str | None) -> None:
     "data", [b"", b"hello", b"7EA0070321930F017E", b"1234", b"/?!\r\n", b"\x00\xff" * 40, NAME]
 )
 def test_no_telegram(data: bytes) -> None:
-    with pytest.raises(TelegramError, match=r"telegram\.txt"):
+    with pytest.raises(NoTelegram, match=r"telegram\.txt"):
         _explained(data)
 
 
@@ -263,7 +263,7 @@ _PARTS = st.sampled_from([*WRITTEN.values(), b"\\x", b"\\", b"`", b"<STX>", b"\x
 def test_any_file(data: bytes) -> None:
     try:
         reading = _explained(data)
-    except TelegramError:
+    except NoTelegram:
         return
     assert reading.registers or reading.unparsed
 
@@ -307,7 +307,7 @@ HOSTILE = [
 
 
 def _try(data: bytes) -> None:
-    with suppress(TelegramError):
+    with suppress(NoTelegram):
         _explained(data)
 
 

@@ -20,7 +20,6 @@ from custom_components.iec62056.protocol.dlms.descriptors import (
 from custom_components.iec62056.protocol.dlms.dlms_session import DlmsSession
 from custom_components.iec62056.protocol.errors import UnknownRegister
 from custom_components.iec62056.protocol.profiles.events import Meaning
-from custom_components.iec62056.protocol.profiles.requests import read_events, read_profile
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = datetime(2026, 7, 5, 8, tzinfo=UTC)
@@ -82,7 +81,7 @@ async def test_the_rows_of_a_range_in_their_unit() -> None:
             structure(at(FIRST + timedelta(hours=5)), number(900)),
         ),
     }
-    (found,) = await read_profile(meter, "P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
+    (found,) = await meter.read_profile("P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
     assert [(row.end.minute, str(row.values[0])) for row in found.rows] == [(15, "1070")]
     assert found.channels[0].unit == "Wh"
     access = meter.asked[-1].access
@@ -96,7 +95,7 @@ async def test_the_rows_of_a_range_in_their_unit() -> None:
 
 
 @pytest.mark.parametrize("inverted", [False, True])
-@pytest.mark.parametrize("read", [read_profile, read_events])
+@pytest.mark.parametrize("read", [Meter.read_profile, Meter.read_events])
 async def test_a_range_has_the_sign_of_the_meters_own_clock(
     read: Callable[..., Awaitable[object]], inverted: bool
 ) -> None:
@@ -122,12 +121,12 @@ async def test_a_range_has_the_sign_of_the_meters_own_clock(
 @pytest.mark.parametrize("code", ["P.01", "P.02", "P.98"])
 async def test_a_meter_without_that_profile(code: str) -> None:
     with pytest.raises(UnknownRegister):
-        await read_profile(Meter(LOG), code, FIRST, FIRST + timedelta(hours=1), BERLIN)
+        await Meter(LOG).read_profile(code, FIRST, FIRST + timedelta(hours=1), BERLIN)
 
 
 async def test_a_profile_that_may_not_be_read() -> None:
     with pytest.raises(UnknownRegister):
-        await read_profile(Meter(PROFILE), "P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
+        await Meter(PROFILE).read_profile("P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
 
 
 async def test_all_logs_that_may_be_read() -> None:
@@ -137,7 +136,7 @@ async def test_all_logs_that_may_be_read() -> None:
         (LOG, 3): array(CLOCK, CODE),
         (LOG, 2): array(structure(at(FIRST), number(1))),
     }
-    found = await read_events(meter, "P.98", FIRST, FIRST + timedelta(hours=1), BERLIN)
+    found = await meter.read_events("P.98", FIRST, FIRST + timedelta(hours=1), BERLIN)
     assert [(event.log, event.at, event.meanings) for event in found] == [
         ("0-0:99.98.0", FIRST, (Meaning.POWER_DOWN,))
     ]

@@ -45,10 +45,10 @@ def wish(code: str, letter: str) -> Wish:
     """The parts of a code that a command of `letter` (R, W or E) shall carry. Raises BadField."""
     found = _CODE(code) if len(code) <= _MAX_CODE else None
     if found is None:
-        raise BadField(field="code", why=Field.CODE)
+        raise BadField(why=Field.CODE)
     command = found["command"]
     if command is not None and not (command[0] == letter and command in messages.COMMANDS):
-        raise BadField(field="code", why=Field.COMMAND)
+        raise BadField(why=Field.COMMAND)
     parts = Wish(command, found["address"], found["operand"])
     # What cannot be sent is refused here, before anything is said to the meter.
     messages.command(f"{letter}2", parts.address, (Value(parts.operand or ""),))

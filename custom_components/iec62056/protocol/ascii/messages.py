@@ -56,18 +56,14 @@ _ERROR = re.compile(
 )
 
 
-def _refuse(field: str, why: str) -> BadField:
-    return BadField(field=field, why=why)
-
-
-def _field(name: str, text: str, limit: int, *, also: str = "") -> str:
+def _field(text: str, limit: int, *, also: str = "") -> str:
     """The text, if it may stand in a field of a data set; BadField says why not."""
     if len(text) > limit:
-        raise _refuse(name, Field.LONG)
+        raise BadField(why=Field.LONG)
     if not _TEXT.fullmatch(text):
-        raise _refuse(name, Field.CHARACTERS)
+        raise BadField(why=Field.CHARACTERS)
     if (_FORBIDDEN | set(also)) & set(text):
-        raise _refuse(name, Field.FORBIDDEN)
+        raise BadField(why=Field.FORBIDDEN)
     return text
 
 
@@ -77,24 +73,20 @@ def request(address: str = "", query: str = "?") -> bytes:
     `query` is "?" in the standard, "2" or "#" with makes that have several lists. Raises BadField.
     """
     if len(address) > MAX_ADDRESS:
-        raise _refuse("address", Field.LONG)
+        raise BadField(why=Field.LONG)
     if not _ADDRESS.fullmatch(address):
-        raise _refuse("address", Field.NUMBER)
-    _field("request", query, MAX_QUERY)
+        raise BadField(why=Field.NUMBER)
+    _field(query, MAX_QUERY)
     if not _QUERY.fullmatch(query):
-        raise _refuse("request", Field.REQUEST)
+        raise BadField(why=Field.REQUEST)
     return f"/{query}{address}!\r\n".encode("ascii")
 
 
 def option_select(speed_character: str, option: str = READOUT, procedure: str = "0") -> bytes:
     """The acknowledgement ACK V Z Y (Std 6.3.3): `speed_character` Z, `option` Y, `procedure` V. Raises BadField."""
-    for name, text in (
-        ("procedure", procedure),
-        ("speed character", speed_character),
-        ("option", option),
-    ):
+    for text in (procedure, speed_character, option):
         if not _OPTION.fullmatch(text):
-            raise _refuse(name, "it is not one digit or letter")
+            raise BadField(why="it is not one digit or letter")
     return ACK + f"{procedure}{speed_character}{option}\r\n".encode("ascii")
 
 
@@ -111,13 +103,13 @@ def command(
     gets the standard's. Raises BadField.
     """
     if code not in COMMANDS:
-        raise _refuse("command", "the standard has no such command")
+        raise BadField(why="the standard has no such command")
     if len(values) > MAX_VALUES:
-        raise _refuse("command", f"it has more than {MAX_VALUES} values")
-    body = _field("address", address, MAX_ID)
+        raise BadField(why=f"it has more than {MAX_VALUES} values")
+    body = _field(address, MAX_ID)
     for value in values:
-        text = _field("value", value.text, MAX_VALUE, also="*")
-        unit = "" if value.unit is None else "*" + _field("unit", value.unit, MAX_UNIT, also="*")
+        text = _field(value.text, MAX_VALUE, also="*")
+        unit = "" if value.unit is None else "*" + _field(value.unit, MAX_UNIT, also="*")
         body += f"({text}{unit})"
     block = code.encode("ascii") + (STX + body.encode("ascii") if body else b"") + ETX
     return SOH + block + bytes([check_character(block, check)])

@@ -10,12 +10,12 @@ from typing import override
 
 from ..errors import ClockUnknown, LineError, MeterError, NotPermitted, ReadoutInstead
 from ..model import CheckKind, Register
-from ..register_session import RegisterSession, WriteOutcome, Written
+from ..register_session import WriteOutcome, Written
 from ..values import number
 from . import clock, commands, messages
 from .commands import Wish
+from .profile_reader import ProfileReader
 from .programming_frames import Kind
-from .register_reader import RegisterReader
 
 # How far a clock that was set may be off when it is read back: its own second, and ours.
 _CLOCK_OFF = 3
@@ -24,7 +24,7 @@ _DAY = 86400
 _BEFORE_MIDNIGHT = 20
 
 
-class RegisterWriter(RegisterReader, RegisterSession):
+class RegisterWriter(ProfileReader):
     """One meter in programming mode. `allow` judges each encoded command before it leaves."""
 
     @override

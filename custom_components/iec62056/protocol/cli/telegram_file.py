@@ -14,7 +14,7 @@ from .. import obis
 from ..ascii import checks, messages
 from ..ascii.datasets import parse
 from ..ascii.registers import as_sent, registers
-from ..errors import TelegramError
+from ..errors import NoTelegram
 from ..model import (
     MODE_B_SPEEDS,
     CheckKind,
@@ -95,7 +95,7 @@ class _Asked(NamedTuple):
 def explain(data: bytes, name: str, received: datetime) -> Reading:
     """The reading in what a file holds: all data sets that a meter sent, in order, also out of several answers.
 
-    `name` is for the error's sentence. Raises TelegramError where no data set is found.
+    `name` is for the error's sentence. Raises NoTelegram where no data set is found.
     """
     stream, parity = characters(data[:MAX_FILE])
     identification = _identification(stream)
@@ -103,7 +103,7 @@ def explain(data: bytes, name: str, received: datetime) -> Reading:
     stream, asked = _without_commands(_REQUEST.sub(b"\n", stream))
     datasets, unparsed = _datasets(stream, asked)
     if not datasets:
-        raise TelegramError(name=name)
+        raise NoTelegram(name=name)
     judged = list(_checks(stream))
     medium = obis.infer_medium(identification, datasets)
     found, homeless = registers(datasets, medium)

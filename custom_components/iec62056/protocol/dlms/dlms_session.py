@@ -6,7 +6,7 @@ Never here: how attributes travel (`client`), their values in text (`objects`, `
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import override
 
 from .. import obis
@@ -20,6 +20,8 @@ from ..errors import (
     UnknownRegister,
 )
 from ..model import Identification, Obis, Register
+from ..profiles.events import Event, events_between
+from ..profiles.load_profile import Profile, profiles_between
 from ..register_session import (
     NOTHING,
     Answer,
@@ -30,7 +32,7 @@ from ..register_session import (
     WriteOutcome,
     Written,
 )
-from . import written_values
+from . import profile_reader, written_values
 from .apdu import AccessResult, Result
 from .client import Client
 from .cosem import CosemObject, Rights
@@ -185,6 +187,26 @@ class DlmsSession(RegisterSession):
                     name, before.kind, before.readable or readable, before.writable or writable
                 )
         return tuple(offers.values())
+
+    @override
+    async def read_profile(
+        self, code: str, first: datetime, last: datetime, zone: tzinfo
+    ) -> tuple[Profile, ...]:
+        if not self.opened:
+            await self.open()
+        found = await profile_reader.read_profile(
+            self.get, self.objects, code, first, last, zone=zone
+        )
+        return profiles_between([found], first, last)
+
+    @override
+    async def read_events(
+        self, code: str, first: datetime, last: datetime, zone: tzinfo
+    ) -> tuple[Event, ...]:
+        if not self.opened:
+            await self.open()
+        found = await profile_reader.read_events(self.get, self.objects, first, last, zone)
+        return events_between(found, first, last)
 
     # Changing.
 

@@ -126,6 +126,13 @@ class Event:
     notes: tuple[Note, ...] = ()
 
 
+def events_between(
+    events: Iterable[Event], first: dt.datetime, last: dt.datetime
+) -> tuple[Event, ...]:
+    """The events from `first` to `last`, and those without a moment."""
+    return tuple(event for event in events if event.at is None or first <= event.at <= last)
+
+
 def parse(datasets: Iterable[DataSet], zone: dt.tzinfo) -> tuple[Event, ...]:
     """The entries of event logs in data sets as they were sent, in their order; `zone` is that of the meter's clock.
 

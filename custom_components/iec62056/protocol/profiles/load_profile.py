@@ -166,6 +166,14 @@ def join(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
     )
 
 
+def profiles_between(
+    profiles: Iterable[Profile], first: dt.datetime, last: dt.datetime
+) -> tuple[Profile, ...]:
+    """The periods that ended later than `first` and not later than `last`."""
+    parts = join(profile.within(first, last) for profile in profiles)
+    return tuple(profile for profile in parts if profile.rows)
+
+
 def parse(datasets: Iterable[DataSet], zone: dt.tzinfo) -> tuple[Profile, ...]:
     """The profiles in data sets as they were sent; `zone` is where the meter's clock is.
 

@@ -7,10 +7,9 @@ import pytest
 
 from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.client import MeterClient
-from custom_components.iec62056.protocol.errors import NoProgramming, PasswordNeeded
+from custom_components.iec62056.protocol.errors import PasswordNeeded
 from custom_components.iec62056.protocol.model import CheckKind
 from custom_components.iec62056.protocol.profiles.events import Meaning
-from custom_components.iec62056.protocol.profiles.requests import read_events, read_profile
 
 from ..scripted import Push, Reply, ScriptedLine
 
@@ -49,7 +48,7 @@ def line(*replies: Reply | Push) -> ScriptedLine:
 async def profile_over(*replies: Reply | Push) -> list[tuple[int, str]]:
     """End and value of each row that comes."""
     async with MeterClient(line(*replies)).conversation() as conversation:
-        found = await read_profile(conversation, "P.01", FIRST, LAST, BERLIN)
+        found = await conversation.read_profile("P.01", FIRST, LAST, BERLIN)
     return [(row.end.minute, str(row.values[0])) for one in found for row in one.rows]
 
 
@@ -95,14 +94,8 @@ async def test_events_in_the_range_and_without_a_moment() -> None:
     async with MeterClient(
         line(answer(asked("R5", RANGE, "P.98"), log))
     ).conversation() as conversation:
-        found = await read_events(conversation, "P.98", FIRST, LAST, BERLIN)
+        found = await conversation.read_events("P.98", FIRST, LAST, BERLIN)
     assert [(event.at is None, event.meanings) for event in found] == [
         (False, (Meaning.POWER_DOWN,)),
         (True, (Meaning.POWER_UP,)),
     ]
-
-
-async def test_what_is_no_conversation_with_a_profile() -> None:
-    for read in (read_profile, read_events):
-        with pytest.raises(NoProgramming):
-            await read(object(), "P.01", FIRST, LAST, BERLIN)  # type: ignore[arg-type]
