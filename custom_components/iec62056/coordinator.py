@@ -1,7 +1,7 @@
 """Coordinator of one meter: polls or listens, validates readings, publishes state, turns client errors into UpdateFailed."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ from .registers.index import RegisterIndex
 from .registers.overrides import overrides_of
 from .state.meter_state import MeterState
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
-from .validation.offsets import Offset, totals_of
+from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, totals_of
 from .validation.validation_state import MeterReplacement
 from .validation.validator import CheckedReading, Outcome, ReadingValidator
 
@@ -54,8 +54,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.validator = ReadingValidator(
             overrides_of(entry.options), None if amperes is None else Decimal(str(amperes))
         )
-        # Offsets of totals that the statistics do not take into account yet.
+        # Where totals went on from another number, in the order of time.
         self.offsets: tuple[Offset, ...] = ()
+        # What totals have shown last where a crash lost that; shown until they are read again.
+        self.recorded_numbers: Mapping[str, Decimal] = {}
         self.failures = self.checks_failed = 0
         self._history = DerivedHistory()
         self._checked: CheckedReading | None = None
@@ -106,8 +108,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.offsets = restored.offsets
             self._apply_state(restored.state)
 
-    @callback
-    def async_take_over(self) -> bool:
+    async def async_take_over(self) -> bool:
         """Take the config flow's reading: it is newer, and where the meter was moved it knows the new line.
 
         False where the meter was never read.
@@ -119,7 +120,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         for first in states:
             self.reader.take_line_profile(first.profile)
             if self._validate(self.validator.check(first.reading, first.profile, self.data)):
-                self._save(soon=True)
+                await self.async_save_now()
                 self.async_update_listeners()
         if self.data is not None:
             issues.async_update_questions(self.hass, entry, self.validator.state, self.data)
@@ -172,7 +173,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         try:
             # Cancelled with the entry, whoever asked for it.
             for one in await self.in_background(reading, "reading"):
-                state = self.async_process_reading(one)
+                state = await self.async_process_reading(one)
         except ServiceValidationError:
             # Somebody else has used the wake-up.
             return self._as_before()
@@ -211,8 +212,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._checked = self.validator.check(reading, self.reader.line_profile, self.data)
         return self._checked.result.retry
 
-    @callback
-    def async_process_reading(self, reading: Reading) -> MeterState | None:
+    async def async_process_reading(self, reading: Reading) -> MeterState | None:
         """Join what is validated of a reading to the state; None where nothing was ever published.
 
         Raises UpdateFailed where another meter answers.
@@ -220,9 +220,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         checked, self._checked = self._checked, None
         if checked is None or checked.reading is not reading:
             checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        known = self.offsets
         if not self._validate(checked):
             return None
-        self._save()
+        await self._save_with(known)
         self.reader.keep_good_session()
         issues.async_withdraw_notices(self.hass, self.config_entry)
         if self.replacement_open:
@@ -237,8 +238,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._apply(outcome)
         return True
 
-    @callback
-    def async_process_registers(self, registers: Sequence[Register]) -> None:
+    async def async_process_registers(self, registers: Sequence[Register]) -> None:
         """Join what is validated of some registers; of the reading as a whole they say nothing.
 
         They must be known to be this meter's: most say nothing of whose they are.
@@ -254,16 +254,16 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         # When the meter was last read, and what it said then, is another matter: the next reading is due after that.
         self.data = replace(outcome.state, received=before.received, health=before.health)
         index = RegisterIndex.of(self.data, self.derived.index)
+        known = self.offsets
         self._note_offsets(outcome.offsets, index)
         self.derived = DerivedValues(index, self._history, self.derived.zone)
-        self._save()
+        await self._save_with(known)
         self.async_update_listeners()
 
-    @callback
-    def async_process_pushed(self, reading: Reading) -> None:
+    async def async_process_pushed(self, reading: Reading) -> None:
         """Take what a meter has sent by itself, and show it now and then: all of it counts, some of it is shown."""
         try:
-            state = self.async_process_reading(reading)
+            state = await self.async_process_reading(reading)
         except UpdateFailed as err:
             self.async_set_update_error(err)
             return
@@ -324,11 +324,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._apply_state(outcome.state, outcome.offsets)
         self._update_questions()
 
-    @callback
-    def async_publish(self, outcome: Outcome) -> None:
-        """Show a state that no reading has brought, but the user's answer."""
+    async def async_publish(self, outcome: Outcome) -> None:
+        """Show a state that no reading has brought, but the user's answer; it is on disk before."""
         self._apply(outcome)
-        self.async_save()
+        await self.async_save_now()
         self.async_update_listeners()
 
     @callback
@@ -351,7 +350,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         index: RegisterIndex,
         firsts: Numbers = MappingProxyType({}),
     ) -> None:
-        """Keep the offsets of totals, and those of sums of them, until the statistics are corrected.
+        """Note the offsets of totals, and those of sums of them.
 
         `index` is that of the new state; `firsts` are the first numbers of totals of another meter.
         """
@@ -360,16 +359,31 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return
         numbers = {one.key: (one.offset, one.unit) for one in offsets}
         sums = (
-            Offset(one.kind, now, one.offset, UnitOfEnergy.WATT_HOUR, one.last)
+            Offset(
+                one.kind,
+                now,
+                one.offset,
+                UnitOfEnergy.WATT_HOUR,
+                one.last,
+                one.first,
+                OffsetReason.TARIFFS,
+            )
             for one in steps_of_sums(before, index, numbers, firsts)
         )
         self.offsets = (*self.offsets, *offsets, *sums)
 
+    @property
+    def open_offsets(self) -> tuple[Offset, ...]:
+        """The offsets at which the statistics were not seen right yet."""
+        return tuple(one for one in self.offsets if not one.closed)
+
     @callback
-    def async_drop_offset(self, offset: Offset) -> None:
-        """The statistics are right where that offset is concerned."""
-        self.offsets = tuple(one for one in self.offsets if one is not offset)
-        self.async_save()
+    def async_update_offsets(self, changed: Mapping[Offset, Offset]) -> None:
+        """Note what is known of these offsets now."""
+        offsets = tuple(changed.get(one, one) for one in self.offsets)
+        if offsets != self.offsets:
+            self.offsets = offsets[-MOST_OFFSETS:]
+            self.async_save()
 
     @callback
     def _update_questions(self) -> None:
@@ -412,6 +426,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self._history,
             self.reader.object_cache,
         )
+
+    async def _save_with(self, known: tuple[Offset, ...]) -> None:
+        """Store a reading later, but before it is shown where it brings offsets besides those known."""
+        if self.offsets is known:
+            self._save()
+        else:
+            await self.async_save_now()
 
     @callback
     def _save(self, *, soon: bool = False) -> None:
