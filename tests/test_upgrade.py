@@ -189,6 +189,7 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     assert stored.wake_budget == WakeBudget((at(-100),), (at(-50),))
     assert [encode(one) for one in stored.offsets] == [
         {name: item for name, item in step.items() if name != "last" or item is not None}
+        | {"reason": "reset", "recorded": False, "closed": False}
         for step in plain["steps"]
     ]
     # The state

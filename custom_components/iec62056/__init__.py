@@ -16,9 +16,9 @@ from .runtime import MeterConfigEntry, MeterRuntime
 from .services.load_profile import async_setup_profile_services
 from .services.readings import async_setup_services
 from .services.registers import async_setup_access_services
-from .statistics.corrections import Corrections
 from .statistics.import_job import ImportStore
 from .statistics.importer import ProfileImporter
+from .statistics.ledger import Ledger, async_recorded_numbers
 from .storage import MeterStore
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -56,13 +56,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
         hass, entry, reader, listener, lambda: coordinator.record.save(soon=True)
     )
     importer = ProfileImporter(coordinator, reader.async_read_profile)
-    corrections = Corrections(coordinator)
+    ledger = Ledger(coordinator)
     await coordinator.async_restore()
     await importer.async_load()
-    if not coordinator.async_take_over():
+    if not await coordinator.async_take_over():
         await coordinator.async_config_entry_first_refresh()
+    coordinator.record.recorded_numbers = await async_recorded_numbers(coordinator)
     entry.runtime_data = MeterRuntime(
-        coordinator, reader, listener, fast_poller, alignment, importer, corrections
+        coordinator, reader, listener, fast_poller, alignment, importer, ledger
     )
     if not entry.pref_disable_polling:
         if reader.line_profile.pushes:
@@ -70,7 +71,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
         else:
             coordinator.poller.start()
             fast_poller.start()
-    corrections.async_start()
+    ledger.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     # An import goes by the sensors.
     importer.async_start()

@@ -74,8 +74,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         if (state := await self.record.async_load()) is not None:
             self._apply(Outcome(state))
 
-    @callback
-    def async_take_over(self) -> bool:
+    async def async_take_over(self) -> bool:
         """Take the config flow's newer reading, which knows the line as it is. False where the meter was never read."""
         states, known = async_take_over(self.hass, self.reader.device, self.reader.address)
         if known is not None:
@@ -83,7 +82,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         for first in states:
             self.reader.take_line_profile(first.profile)
             if self._take(self.validator.check(first.reading, first.profile, self.data)):
-                self.record.save(soon=True)
+                await self.record.async_save_now()
                 self.async_update_listeners()
         return self.data is not None
 
@@ -123,7 +122,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         try:
             # Cancelled with the entry, whoever asked for it.
             for one in await in_background(self.hass, self.config_entry, reading, "reading"):
-                state = self.async_process_reading(one)
+                state = await self.async_process_reading(one)
         except ServiceValidationError:
             # Another request has used the wake-up.
             return self._as_before()
@@ -161,8 +160,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._checked = self.validator.check(reading, self.reader.line_profile, self.data)
         return self._checked.result.retry
 
-    @callback
-    def async_process_reading(self, reading: Reading) -> MeterState | None:
+    async def async_process_reading(self, reading: Reading) -> MeterState | None:
         """Join what is validated of a reading to the state; None where nothing was ever published.
 
         Raises UpdateFailed where another meter answers.
@@ -172,7 +170,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             checked = self.validator.check(reading, self.reader.line_profile, self.data)
         if not self._take(checked):
             return None
-        self.record.save()
+        await self.record.async_save()
         self.reader.history.keep_good()
         issues.async_withdraw_notices(self.hass, self.config_entry)
         if self.replacement_open:
@@ -186,8 +184,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self._apply(outcome)
         return outcome is not None
 
-    @callback
-    def async_process_registers(self, registers: Sequence[Register]) -> None:
+    async def async_process_registers(self, registers: Sequence[Register]) -> None:
         """Join what is validated of some registers, known to be this meter's, to the state."""
         before, now = self.data, dt_util.utcnow()
         health = replace(before.health, retries=0)
@@ -200,14 +197,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         # When the meter was last read, and what it said then, is another matter: the next reading is due after that.
         self.data = replace(outcome.state, received=before.received, health=before.health)
         self.record.publish_registers(Outcome(self.data, outcome.offsets))
-        self.record.save()
+        await self.record.async_save()
         self.async_update_listeners()
 
-    @callback
-    def async_process_pushed(self, reading: Reading) -> None:
+    async def async_process_pushed(self, reading: Reading) -> None:
         """Take what a meter has sent by itself, and show it now and then: all of it counts, some of it is shown."""
         try:
-            state = self.async_process_reading(reading)
+            state = await self.async_process_reading(reading)
         except UpdateFailed as err:
             self.async_set_update_error(err)
             return
@@ -253,11 +249,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._expiry_timer.set(self.poller.expiry)
         self._update_questions()
 
-    @callback
-    def async_publish(self, outcome: Outcome) -> None:
-        """Show a state that no reading has brought, but the user's answer."""
+    async def async_publish(self, outcome: Outcome) -> None:
+        """Show a state that no reading has brought, but the user's answer; it is on disk before."""
         self._apply(outcome)
-        self.record.save(soon=True)
+        await self.record.async_save_now()
         self.async_update_listeners()
 
     @callback

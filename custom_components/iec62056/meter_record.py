@@ -1,5 +1,6 @@
 """Record of one meter: its state, what follows from it and the offsets of its totals, as its file keeps them."""
 
+from collections.abc import Mapping
 from datetime import timedelta, tzinfo
 from decimal import Decimal
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from .registers.index import RegisterIndex
 from .registers.overrides import overrides_of
 from .state.meter_state import MeterState
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored
-from .validation.offsets import Offset, totals_of
+from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, totals_of
 from .validation.validation_state import MeterReplacement
 from .validation.validator import Outcome, ReadingValidator
 
@@ -34,8 +35,11 @@ class MeterRecord:
         self.validator = ReadingValidator(
             overrides_of(entry.options), None if amperes is None else Decimal(str(amperes))
         )
-        # Offsets of totals that the statistics do not take into account yet.
+        # Where totals went on from another number, in the order of time.
         self.offsets: tuple[Offset, ...] = ()
+        # What totals have shown last where a crash lost that; shown until they are read again.
+        self.recorded_numbers: Mapping[str, Decimal] = {}
+        self._stored_offsets: tuple[Offset, ...] = self.offsets
         self._history = DerivedHistory()
         self._index: RegisterIndex | None = None
         self._reader = reader
@@ -51,7 +55,7 @@ class MeterRecord:
         restored = self.validator.restore(
             stored.state.as_restored(), stored.validation, stored.units, stored.offsets
         )
-        self.offsets = restored.offsets
+        self.offsets = self._stored_offsets = restored.offsets
         return restored.state
 
     @callback
@@ -93,7 +97,7 @@ class MeterRecord:
         index: RegisterIndex,
         firsts: Numbers = MappingProxyType({}),
     ) -> None:
-        """Keep the offsets of totals, and those of sums of them, until the statistics are corrected.
+        """Note the offsets of totals, and those of sums of them.
 
         `firsts` are the first numbers of totals of another meter.
         """
@@ -102,16 +106,31 @@ class MeterRecord:
             return
         numbers = {one.key: (one.offset, one.unit) for one in offsets}
         sums = (
-            Offset(one.kind, now, one.offset, UnitOfEnergy.WATT_HOUR, one.last)
+            Offset(
+                one.kind,
+                now,
+                one.offset,
+                UnitOfEnergy.WATT_HOUR,
+                one.last,
+                one.first,
+                OffsetReason.TARIFFS,
+            )
             for one in steps_of_sums(before, index, numbers, firsts)
         )
         self.offsets = (*self.offsets, *offsets, *sums)
 
+    @property
+    def open_offsets(self) -> tuple[Offset, ...]:
+        """The offsets at which the statistics were not seen right yet."""
+        return tuple(one for one in self.offsets if not one.closed)
+
     @callback
-    def drop_offset(self, offset: Offset) -> None:
-        """The statistics are right where that offset is concerned."""
-        self.offsets = tuple(one for one in self.offsets if one is not offset)
-        self.save(soon=True)
+    def update_offsets(self, changed: Mapping[Offset, Offset]) -> None:
+        """Note what is known of these offsets now."""
+        offsets = tuple(changed.get(one, one) for one in self.offsets)
+        if offsets != self.offsets:
+            self.offsets = self._stored_offsets = offsets[-MOST_OFFSETS:]
+            self.save(soon=True)
 
     @callback
     def keep_unit(self, key: str, unit: str) -> None:
@@ -125,8 +144,16 @@ class MeterRecord:
         soon = soon or self._reader.line_profile.on_battery
         self._store.async_save_later(self.content, SAVE_SOON if soon else SAVE_DELAY)
 
+    async def async_save(self) -> None:
+        """Write the file later, but now where offsets came in: they are on disk before their numbers are shown."""
+        if self.offsets is self._stored_offsets:
+            self.save()
+        else:
+            await self.async_save_now()
+
     async def async_save_now(self) -> None:
         """Write the file before something else is done."""
+        self._stored_offsets = self.offsets
         await self._store.async_save(self.content())
 
     def content(self) -> Stored:

@@ -72,7 +72,7 @@ async def async_add_as_new_meter(hass: HomeAssistant, entry: MeterConfigEntry) -
     if (found := _other(hass, entry)) is None:
         return False
     _, state = found
-    coordinator.async_publish(coordinator.validator.dismiss_replacement(coordinator.data))
+    await coordinator.async_publish(coordinator.validator.dismiss_replacement(coordinator.data))
     manager = hass.config_entries
     await manager.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
     data = omit_keys(_entry_data(entry, state), WHO_ASKS)

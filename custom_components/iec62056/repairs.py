@@ -63,13 +63,15 @@ class HeldValueFlow(MeterRepairFlow):
     async def async_step_accept_held(self, user_input: Any = None) -> RepairsFlowResult:
         """Publish the held value."""
         meter = self._coordinator
-        meter.async_publish(meter.validator.accept_held(self._key, meter.data, dt_util.utcnow()))
+        await meter.async_publish(
+            meter.validator.accept_held(self._key, meter.data, dt_util.utcnow())
+        )
         return self.async_create_entry(data={})
 
     async def async_step_keep_published(self, user_input: Any = None) -> RepairsFlowResult:
         """Keep the published value."""
         meter = self._coordinator
-        meter.async_publish(meter.validator.keep_published(self._key, meter.data))
+        await meter.async_publish(meter.validator.keep_published(self._key, meter.data))
         return self.async_create_entry(data={})
 
 
@@ -99,7 +101,7 @@ class MeterReplacementFlow(MeterRepairFlow):
     async def async_step_wrong_probe(self, user_input: Any = None) -> RepairsFlowResult:
         """The probe was on the wrong meter."""
         meter = self._coordinator
-        meter.async_publish(meter.validator.dismiss_replacement(meter.data))
+        await meter.async_publish(meter.validator.dismiss_replacement(meter.data))
         return self.async_create_entry(data={})
 
 
@@ -112,7 +114,9 @@ class WrongCheckFlow(MeterRepairFlow):
         if user_input is None or "issue_id" in user_input:
             return self.async_show_form(step_id="init", description_placeholders=self._placeholders)
         meter = self._coordinator
-        meter.async_publish(meter.validator.ignore_check(meter.data, meter.reader.line_profile))
+        await meter.async_publish(
+            meter.validator.ignore_check(meter.data, meter.reader.line_profile)
+        )
         return self.async_create_entry(data={})
 
 

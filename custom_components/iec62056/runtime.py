@@ -9,8 +9,8 @@ from .meter.fast_polling import FastPoller
 from .meter.probe_alignment import ProbeAlignment
 from .meter.push_listener import PushListener
 from .meter.reader import MeterReader
-from .statistics.corrections import Corrections
 from .statistics.importer import ProfileImporter
+from .statistics.ledger import Ledger
 
 type MeterConfigEntry = ConfigEntry[MeterRuntime]
 
@@ -25,7 +25,7 @@ class MeterRuntime:
     fast_poller: FastPoller
     alignment: ProbeAlignment
     importer: ProfileImporter
-    corrections: Corrections
+    ledger: Ledger
 
 
 def runtime_of(entry: MeterConfigEntry) -> MeterRuntime | None:

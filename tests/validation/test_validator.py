@@ -80,7 +80,7 @@ async def test_answer_that_comes_while_a_reading_is_judged_counts(
     sent = reading({**HOUSEHOLD, "1.8.0": ["011000.001*kWh"]}, at=later(2))
     freezer.move_to(later(2))
     checked = validator.check(sent, coordinator.reader.line_profile, coordinator.data)
-    coordinator.async_publish(validator.keep_published(ENERGY, coordinator.data))
+    await coordinator.async_publish(validator.keep_published(ENERGY, coordinator.data))
     validator.apply(checked, coordinator.data, later(2))
     assert (validator.state.dismissed, validator.state.pending_repairs) == ({ENERGY}, frozenset())
 

@@ -46,6 +46,8 @@ class Result:
     received: datetime
     # Where a mean begins.
     since: datetime | None = None
+    # Whether none of them was read since the start.
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class DerivedValues:
             if mean is None:
                 return Result(None, keys, received)
             return Result(mean.power, keys, received, mean.since)
-        return Result(_VALUES[kind](self), keys, received)
+        restored = all(found.known.restored for found in sources)
+        return Result(_VALUES[kind](self), keys, received, restored=restored)
 
 
 def remember(
@@ -114,11 +117,12 @@ def remember(
 
 
 class SumStep(NamedTuple):
-    """A sum of tariffs that steps by `offset` besides the change of its number, which was `last` until then; in Wh."""
+    """A sum of tariffs that steps by `offset` besides the change of its number from `last` to `first`; in Wh."""
 
     kind: Derived
     offset: Decimal
     last: Decimal
+    first: Decimal
 
 
 type Numbers = Mapping[str, tuple[Decimal, str | None]]
@@ -141,7 +145,10 @@ def steps_of_sums(
         gone = [old[key] for key in old.keys() - new.keys()]
         appeared = [-first.get(key, new[key]) for key in new.keys() - old.keys()]
         yield SumStep(
-            kind, sum([*same, *gone, *appeared], Decimal(0)), sum(old.values(), Decimal(0))
+            kind,
+            sum([*same, *gone, *appeared], Decimal(0)),
+            sum(old.values(), Decimal(0)),
+            sum(new.values(), Decimal(0)),
         )
 
 

@@ -10,7 +10,7 @@ without it, what the meter calls itself at the sign-on has to be the same.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -60,7 +60,7 @@ class FastPoller:
         poller: Poller,
         *,
         state: Callable[[], MeterState],
-        on_registers: Callable[[Sequence[Register]], None],
+        on_registers: Callable[[Sequence[Register]], Awaitable[None]],
     ) -> None:
         """Know which registers they are; nothing is read yet. `state` gives the present state of the meter."""
         self._hass = hass
@@ -139,7 +139,7 @@ class FastPoller:
                     # Each round would be a whole readout.
                     raise ReadoutInstead(code=self._codes[0])
                 if found:
-                    self._on_registers(found)
+                    await self._on_registers(found)
                 elif refused is not None:
                     raise refused
                 if not await self._rest(line, began):
@@ -186,7 +186,7 @@ class FastPoller:
         began = self._hass.loop.time()
         reading = await self._read_short_list(self._request or "")
         if found := [one for one in reading.registers if one.address in self._codes]:
-            self._on_registers(found)
+            await self._on_registers(found)
         await asyncio.sleep(max(0.0, began + self._seconds - self._hass.loop.time()))
 
     async def _read_short_list(self, request: str) -> Reading:

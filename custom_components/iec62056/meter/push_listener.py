@@ -1,7 +1,7 @@
 """Listening to a meter that sends by itself, as long as its entry is set up."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ class PushListener:
         hass: HomeAssistant,
         entry: ConfigEntry,
         reader: MeterReader,
-        on_reading: Callable[[Reading], None],
+        on_reading: Callable[[Reading], Awaitable[None]],
         on_error: Callable[[Exception], None],
     ) -> None:
         """Nothing is listened to yet. `on_error` gets what ended the listening, a MeterError or an unexpected one."""
@@ -68,4 +68,4 @@ class PushListener:
             async with aclosing(client.listen()) as readings:
                 async for reading in readings:
                     self._reader.use_line_profile(client.profile)
-                    self._on_reading(reading)
+                    await self._on_reading(reading)

@@ -148,6 +148,8 @@ class DerivedSensor(MeterEntity, SensorEntity):
         result = self.coordinator.record.derived.result(self._kind)
         is_fresh = self.coordinator.is_fresh(result.received)
         value: Decimal | datetime | str | None = result.value if is_fresh else None
+        if value is not None and result.restored:
+            value = self.coordinator.record.recorded_numbers.get(self._kind, value)
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
         if value is not None and result.since is not None:
             attributes[ATTR_SINCE] = result.since.isoformat()

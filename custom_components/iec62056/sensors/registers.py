@@ -154,6 +154,8 @@ class RegisterSensor(MeterEntity, SensorEntity):
         register, quality, _ = source
         zone = dt_util.get_default_time_zone()
         value = self._value(register)
+        if known.restored:
+            value = self.coordinator.record.recorded_numbers.get(self._key, value)
         meter_time = taken_at(register, self._description, zone)
         attributes: dict[str, Any] = {
             ATTR_OBIS: register.key,

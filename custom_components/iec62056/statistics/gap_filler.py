@@ -107,7 +107,7 @@ class GapFiller:
     @callback
     def _fill_gaps(self) -> None:
         gaps = self.history.open()
-        if self._store.imports.job is not None or self._coordinator.record.offsets:
+        if self._store.imports.job is not None or self._coordinator.record.open_offsets:
             # What the user asked for comes first, and so do sums that are about to be corrected.
             self.schedule(AFTER_HOUR)
         elif gaps:

@@ -180,7 +180,7 @@ def _offset(rows: Mapping[datetime, Hour], begin: datetime, end: datetime, *, jo
     if before is None:
         return offset
     earlier = rows[before].sum - rows[before].state
-    if abs(offset - earlier) > max(_SAME, abs(offset) * _DRIFT):
+    if not near(offset, earlier):
         # Another meter began, or the sums were corrected in between: no one course leads across.
         raise RangeSkipped(Reason.SUMS)
     return earlier
@@ -201,6 +201,11 @@ def _changes(
 def hour_of(moment: datetime) -> datetime:
     """The beginning of the hour."""
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def near(one: float, other: float) -> bool:
+    """Whether two sums differ by no more than adding up floats makes them."""
+    return abs(one - other) <= max(_SAME, abs(one) * _DRIFT)
 
 
 def same(one: Hour, other: Hour) -> bool:

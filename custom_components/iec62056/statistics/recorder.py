@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 import inspect
 from typing import Any, Final
 
+from homeassistant.components.recorder.db_schema import Statistics, StatisticsShortTerm
+from homeassistant.components.recorder.history import state_changes_during_period
 from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
     async_import_statistics,
@@ -25,6 +28,8 @@ from .planner import BASELINE, HOUR, Hour, same
 
 # Another may have locked the rows for a while.
 MOST_TRIES: Final = 5
+# The recorder finds what is later than a time, and we look for what is not earlier.
+_MOMENT: Final = timedelta(milliseconds=1)
 
 
 class DatabaseFailed(HomeAssistantError):
@@ -45,7 +50,7 @@ class Series:
 
 
 async def async_series(hass: HomeAssistant, entity_id: str) -> Series | None:
-    """The statistics of a sensor; None where it has no sums, or they have no unit. Raises DatabaseFailed."""
+    """The statistics of a sensor; None where it has no sums. Raises DatabaseFailed."""
 
     def find() -> dict[str, tuple[int, StatisticMetaData]]:
         return get_metadata(hass, statistic_ids={entity_id})
@@ -54,8 +59,8 @@ async def async_series(hass: HomeAssistant, entity_id: str) -> Series | None:
     if entity_id not in found:
         return None
     metadata = found[entity_id][1]
-    unit = metadata["unit_of_measurement"]
-    return Series(entity_id, unit, metadata) if unit and metadata["has_sum"] else None
+    unit = metadata["unit_of_measurement"] or ""
+    return Series(entity_id, unit, metadata) if metadata["has_sum"] else None
 
 
 async def async_rows(
@@ -65,22 +70,89 @@ async def async_rows(
 
     Raises DatabaseFailed.
     """
+    baseline = await async_table(hass, series, HOUR, BASELINE, BASELINE + HOUR)
+    return baseline | await async_table(hass, series, HOUR, first, last)
+
+
+async def async_table(
+    hass: HomeAssistant,
+    series: Series,
+    span: timedelta,
+    first: datetime,
+    last: datetime | None = None,
+) -> dict[datetime, Hour]:
+    """The rows of the table of that span, by their beginning and in the order of time. Raises DatabaseFailed."""
     unit_class = series.metadata["unit_class"]
     units: Any = None if unit_class is None else {unit_class: series.unit}
 
     def read() -> dict[datetime, Hour]:
-        found: dict[datetime, Hour] = {}
-        for begin, end in ((BASELINE, BASELINE + HOUR), (first, last)):
-            rows = statistics_during_period(
-                hass, begin, end, {series.entity_id}, "hour", units, {"state", "sum"}
-            )
-            for row in rows.get(series.entity_id, []):
-                state, total = row["state"], row["sum"]
-                if state is not None and total is not None:
-                    found[datetime.fromtimestamp(row["start"], UTC)] = Hour(state, total)
-        return found
+        rows = statistics_during_period(
+            hass,
+            first,
+            last,
+            {series.entity_id},
+            "hour" if span == HOUR else "5minute",
+            units,
+            {"state", "sum"},
+        )
+        return {
+            datetime.fromtimestamp(row["start"], UTC): Hour(state, total)
+            for row in rows.get(series.entity_id, [])
+            if (state := row["state"]) is not None and (total := row["sum"]) is not None
+        }
 
     return await _ask(hass, read)
+
+
+async def async_shown(
+    hass: HomeAssistant, entity_id: str, since: datetime
+) -> list[tuple[datetime, Decimal]]:
+    """The numbers that a sensor has shown since then, as far as the recorder has them. Raises DatabaseFailed."""
+
+    def find() -> list[tuple[datetime, Decimal]]:
+        states = state_changes_during_period(
+            hass,
+            since - _MOMENT,
+            None,
+            entity_id,
+            no_attributes=True,
+            include_start_time_state=False,
+        )
+        return [
+            (one.last_updated, number)
+            for one in states.get(entity_id, [])
+            if (number := _number(one.state)) is not None
+        ]
+
+    return await _ask(hass, find)
+
+
+def _number(state: str) -> Decimal | None:
+    try:
+        number = Decimal(state)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+async def async_move_sums(
+    hass: HomeAssistant, series: Series, begin: datetime, amount: float
+) -> None:
+    """Add so much to the sums of both tables from that row on; done when it returns."""
+    get_instance(hass).async_adjust_statistics(series.entity_id, begin, amount, series.unit)
+    await async_committed(hass)
+
+
+async def async_write_table(
+    hass: HomeAssistant, series: Series, span: timedelta, rows: Mapping[datetime, Hour]
+) -> None:
+    """Write these rows of one table, over those that are there; done when it returns."""
+    get_instance(hass).async_import_statistics(
+        series.metadata,
+        [StatisticData(start=start, state=row.state, sum=row.sum) for start, row in rows.items()],
+        Statistics if span == HOUR else StatisticsShortTerm,
+    )
+    await async_committed(hass)
 
 
 async def async_running(hass: HomeAssistant, series: Series) -> tuple[datetime, Hour] | None:
@@ -134,13 +206,13 @@ async def _until(
     touched = [start for start in starts if start != BASELINE] or [BASELINE]
     for _ in range(MOST_TRIES):
         change()
-        await _committed(hass)
+        await async_committed(hass)
         if done(await async_rows(hass, series, min(touched), max(touched) + HOUR)):
             return
     raise DatabaseFailed
 
 
-async def _committed(hass: HomeAssistant) -> None:
+async def async_committed(hass: HomeAssistant) -> None:
     """Wait until the recorder has done and committed all that it was told so far."""
     # Its own way to wait overlooks a task that it has begun and that no other stands behind.
     future: asyncio.Future[None] = hass.loop.create_future()

@@ -2,17 +2,30 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
 from ..registers.descriptions import TOTALS, kept_unit
 from ..state.description import Description
 from ..state.meter_state import MeterState
 
-# The recorder sums up so often, and needs a moment for it.
-PERIOD: Final = timedelta(minutes=5)
-AFTER_PERIOD: Final = timedelta(seconds=60)
+# Of one meter. Closed ones tell an import what it must not cross.
+MOST_OFFSETS: Final = 200
+
+
+class OffsetReason(StrEnum):
+    """Why a sensor went on from another number."""
+
+    # The recorder counts these as they are: noted only so that they can be taken back, or because the meter was silent.
+    JUMP = "jump"
+    SILENCE = "silence"
+    # These it does not.
+    RESET = "reset"
+    ANSWER = "answer"
+    REPLACED = "replaced"
+    TARIFFS = "tariffs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +38,28 @@ class Offset:
     """
 
     key: str
+    # When the sensor first showed the new number; until that was seen in the recorder, a moment before.
     at: datetime
     offset: Decimal
     # That of the sensor's values.
     unit: str | None
-    # What the sensor showed until then.
+    # What the sensor showed until then, and what it showed next.
     last: Decimal | None = None
+    first: Decimal | None = None
+    reason: OffsetReason = OffsetReason.RESET
+    # Whether the recorder has the first state with the new number.
+    recorded: bool = False
+    # Whether the statistics were seen right.
+    closed: bool = False
 
-    @property
-    def period(self) -> datetime:
-        """The beginning of the time that the recorder sums up together."""
-        seconds = PERIOD.total_seconds()
-        return datetime.fromtimestamp(self.at.timestamp() // seconds * seconds, self.at.tzinfo)
-
-    @property
-    def ready(self) -> datetime:
-        """When it can be corrected."""
-        return self.period + PERIOD + AFTER_PERIOD
+    def came_with(self, number: Decimal) -> bool:
+        """Whether the sensor, with that number, has gone on from the last one."""
+        if self.last is None or self.first is None:
+            return number != self.last
+        # After a fall it may have risen far meanwhile, but never beyond where it was.
+        return (
+            number < self.last if self.first < self.last else 2 * number >= self.last + self.first
+        )
 
 
 def totals_of(state: MeterState, units: Mapping[str, str]) -> Iterator[Description]:

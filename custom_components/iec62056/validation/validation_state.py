@@ -133,6 +133,11 @@ class ValidationState:
                 return register_key, held
         return None
 
+    def number(self, key: str) -> Decimal | None:
+        """The accepted number of a description's key, in the unit of its sensor."""
+        history = self.histories.get(key)
+        return None if history is None or history.good is None else history.good.number
+
     def decided(self, key: str) -> Self:
         """The user has decided about the held value of a sensor."""
         return replace(

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..protocol.ascii.checks import without_check
 from ..protocol.errors import CheckWrong, MeterError
@@ -14,10 +14,13 @@ from ..registers.descriptions import describe, describe_state
 from ..registers.overrides import RegisterOverride
 from ..state.meter_state import MeterState, RegisterState
 from .checks import accept
-from .offsets import Offset, totals_of
+from .offsets import Offset, OffsetReason, totals_of
 from .reading_check import CheckSettings, ValidationResult, check_reading
 from .register_value import values_of
 from .validation_state import NO_WRONG_CHECK, MeterReplacement, ValidationState
+
+# The recorder may keep its five-minute rows no longer than a day; meters on a battery are read once in one.
+LONG_SILENCE: Final = timedelta(hours=25)
 
 
 class CheckedReading(NamedTuple):
@@ -102,7 +105,10 @@ class ReadingValidator:
         if state is published:
             # The line and its health are new, the values keep their age.
             state = replace(state, profile=profile, health=reading.health)
-        return Outcome(state, self._offsets(before, published, result.resets, now))
+        resets = self._offsets(before, published, result.resets, OffsetReason.RESET, now)
+        silent = dict.fromkeys(_silent(published, state) - result.resets.keys(), Decimal(0))
+        silence = self._offsets(before, published, silent, OffsetReason.SILENCE, now)
+        return Outcome(state, (*resets, *silence))
 
     def record_failure(self, err: MeterError) -> None:
         """Note a reading that failed: similar ones with a wrong check raise a question."""
@@ -128,7 +134,9 @@ class ReadingValidator:
         )
         state = replace(state, registers={**state.registers, register_key: known})
         state = describe_state(state, self._settings.overrides)
-        return Outcome(state, self._offsets(before, published, {key: Decimal(0)}, now))
+        return Outcome(
+            state, self._offsets(before, published, {key: Decimal(0)}, OffsetReason.ANSWER, now)
+        )
 
     def keep_published(self, key: str, published: MeterState) -> Outcome:
         """The user says that the published value is right: no question until a good one has come."""
@@ -153,25 +161,39 @@ class ReadingValidator:
         before, self.state = self.state, other.validation
         steps = {}
         for key, first in other.first_totals.items():
-            history = before.histories.get(key)
-            if history is not None and history.good is not None and history.good.number is not None:
-                steps[key] = history.good.number - first
-        return Outcome(state, self._offsets(before, published, steps, now))
+            if (last := before.number(key)) is not None:
+                steps[key] = last - first
+        return Outcome(state, self._offsets(before, published, steps, OffsetReason.REPLACED, now))
 
     def _offsets(
         self,
         before: ValidationState,
         published: MeterState,
         steps: Mapping[str, Decimal],
+        reason: OffsetReason,
         now: datetime,
     ) -> tuple[Offset, ...]:
         """The offsets of totals that step by so much besides the change of their number."""
-        if not steps:
-            return ()
-        offsets = []
-        for description in totals_of(published, self.units):
-            if (key := description.key) in steps:
-                good = before.histories[key].good
-                last = None if good is None else good.number
-                offsets.append(Offset(key, now, steps[key], description.unit, last))
-        return tuple(offsets)
+        return tuple(
+            Offset(
+                description.key,
+                now,
+                steps[description.key],
+                description.unit,
+                before.number(description.key),
+                self.state.number(description.key),
+                reason,
+            )
+            for description in totals_of(published, self.units)
+            if description.key in steps
+        )
+
+
+def _silent(before: MeterState, after: MeterState) -> set[str]:
+    """The keys of the values that come again after so long that the recorder may begin their sums at nothing."""
+    return {
+        description.key
+        for key, known in before.registers.items()
+        if after.registers[key].received - known.received > LONG_SILENCE
+        for description in known.descriptions
+    }
