@@ -1,7 +1,6 @@
-"""The command line: read a meter, or explain a stored telegram, as a table or as JSON.
+"""Command line that reads a meter, or explains a stored telegram, as a table or as JSON.
 
-Here: arguments in, text out, one sentence on standard error when there is no reading.
-Never here: how a meter is read. Passwords are never arguments: other users see those.
+Passwords are never arguments: other users of the machine see those.
 """
 
 import argparse
@@ -143,7 +142,7 @@ def _stored(path: Path) -> Reading:
 
 
 def _profile(options: argparse.Namespace) -> LineProfile:
-    """What a person says of the meter."""
+    """The options as a line profile."""
     return LineProfile(
         address=options.address,
         mode=None if options.mode == "auto" else Mode(options.mode),
@@ -194,7 +193,7 @@ async def _read(options: argparse.Namespace) -> Reading:
 
 
 def _teller() -> ProgressCallback | None:
-    """Who tells a waiting person which way is tried; None where nobody watches."""
+    """Callback that prints which way is tried; None where standard error is no terminal."""
     if not sys.stderr.isatty():
         return None
     told: set[DiscoveryStep] = set()
@@ -278,7 +277,7 @@ def _iso(moment: MeterTime) -> str:
 
 
 def as_table(reading: Reading) -> Iterator[str]:
-    """The reading for a person."""
+    """The reading as lines of text."""
     if reading.identification is not None:
         yield reading.identification.raw
         yield ""

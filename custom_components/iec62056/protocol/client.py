@@ -1,8 +1,4 @@
-"""One way to read a meter, whatever mode it speaks: identify, read everything, listen.
-
-Here: from an open line and a LineProfile to a Reading, and what the profile learns on the way.
-Never here: opening ports, the conversation itself (`ascii.session`), Home Assistant.
-"""
+"""Client for one meter, whatever mode it speaks: identifies it, reads it, listens to it, changes it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -161,7 +157,7 @@ class MeterClient:
     async def survey(self, codes: Sequence[str]) -> tuple[Answer, ...]:
         """What may be seen: each register at the lowest level that shows it, or as the highest refused it.
 
-        Raises MeterError where the meter lets nobody in. A refused password or login is the `refusal`, once more.
+        Raises MeterError where the meter takes no login. A refused password or login is the `refusal`, once more.
         """
         self.refusal = None
         answers: dict[str, Answer] = {}

@@ -1,8 +1,4 @@
-"""Mode E from the first character to the reading: the sign-on of `ascii`, then the session of `dlms`.
-
-Here: how both are put together, and what the line's profile learns.
-Never here: what either of them says; Home Assistant.
-"""
+"""Mode E: the sign-on of IEC 62056-21, then sessions of DLMS/COSEM."""
 
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
-"""The types that every mode of the protocol speaks in.
+"""Types that all modes share.
 
-Here: frozen values, and the small facts that follow from one value alone.
-Never here: input or output, parsing of telegrams, anything of Home Assistant.
 Terms are those of IEC 62056-21:2002 (cited "Std" with the clause).
 """
 
@@ -247,7 +245,7 @@ class Reading:
 class LineProfile:
     """How to reach one meter: what was given, and what worked. Stored with the meter; speeds in baud, times in s.
 
-    A person gives `address` (empty: whoever is there), and may give all but what only success teaches: `speed`, `stay`,
+    The user gives `address` (empty: the only meter on the line), and may give all but what only success teaches: `speed`, `stay`,
     `listen_speed`, `switch_delay`, `check_candidate`, `check_seen`. `stay`: the speed is never changed here, since that
     never led to data. `listen_speed`: the one at which telegrams come unasked. `check_candidate`: the kind of check that
     fitted once; another reading makes it the `check_kind`. `medium`: what codes without one are taken for.
@@ -297,7 +295,7 @@ class LineProfile:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a conversation, for whoever watches: stage, bytes and data sets so far, speed in baud.
+    """One step of a conversation, for a progress display: stage, bytes and data sets so far, speed in baud.
 
     `rung` says which way is tried, while the way to a meter is looked for.
     """

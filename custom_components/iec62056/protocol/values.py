@@ -1,8 +1,4 @@
-"""What the text between two brackets means: a number, a time, bits, coded text, a glued unit.
-
-Here: pure functions of one text. Each is total: what is not of the wanted kind gives None, nothing raises.
-Never here: which register a text belongs to (obis.py), the grammar of lines (ascii/datasets.py), floats.
-"""
+"""Parses the text between two brackets: numbers, times, bits, coded text; None where it is not of the wanted kind."""
 
 from dataclasses import dataclass
 import datetime as dt

@@ -1,7 +1,4 @@
-"""The telegram in a diagnostics file downloaded from Home Assistant, with the verdicts given before it was masked. Pure.
-
-Never here: what is masked and how.
-"""
+"""Finds the telegram in a diagnostics file downloaded from Home Assistant."""
 
 from collections.abc import Mapping
 import json

@@ -1,15 +1,12 @@
-"""The logins of mode E in a file, for the command line: passwords and keys are never arguments, which other users see.
+"""Reads the logins of mode E from a file in TOML; the invocation counter is kept in a file beside it.
 
-Here: a file in TOML → a keyring, and the invocation counter in a file beside it.
-Never here: how Home Assistant keeps them.
-
-    client = 1
-    mechanism = "gmac"            # low, aes, md5, sha1, gmac, sha256
-    password = "..."              # low; the secret of aes, md5, sha1, sha256
-    encryption_key = "00 01 ..."  # keys and titles in hexadecimal digits
-    authentication_key = "D0 D1 ..."
-    system_title = "48 41 53 00 00 00 00 01"
-    ciphered = true
+client = 1
+mechanism = "gmac"            # low, aes, md5, sha1, gmac, sha256
+password = "..."              # low; the secret of aes, md5, sha1, sha256
+encryption_key = "00 01 ..."  # keys and titles in hexadecimal digits
+authentication_key = "D0 D1 ..."
+system_title = "48 41 53 00 00 00 00 01"
+ciphered = true
 """
 
 import os

@@ -1,8 +1,4 @@
-"""A stored telegram becomes a reading: as text, as bytes with or without parity bits, as a hex dump, inside a log.
-
-Here: undoing the ways people and programs write down what a meter sent. Pure.
-Never here: lines, time, files. A line knows what came when; here only the characters tell.
-"""
+"""Turns a stored telegram into a reading: text, bytes with or without parity bits, a hex dump, part of a log."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -232,7 +228,7 @@ def _datasets(stream: bytes, asked: list[_Asked]) -> tuple[list[DataSet], list[s
 def _give_address(sets: list[DataSet], asked: list[str], unparsed: list[str]) -> None:
     """An answer needs no address (Std 6.6): it belongs to what was asked, never to the frame before.
 
-    Where nobody is seen asking, the values cannot be understood.
+    Where no request is seen, the values cannot be understood.
     """
     count = next((at for at, found in enumerate(sets) if found.address is not None), len(sets))
     if not count:

@@ -1,8 +1,4 @@
-"""The services GET, SET and ACTION as PDUs (Green Book 9.5), by logical names.
-
-Here: requests as octets; answers as small frozen values. Pure.
-Never here: which PDU follows which (`exchange`), ciphering (`association`), what a value means (`cosem`).
-"""
+"""Encodes requests of GET, SET and ACTION by logical names, and decodes their answers (Green Book 9.5)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

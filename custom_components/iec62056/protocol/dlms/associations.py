@@ -1,4 +1,4 @@
-"""Links to one meter and associations by its logins, one after the other: what is proven before a secret leaves.
+"""Opens associations with one meter, one after the other, and checks that it is the intended meter first.
 
 A login the meter refused is not tried a second time.
 """
@@ -36,7 +36,7 @@ _COUNTERS = (0, 0, 43, 1)
 # What is asked for where the public client has no object list.
 _USUAL_COUNTERS = (0, 1)
 # What a meter may say that has no public client.
-_NOBODY_LET_IN = (AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused)
+_NO_ASSOCIATION = (AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused)
 
 
 class Associations:
@@ -95,7 +95,7 @@ class Associations:
             return
         client = None
         # Some meters have no public client.
-        with suppress(*_NOBODY_LET_IN):
+        with suppress(*_NO_ASSOCIATION):
             client = await self._associate(PUBLIC)
         if intended is not None:
             await self.make_sure(client)
@@ -103,7 +103,7 @@ class Associations:
             await self._learn_counter(client, login)
 
     async def make_sure(self, client: Client | None) -> None:
-        """See to it that this is the intended meter, once in each session; None stands for one that lets nobody in.
+        """See to it that this is the intended meter, once in each session; `client` is None where the meter has no public client.
 
         Raises NotThisMeter, and what the link raises.
         """
@@ -164,7 +164,7 @@ class Associations:
             self._line.drop_input()
 
     async def abandon(self) -> None:
-        """End the link without waiting for an answer: whoever cancels does not wait."""
+        """End the link without waiting for an answer, for a call that was cancelled."""
         link, self._link, self._sure = self._link, None, False
         if link is not None:
             await link.abandon()
@@ -174,7 +174,7 @@ class Associations:
         """Ask the meter for its own invocation counter: another client may have moved it on."""
         results: Sequence[Result] = ()
         # Without a public client, what is stored must do.
-        with suppress(*_NOBODY_LET_IN):
+        with suppress(*_NO_ASSOCIATION):
             if client is not None:
                 results = await client.get(await self._counters(client, login))
         for result in results:

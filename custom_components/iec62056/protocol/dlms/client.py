@@ -1,8 +1,4 @@
-"""One association over a link: it is opened with a login, and attributes are read, set and methods called in it.
-
-Here: in how few turns, what is done where the meter cannot do what it grants, and the counters of what is encrypted.
-Never here: what an attribute means (`objects`), the way to the link (`session`).
-"""
+"""Reads and sets attributes and calls methods in one association over a link."""
 
 import asyncio
 from collections.abc import Sequence

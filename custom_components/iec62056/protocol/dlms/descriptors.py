@@ -1,8 +1,4 @@
-"""What a request names: objects by logical name, their attributes and methods, parts of them by selective access.
-
-Here: small frozen values → octets. Pure.
-Never here: the requests themselves (`apdu`).
-"""
+"""Descriptors in a request: logical names, attributes, methods, selective access."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Self

@@ -1,8 +1,4 @@
-"""An association of mode E that stays open: registers by their codes, what the meter offers, changes that are allowed.
-
-Here: code → object, the answer to each wish, when an idle link is opened anew, what is certain after a change.
-Never here: how attributes travel (`client`), their values in text (`objects`, `writing`).
-"""
+"""Open session of mode E: reads registers by their codes, lists what the meter offers, makes changes that are allowed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace

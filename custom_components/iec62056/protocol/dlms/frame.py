@@ -1,8 +1,4 @@
-"""HDLC frames of type 3 as IEC 62056-46 uses them: addresses, control field, check sequences.
-
-Here: frame ↔ octets, and frames out of a stream that starts anywhere. Pure.
-Never here: sequence numbers kept between frames (`hdlc`), what the information means (`apdu`), time, a line.
-"""
+"""HDLC frames of type 3 (IEC 62056-46): encodes them, and finds them in a stream that starts anywhere."""
 
 from dataclasses import dataclass, field
 from enum import Enum

@@ -1,8 +1,7 @@
-"""One HDLC link of a client (primary station, normal response mode) as a state machine.
+"""State machine of one HDLC link of a client (primary station, normal response mode).
 
-Here: what to send next, and what the frames that came mean: negotiation, windows, segments, retransmission. Pure.
-Never here: the form of frames (`frame`), what a message means (`apdu`), time, a line. The caller writes `output()`,
-feeds what comes to `receive()`, and calls `timeout()` when it has waited long enough for an answer.
+The caller writes `output()`, feeds what comes to `receive()`, and calls `timeout()` when it has waited long enough for an
+answer.
 """
 
 from collections import deque

@@ -1,8 +1,4 @@
-"""An HDLC link over the line: what the state machine wants said is written, what comes is fed to it, time is kept.
-
-Here: deadlines, and what a link that does not come about says of the line.
-Never here: frames (`hdlc`), what a message means.
-"""
+"""Runs an HDLC link over the line, with its deadlines."""
 
 from contextlib import suppress
 

@@ -1,8 +1,4 @@
-"""Profiles and event logs of COSEM (class 7): capture objects and rows → the types of `protocol/profiles/load_profile.py`. Pure.
-
-Here: which column is what, rows that leave out what has not changed, the range of a request.
-Never here: services (`apdu`), who asks (a session).
-"""
+"""Turns capture objects and rows of a profile (class 7) into load profiles and events, and makes the range of a request."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

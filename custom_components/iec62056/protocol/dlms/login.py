@@ -1,8 +1,4 @@
-"""Who asks a meter, and with what: client address and credentials, and what must be kept for them.
-
-Here: small values; the addresses that makes use.
-Never here: the proof itself (`association`), storage (the caller's `store`), a line.
-"""
+"""Logins of mode E: client address, credentials, and what is kept for them between sessions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +14,7 @@ from .security import Credentials, InvocationCounter, Mechanism
 # Every meter has the public client, which needs no password (Green Book 4.3).
 PUBLIC_CLIENT = 16
 
-NOBODY = Credentials()
+NO_CREDENTIALS = Credentials()
 
 # How many counters are written to disk as used before the first of them is: some readings.
 COUNTERS_AT_ONCE = 256
@@ -32,7 +28,7 @@ class DlmsLogin:
     """
 
     client: int = PUBLIC_CLIENT
-    credentials: Credentials = NOBODY
+    credentials: Credentials = NO_CREDENTIALS
     general: bool = False
 
     @property
@@ -54,7 +50,7 @@ PUBLIC = DlmsLogin()
 
 
 async def _unstored(end: int) -> None:
-    """For whoever has no keys, and so no counter to keep."""
+    """Without keys, there is no counter to keep."""
 
 
 @dataclass(slots=True)

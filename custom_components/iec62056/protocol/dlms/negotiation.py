@@ -1,8 +1,4 @@
-"""What client and meter agree on when a link is set up: lengths of information fields, windows (SNRM and UA).
-
-Here: the parameters ↔ the information field, and the rule by which both views become one. Pure.
-Never here: the link itself (`hdlc`).
-"""
+"""Parameters that client and meter negotiate for an HDLC link (SNRM and UA)."""
 
 from dataclasses import dataclass, replace
 from typing import Self

@@ -1,7 +1,6 @@
-"""Ciphers and challenges of DLMS/COSEM: high level security, suite 0, the invocation counter.
+"""Ciphers of DLMS security suite 0 and challenges of high level security (Green Book 9.2, Blue Book 4.4.2).
 
-Here: pure functions and small states over octets (Green Book 9.2, Blue Book 4.4.2). Randomness comes from the caller.
-Never here: the services that carry them (`dlms`), storage, a clock. No secret stands in a repr or an exception.
+No secret stands in a repr or an exception.
 """
 
 from collections.abc import Callable
@@ -106,7 +105,7 @@ class InvocationCounter:
     def learn(self, meter: int) -> None:
         """Take over the counter the meter saw last: the next one is the greater of ours and that plus one.
 
-        It comes in plain octets, and whoever is on the line may have made it: half of the numbers are never given away.
+        It comes in plain octets, and anything on the line may have made it: half of the numbers are never given away.
         """
         if self._next <= meter < _MOST_SEEN:
             self._next = self._end = meter + 1

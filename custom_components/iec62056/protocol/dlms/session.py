@@ -1,10 +1,6 @@
-"""A session of mode E with one meter: from login to login, and everything the meter tells at each.
+"""Reads everything that the logins of one meter may read, and keeps what the meter says of its objects.
 
-Here: the order of links and associations, the object list and what is kept of it, what is tried again and what never.
-Never here: the sign-on (the caller's `opener`), frames, what becomes of a single attribute (`objects`).
-
-A login the meter refused is not tried a second time, and no weaker one takes its place: what the other logins of the
-keyring may read on their own account is still read.
+A login the meter refused is not tried again, and no weaker one takes its place: the other logins read what they may.
 """
 
 from asyncio import CancelledError

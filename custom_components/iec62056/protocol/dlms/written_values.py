@@ -1,8 +1,4 @@
-"""What a person wants written, as values of COSEM; and what a refusal of the meter means.
-
-Here: text and time → Data of the type the meter itself uses. Pure.
-Never here: sending it (`conversation`), whether it is allowed.
-"""
+"""Converts a text or a time into the type that a register has, and a refusal of the meter into an error."""
 
 import datetime as dt
 from decimal import Decimal, InvalidOperation
