@@ -224,7 +224,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         self._save()
         self.reader.keep_good_session()
-        issues.async_withdraw_notices(self.hass, self.config_entry)
+        refused = self.reader.line_profile.refused_speed
+        issues.async_withdraw_notices(self.hass, self.config_entry, refused_speed=refused)
         if self.replacement_open:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
         return self.data

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from . import obis
 from .ascii import checks
-from .ascii.diagnosis import Heard, reason
+from .ascii.diagnosis import BAD_PERCENT, Heard, reason, unreadable_percent
 from .ascii.messages import identification
 from .ascii.passwords import Password
 from .ascii.programming_session import Entrance
@@ -42,6 +42,7 @@ from .model import (
     Identification,
     LineProfile,
     Mode,
+    ParitySeen,
     Progress,
     ProgressCallback,
     Reading,
@@ -59,7 +60,7 @@ ANY_METER = LineProfile()
 LISTEN_SPEEDS = (9600, 2400, 115200)
 # A readout of 16 kB has fewer data sets; more would hold the event loop for longer than 5 ms.
 MOST_AT_ONCE = 800
-# Meters push at least every 10 s.
+# Meters push at least every 10 s. Where text is heard, its beginning may have been missed: then as long again.
 LISTEN_WINDOW = 11.0
 # A meter that pushed before may pause; after this the reason is told.
 LISTEN_LIMIT = 60.0
@@ -290,21 +291,21 @@ class MeterClient:
         """
         line = self._line
         await self._feed()
-        heard = Heard(line.tally.copy())
-        heard.begin(heard.start)
         wrong = deque[bytes](maxlen=MOST_WRONG)
+        failures: list[tuple[int, MeterError]] = []
+        refused: MeterError | None = None
         for speed in self._listen_speeds():
             if line.can_switch:
                 try:
                     await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
-                except BridgeRefusedSettings:
-                    if self.profile.listen_speed is not None:
-                        raise
+                except BridgeRefusedSettings as err:
                     # Most bridges end below the speed of P1.
+                    refused = err
                     continue
             self._tell(Progress(Stage.LISTENING, speed=speed))
-            window = LISTEN_WINDOW if self.profile.listen_speed is None else LISTEN_LIMIT
-            async for reading in self._telegrams(window, heard, wrong):
+            heard = Heard(line.tally.copy())
+            heard.begin(heard.start)
+            async for reading in self._telegrams(heard, wrong):
                 self.profile = replace(self.profile, listen_speed=speed)
                 yield reading
             if len(wrong) >= checks.WRONG_ALIKE and wrong[0] and len(set(wrong)) == 1:
@@ -312,10 +313,21 @@ class MeterClient:
                 fault.shape = wrong[0]
                 fault.without = checks.without_check(replace(self.profile, listen_speed=speed))
                 raise fault
+            unreadable = unreadable_percent(line, heard)
+            failure = reason(line, heard, self.profile)
+            if failure is None:
+                failure = NoIdentification()
+                failure.steady = unreadable < BAD_PERCENT
+            failures.append((unreadable, failure))
             if self.profile.listen_speed is not None:
                 break
-        told = CheckWrong() if len(wrong) >= checks.WRONG_ALIKE else NoIdentification()
-        raise reason(line, heard, self.profile) or told
+        if len(wrong) >= checks.WRONG_ALIKE:
+            raise CheckWrong
+        if not failures and refused is not None:
+            raise refused
+        # What other speeds make of the meter's characters says nothing of the line.
+        heard_best = min(unreadable for unreadable, _ in failures)
+        raise next(failure for unreadable, failure in failures if unreadable == heard_best)
 
     async def _feed(self) -> None:
         """Give a probe its supply where that is known to be needed."""
@@ -332,10 +344,8 @@ class MeterClient:
             return (self._line.speed,)
         return LISTEN_SPEEDS if self.profile.listen_speed is None else (self.profile.listen_speed,)
 
-    async def _telegrams(
-        self, window: float, heard: Heard, wrong: deque[bytes]
-    ) -> AsyncGenerator[Reading]:
-        """Telegrams until none came for `window` seconds, a minute once there was one.
+    async def _telegrams(self, heard: Heard, wrong: deque[bytes]) -> AsyncGenerator[Reading]:
+        """Telegrams until none came for a minute; for a window, where it is not known that any come.
 
         `wrong` has the shapes of those since the last good one whose check was wrong, empty where the line did harm.
         """
@@ -343,20 +353,28 @@ class MeterClient:
         listener = Listener()
         damaged = 0
         start, before, received = line.now(), line.tally.copy(), line.utcnow()
-        deadline = line.now() + window
-        while line.now() < deadline and (run := await line.read(deadline)):
+        known = self.profile.listen_speed is not None
+        deadline = line.now() + (LISTEN_LIMIT if known else LISTEN_WINDOW)
+        while True:
+            run = await line.read(deadline) if line.now() < deadline else b""
+            if not run:
+                if known or unreadable_percent(line, heard) >= BAD_PERCENT:
+                    break
+                known = True
+                deadline = line.now() + LISTEN_WINDOW
+                continue
             heard.add(run)
             if listener.receiver.idle:
                 start = line.now()
             if not listener.receiver.started:
                 received = line.utcnow()
             for receiver in listener.feed(run):
-                count = line.tally.since(before)
+                harmed = receiver.wrong(line.tally.since(before))
                 verdict = checks.verdict(self.profile, receiver.fits)
-                if verdict is Verdict.WRONG or count.wrong > (verdict is Verdict.RIGHT):
+                if verdict is Verdict.WRONG or harmed > (verdict is Verdict.RIGHT):
                     damaged += 1
                     if verdict is Verdict.WRONG:
-                        wrong.append(b"" if count.wrong else checks.shape(receiver.block))
+                        wrong.append(b"" if harmed else checks.shape(receiver.block))
                     continue
                 health = replace(
                     self._health(receiver, before, start),
@@ -366,6 +384,7 @@ class MeterClient:
                 self.profile = checks.learn(self.profile, receiver.fits, receiver.block)
                 damaged = listener.broken = 0
                 wrong.clear()
+                known = True
                 deadline = line.now() + LISTEN_LIMIT
                 yield await self._reading(receiver, received, health)
             if listener.receiver.idle:
@@ -385,8 +404,8 @@ class MeterClient:
         count = line.tally.since(before)
         return Health(
             check_kind=checks.kind(self.profile, receiver.fits),
-            parity=line.tally.parity,
-            parity_errors=count.wrong,
+            parity=ParitySeen.STRIPPED if receiver.no_parity else line.tally.parity,
+            parity_errors=receiver.wrong(count),
             characters=count.characters,
             echo=count.echoed > 0,
             duration=line.now() - start,

@@ -41,7 +41,7 @@ class MeterError(Exception):
 
     @override
     def __str__(self) -> str:
-        return f"{self.text.format(**self.placeholders)} {self.advice}"
+        return f"{self.text} {self.advice}".format(**self.placeholders)
 
 
 class LineError(MeterError):
@@ -54,6 +54,17 @@ class BadUrl(LineError):
     key = "bad_url"
     text = "{port} is not a port or an address of a bridge."
     advice = "Use a device such as /dev/ttyUSB0, or socket://host:port, rfc2217://host:port."
+
+
+class BridgeAddress(BadUrl):
+    """The address of a bridge, without what is spoken to it."""
+
+    key = "bridge_address"
+    text = "{port} looks like the address of a bridge."
+    advice = (
+        "Write rfc2217://{port} where the bridge speaks RFC 2217, or socket://{port} where it is a raw TCP bridge, "
+        "with the number of its port behind it."
+    )
 
 
 class PortMissing(LineError):
@@ -169,7 +180,10 @@ class NoAnswer(MeterError):
 
     key = "no_answer"
     text = "The meter did not answer: not a single character came."
-    advice = "Turn and shift the probe on the meter, and check that it is the optical port."
+    advice = (
+        "Turn and shift the probe on the meter, and check that it is the optical port. "
+        "Some meters answer only to their number: enter it."
+    )
 
 
 class BridgeSilent(NoAnswer):
@@ -177,7 +191,10 @@ class BridgeSilent(NoAnswer):
 
     key = "bridge_silent"
     text = "Not a single character came through {port}."
-    advice = "Shift the probe; check that the bridge is set to 300 Bd and has no other client."
+    advice = (
+        "Shift the probe; check that the bridge is set to 300 Bd and has no other client. "
+        "Some meters answer only to their number: enter it."
+    )
 
 
 class NumberUnanswered(MeterError):
@@ -215,8 +232,9 @@ class WrongParity(MeterError):
 
 
 class NoIdentification(MeterError):
-    """Readable characters, but not what a meter says first."""
+    """Readable characters, but not what a meter says first. `steady`: as many as only the right speed brings."""
 
+    steady: bool = False
     key = "no_identification"
     text = "Characters came, but no identification of a meter."
     advice = "Another device may be on the line, or the line runs at another speed."
@@ -261,9 +279,13 @@ class OtherProtocol(MeterError):
     text = "This meter speaks {protocol}, not IEC 62056-21."
     advice = "Home Assistant reads it with: {integration}."
 
-    @override
-    def __str__(self) -> str:
-        return f"{self.text} {self.advice}".format(**self.placeholders)
+
+class InvertedSignal(MeterError):
+    """What comes makes sense only with high and low exchanged."""
+
+    key = "inverted_signal"
+    text = "The signal is inverted: the probe or the adapter turns it round."
+    advice = "Set it to the other polarity, or use a probe or cable made for this meter."
 
 
 class NoData(MeterError):

@@ -23,6 +23,7 @@ import serialx
 
 from custom_components.iec62056.protocol.errors import (
     BadUrl,
+    BridgeAddress,
     BridgeNotReady,
     BridgeRefusedSettings,
     BridgeTaken,
@@ -43,7 +44,7 @@ from custom_components.iec62056.protocol.transport.line import (
     open_line,
     with_even_parity,
 )
-from custom_components.iec62056.protocol.transport.trace import Direction
+from custom_components.iec62056.protocol.transport.trace import CLEAR_BIT_7, Direction
 from tests.common.clock import ROUNDING
 from tests.common.waiting import until
 from tests.protocol.rfc2217_server import (
@@ -181,12 +182,12 @@ def no_file_left_open() -> Iterator[None]:
 
 
 async def read_until(line: SerialLine, end: bytes) -> bytes:
-    """What comes, up to `end`."""
+    """The characters that come, up to `end`."""
     got = b""
     while end not in got:
         run = await line.read(line.now() + 5)
         assert run, f"only {got!r}"
-        got += run
+        got += run if line.binary else run.translate(CLEAR_BIT_7)
     return got
 
 
@@ -492,7 +493,7 @@ async def test_a_character_kept_back_in_vain_comes_by_itself(pty: Pty, line: Ser
     await line.write(SIGN_ON)
     await line.sleep_until(line.sent_at + 0.02)
     pty.send(with_even_parity(b"/"))
-    assert await line.read(line.now() + 5) == b"/"
+    assert await line.read(line.now() + 5) == with_even_parity(b"/")
     assert line.tally.echoed == 0
 
 
@@ -666,6 +667,22 @@ async def test_others_have_their_turn_while_a_flood_is_read(tcp: Tcp) -> None:
 async def test_a_port_that_is_not_there() -> None:
     with pytest.raises(PortMissing, match="/dev/ttyUSB77"):
         await open_line("/dev/ttyUSB77")
+
+
+@pytest.mark.parametrize(
+    "address", ["192.168.1.5", "192.168.1.5:2217", "meter.local", "ser2net:2217", "[fd00::5]:23"]
+)
+async def test_an_address_without_what_is_spoken_there(address: str) -> None:
+    with pytest.raises(BridgeAddress) as told:
+        await open_line(address)
+    for scheme in ("rfc2217", "socket"):
+        assert f"{scheme}://{address}" in str(told.value)
+
+
+@pytest.mark.parametrize("port", ["/dev/tty\0USB0", "rfc2217://ho\0st:1", "socket://\0:1"])
+async def test_a_name_with_nul(port: str) -> None:
+    with pytest.raises(LineError):
+        await open_line(port)
 
 
 async def test_a_port_in_use(pty: Pty, line: SerialLine) -> None:
