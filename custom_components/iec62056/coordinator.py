@@ -172,7 +172,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         await self.record.async_save()
         self.reader.history.keep_good()
-        issues.async_withdraw_notices(self.hass, self.config_entry)
+        refused = self.reader.line_profile.refused_speed
+        issues.async_withdraw_notices(self.hass, self.config_entry, refused_speed=refused)
         if self.replacement_open:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
         return self.data

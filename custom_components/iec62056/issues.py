@@ -25,6 +25,7 @@ CHECK: Final = "check"
 # Notices about the line.
 PROTOCOL: Final = "protocol"
 PORT_GONE: Final = "port_gone"
+SPEED_REFUSED: Final = "speed_refused"
 
 # A machine that is off over night or a bridge that is moved comes back by itself.
 GONE_AFTER: Final = timedelta(hours=24)
@@ -86,9 +87,17 @@ def async_raise_notice(
 
 
 @callback
-def async_withdraw_notices(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """The meter was read, or is removed: its line needs no notice."""
-    for kind in (PROTOCOL, PORT_GONE):
+def async_withdraw_notices(
+    hass: HomeAssistant, entry: ConfigEntry, *, refused_speed: int | None = None
+) -> None:
+    """The meter was read, or is removed: its line needs no notice but that the bridge refuses a speed (in baud)."""
+    kinds = [PROTOCOL, PORT_GONE]
+    if refused_speed is None:
+        kinds.append(SPEED_REFUSED)
+    else:
+        speed = {"speed": str(refused_speed)}
+        _create(hass, entry, _notice_id(entry, SPEED_REFUSED), SPEED_REFUSED, speed)
+    for kind in kinds:
         ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, kind))
 
 
@@ -116,7 +125,7 @@ def _create(
         DOMAIN,
         issue_id,
         data={"entry_id": entry.entry_id, "kind": kind, "key": key},
-        is_fixable=kind != PROTOCOL,
+        is_fixable=kind not in (PROTOCOL, SPEED_REFUSED),
         severity=ir.IssueSeverity.ERROR if is_notice else ir.IssueSeverity.WARNING,
         translation_key=kind,
         translation_placeholders={"title": clean_text(entry.title), **placeholders},

@@ -29,6 +29,7 @@ from custom_components.iec62056.protocol.discovery import DiscoveryHints, discov
 from custom_components.iec62056.protocol.dlms.axdr import decode, encode
 from custom_components.iec62056.protocol.errors import (
     DlmsError,
+    InvertedSignal,
     MeterError,
     NoTelegram,
     OtherProtocol,
@@ -147,13 +148,13 @@ def listen_(data: bytes) -> None:
     """Telegrams out of a stream."""
     stream = seven(data)
     listener = Listener()
-    with contextlib.suppress(OtherProtocol):
+    with contextlib.suppress(InvertedSignal, OtherProtocol):
         for piece in pieces(stream):
             for found in listener.feed(piece):
                 assert found.identification
                 assert found.datasets
     whole = Listener()
-    with contextlib.suppress(OtherProtocol):
+    with contextlib.suppress(InvertedSignal, OtherProtocol):
         whole.feed(stream)
 
 

@@ -60,6 +60,10 @@ class BadUrl(LineError):
     text = "{port} is not a port or an address of a bridge. Use a device such as /dev/ttyUSB0, or socket://host:port, rfc2217://host:port."
 
 
+class BridgeAddress(BadUrl):
+    text = "{port} looks like the address of a bridge. Write rfc2217://{port} where the bridge speaks RFC 2217, or socket://{port} where it is a raw TCP bridge, with the number of its port behind it."
+
+
 class PortMissing(LineError):
     text = "The port {port} does not exist. Plug the probe in, or choose another port."
 
@@ -113,13 +117,13 @@ class LineBusy(LineError):
 
 
 class NoAnswer(MeterError):
-    text = "The meter did not answer: not a single character came. Turn and shift the probe on the meter, and check that it is the optical port."
+    text = "The meter did not answer: not a single character came. Turn and shift the probe on the meter, and check that it is the optical port. Some meters answer only to their number: enter it."
 
 
 class BridgeSilent(NoAnswer):
     """A raw bridge says neither its settings nor whether it has another client."""
 
-    text = "Not a single character came through {port}. Shift the probe; check that the bridge is set to 300 Bd and has no other client."
+    text = "Not a single character came through {port}. Shift the probe; check that the bridge is set to 300 Bd and has no other client. Some meters answer only to their number: enter it."
 
 
 class NumberUnanswered(MeterError):
@@ -139,6 +143,9 @@ class WrongParity(MeterError):
 
 
 class NoIdentification(MeterError):
+    """Readable characters, but not what a meter says first. `steady`: as many as only the right speed brings."""
+
+    steady: bool = False
     text = "Characters came, but no identification of a meter. Another device may be on the line, or the line runs at another speed."
 
 
@@ -160,6 +167,12 @@ class MeterFaster(FixedSpeed):
 
 class OtherProtocol(MeterError):
     text = "This meter speaks {protocol}, not IEC 62056-21. Home Assistant reads it with: {integration}."
+
+
+class InvertedSignal(MeterError):
+    """What comes makes sense only with high and low exchanged."""
+
+    text = "The signal is inverted: the probe or the adapter turns it round. Set it to the other polarity, or use a probe or cable made for this meter."
 
 
 class NoData(MeterError):

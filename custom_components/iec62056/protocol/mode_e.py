@@ -104,7 +104,9 @@ class ModeEMeter:
             ),
             Medium.ELECTRICITY,
         )
-        line, profile = self._line, replace(self.profile, mode=Mode.E, medium=medium)
+        line = self._line
+        refused = self._handover.profile.refused_speed
+        profile = replace(self.profile, mode=Mode.E, medium=medium, refused_speed=refused)
         if line.can_switch and line.speed != profile.sign_on_speed:
             profile = replace(profile, speed=line.speed)
         self.profile = profile

@@ -251,6 +251,7 @@ class LineProfile:
     fitted once; another reading makes it the `check_kind`. `medium`: what codes without one are taken for.
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
     `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
+    `refused_speed` is one that the bridge does not set: a meter that offers it is read at the first speed.
     `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
     and the shortest form; `hdlc_at_once` is for a meter that wants frames without a sign-on.
     `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
@@ -265,6 +266,7 @@ class LineProfile:
     sign_on_speed: int = SIGN_ON_SPEED
     stay: bool = False
     speed: int | None = None
+    refused_speed: int | None = None
     wake_up: bool = False
     fast_wake_up: bool = False
     listen_speed: int | None = None

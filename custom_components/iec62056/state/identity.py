@@ -72,6 +72,8 @@ FIRMWARE_CODE = (0, 2, 0)
 SHORTEST_NUMBER = 6
 # Hexadecimal text of eight characters; anything shorter is a number that only looks like it.
 SHORTEST_HEX_TEXT = 16
+# What stands around a text and is none of it.
+PADDING = string.whitespace + "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,11 @@ class Identity:
 
 def plain(text: str) -> str:
     """The text without padding, decoded where the meter sends its characters in hexadecimal."""
-    stripped = text.strip(string.whitespace + "\0")
+    stripped = text.strip(PADDING)
     if len(stripped) < SHORTEST_HEX_TEXT or len(stripped) % 2:
         return stripped
     try:
-        decoded = bytes.fromhex(stripped).decode("ascii").strip(string.whitespace + "\0")
+        decoded = bytes.fromhex(stripped).decode("ascii").strip(PADDING)
     except ValueError:
         return stripped
     return decoded if decoded.replace(" ", "").replace("-", "").isalnum() else stripped

@@ -45,6 +45,10 @@ _SIGNS = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
 _XXD = re.compile(rb"[0-9A-Fa-f]{4,8}:((?: [0-9A-Fa-f]{2,4})++)(?:  .*)?")
 _DUMP = re.compile(rb"(?:[0-9A-Fa-f]{6,8}[ \t]+)?((?:(?:0x)?[0-9A-Fa-f]{2}[ ,\t]*+)++)(?:\|.*)?")
 _DIGITS = re.compile(rb"0x|[ ,\t]")
+# Numbers in brackets or bare, perhaps with a few words before them: {"type":"Buffer","data":[47,...]}.
+_DECIMALS = re.compile(rb"\s*+(?:[^\[\]]{0,64}\[\s*+)?+([0-9][0-9,; \t\r\n]*+)(?:\][\s}]*+)?+")
+_NUMBER = re.compile(rb"[0-9]++")
+_LEAST_DECIMALS = 16
 
 _NAMES = b"|".join(name for name in _CONTROLS if len(name) == 3)
 _ESCAPED = re.compile(rb"\\r\\n|\\x[0-9A-Fa-f]{2}|\\(?:%b)\b|<(?:%b|CR|LF)>" % (_NAMES, _NAMES))
@@ -137,7 +141,7 @@ def characters(data: bytes) -> tuple[bytes, ParitySeen]:
 
 
 def _from_dump(data: bytes) -> bytes | None:
-    """The bytes of a hex dump, None where the data are none."""
+    """The bytes of a dump in hexadecimal or decimal numbers, None where the data are none."""
     lines = [line.strip() for line in data.splitlines() if line.strip()]
     for form in (_XXD, _DUMP):
         found = [form.fullmatch(line) for line in lines]
@@ -146,7 +150,18 @@ def _from_dump(data: bytes) -> bytes | None:
             dumped = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
             # A number alone is also hexadecimal; a telegram has its brackets or its slash.
             return dumped if any(code & 0x7F in b"(/" for code in dumped) else None
-    return None
+    return _from_decimals(data)
+
+
+def _from_decimals(data: bytes) -> bytes | None:
+    """The bytes of a list of decimal numbers, as programs print a buffer; None where the data are none."""
+    found = _DECIMALS.fullmatch(data)
+    numbers = [] if found is None else _NUMBER.findall(found[1])
+    if len(numbers) < _LEAST_DECIMALS or any(len(number) > 3 for number in numbers):
+        return None
+    codes = [int(number) for number in numbers]
+    fits = max(codes) < 256 and any(code & 0x7F in b"(/" for code in codes)
+    return bytes(codes) if fits else None
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:
