@@ -15,6 +15,7 @@ from .reasons import (
     Counter,
     Field,
     Lost,
+    PushKey,
     Reason,
     Secret,
     Security,
@@ -655,3 +656,31 @@ class CounterUnkept(CounterExhausted):
     key = "counter_unkept"
     reasons = Unkept
     advice = "Make room on the disk; if the file .storage/iec62056.counters is damaged, restore it from a backup, or delete it."
+
+
+class PushUnframed(DlmsError):
+    """A meter that pushes was listened for, and octets came, but no whole telegram."""
+
+    key = "push_unframed"
+    text = "Data came, but no whole telegram of a meter that pushes DLMS."
+    advice = (
+        "Check speed and parity: 9600 Bd without parity is usual on an optical port, 2400 Bd with even parity "
+        "on a wired one. Then move the probe, or check the wires."
+    )
+
+
+class PushKeyNeeded(DlmsError, LoginError):
+    """The meter pushes encrypted telegrams, and no key was given."""
+
+    key = "push_key_needed"
+    text = "The telegrams of this meter ({make}) are encrypted, and there is no key."
+    advice = "Ask the grid operator for the key of the customer interface."
+
+
+class PushKeyWrong(DlmsError, LoginError):
+    """The meter pushes encrypted telegrams, and the key does not fit them."""
+
+    key = "push_key_wrong"
+    reasons = PushKey
+    text = "The key does not fit what the meter sends: {why}."
+    advice = "Compare it with what the grid operator gave you; the operator may have changed it."
