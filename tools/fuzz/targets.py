@@ -10,7 +10,7 @@ from contextlib import aclosing
 import datetime as dt
 from typing import Any, override
 
-from custom_components.iec62056.protocol import obis, push, values
+from custom_components.iec62056.protocol import obis, values
 from custom_components.iec62056.protocol.ascii import answers, clock, commands, messages, refusals
 from custom_components.iec62056.protocol.ascii.datasets import MAX_UNPARSED, Parser, parse
 from custom_components.iec62056.protocol.ascii.dialects import STANDARD
@@ -23,7 +23,7 @@ from custom_components.iec62056.protocol.ascii.programming_frames import (
 from custom_components.iec62056.protocol.ascii.push_telegrams import Listener
 from custom_components.iec62056.protocol.ascii.receiver import MAX_TELEGRAM, Receiver
 from custom_components.iec62056.protocol.ascii.registers import registers
-from custom_components.iec62056.protocol.cli import telegram_file
+from custom_components.iec62056.protocol.cli import pushed_file, telegram_file
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.discovery import DiscoveryHints, discover
 from custom_components.iec62056.protocol.dlms.axdr import decode, encode
@@ -47,7 +47,7 @@ from custom_components.iec62056.protocol.model import (
 )
 from custom_components.iec62056.protocol.profiles import events, load_profile
 from custom_components.iec62056.protocol.profiles.billing import billings
-from custom_components.iec62056.protocol.push import PushListener
+from custom_components.iec62056.protocol.push import PushReader
 from custom_components.iec62056.protocol.register_session import Level, Permits
 from custom_components.iec62056.protocol.transport.echo import EchoFilter
 from simulator.dlms.push import AUTHENTICATION_KEY, KEY
@@ -375,7 +375,7 @@ def binary_(part: bytes) -> None:
 
 def pushed_(data: bytes) -> None:
     """A stream of a meter that pushes gives the same readings however it is cut, and none without a right check."""
-    whole, cut = PushListener(PUSH_KEYS), PushListener(PUSH_KEYS)
+    whole, cut = PushReader(PUSH_KEYS), PushReader(PUSH_KEYS)
     readings = whole.feed(data, 0.0, NOW) + whole.silence(NOW)
     others = [one for piece in pieces(data) for one in cut.feed(piece, 0.0, NOW)]
     others += cut.silence(NOW)
@@ -399,7 +399,7 @@ def pushed_list_(data: bytes) -> None:
 def pushed_file_(data: bytes) -> None:
     """A stored telegram, opened with a key."""
     with contextlib.suppress(MeterError):
-        reading = push.explain(data, "stored", NOW, PUSH_KEYS)
+        reading = pushed_file.explain(data, "stored", NOW, PUSH_KEYS)
         assert reading.registers or reading.unparsed
 
 

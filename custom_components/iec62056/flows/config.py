@@ -65,14 +65,13 @@ from .forms import (
     shown,
 )
 from .options import MeterOptionsFlow
-from .reading import ReadFlow
-from .reauth import ReauthFlow
+from .push_keys import PushKeyFlow
 
 # A person goes to the meter and back in that time; who has locked the telephone may not come back at all.
 FORGOTTEN_AFTER: Final = timedelta(minutes=30)
 
 
-class MeterConfigFlow(ReadFlow, ReauthFlow, domain=DOMAIN):
+class MeterConfigFlow(PushKeyFlow, domain=DOMAIN):
     """Add a meter, or tell where it is now."""
 
     VERSION = 1

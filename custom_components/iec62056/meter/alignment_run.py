@@ -28,6 +28,7 @@ from ..protocol.errors import (
     NumberUnsteady,
     OnlyEcho,
     OtherProtocol,
+    PushUnframed,
     SeveralMeters,
     WrongParity,
 )
@@ -74,6 +75,7 @@ _SIGNALS: Final[dict[type[MeterError], Signal]] = {
     CheckWrong: Signal.DAMAGED,
     NumberUnsteady: Signal.DAMAGED,
     LineBusy: Signal.DAMAGED,
+    PushUnframed: Signal.DAMAGED,
 }
 # No place of the probe changes these.
 _FINAL: Final = (OtherProtocol, SeveralMeters)

@@ -33,7 +33,13 @@ from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import LineError, MeterError, NoProgramming, PasswordRefused
+from ..protocol.errors import (
+    LineError,
+    MeterError,
+    NoProgramming,
+    PasswordRefused,
+    PushKeyError,
+)
 from ..protocol.model import Health, LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
@@ -116,6 +122,8 @@ class MeterReader:
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
         self.signal = ProbeSignal()
+        # Why the key of a meter that pushes does not fit, once that is known.
+        self.key_error: PushKeyError | None = None
         self.backoff = Backoff()
         self.last_good: TracedSession | None = None
         self.last_bad: TracedSession | None = None
@@ -194,6 +202,9 @@ class MeterReader:
         self.backoff.fail()
         if not isinstance(err, LineError):
             self._silent_failures += 1
+        if isinstance(err, PushKeyError):
+            self.key_error = err
+            self._entry.async_start_reauth(self._hass)
         self.signal.show(of_failure(err))
 
     def _session(self) -> TracedSession | None:
@@ -373,11 +384,17 @@ class MeterReader:
     ) -> Keyring:
         dlms_login = credentials.in_mode_e(profile)
         if fresh or self._keyring is None or self._keyring[0] != dlms_login:
-            keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
+            keyring = await self._new_keyring(credentials, profile)
             if fresh:
                 return keyring
             self._keyring = dlms_login, keyring
         return self._keyring[1]
+
+    async def _new_keyring(self, credentials: Credentials, profile: LineProfile) -> Keyring:
+        """A keyring for a login, or for none; what a meter pushes is opened in any case."""
+        keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
+        keyring.push_keys = credentials_of(self._entry.data).push_keys
+        return keyring
 
     def _intended(self, *, change: bool = False) -> IntendedMeter:
         since = dt_util.utcnow() - self._meter.interval if change else None
@@ -390,6 +407,11 @@ class MeterReader:
         it. What this meter has refused before is not sent again.
         """
         credentials = credentials_of(data)
+        if self.key_error is not None:
+            keyring = Keyring(push_keys=credentials.push_keys)
+            async with self.hold_line() as line:
+                await MeterClient(line, self.key_error.found, keyring=keyring).read_all()
+            return
         secret = credentials.secret
         if secret is not None:
             before = await self.login.async_find(secret)
@@ -420,6 +442,13 @@ class MeterReader:
             return await read_events(session, code, first, last, zone)
 
     # Readings
+
+    async def async_listener(self, line: Line) -> MeterClient:
+        """The client on an open line that listens to a meter that sends by itself."""
+        profile = self.line_profile
+        if self.needs_rediscovery:
+            profile = replace(profile, listen_speed=None)
+        return MeterClient(line, profile, keyring=await self._keyring_for(NOBODY, profile))
 
     async def async_read(
         self,
@@ -474,7 +503,7 @@ class MeterReader:
         keyring = await self._keyring_for(credentials, profile)
         taken = credentials.in_mode_e(profile) in keyring.proven
         if not taken and not await self.login.async_is_accepted(credentials):
-            keyring = await async_keyring(self._hass, NOBODY, profile, self.object_cache)
+            keyring = await self._new_keyring(NOBODY, profile)
         keyring.intended = self._intended()
         return keyring
 

@@ -19,6 +19,7 @@ from typing import Any
 from .cli import registers
 from .cli.diagnostics_file import downloaded
 from .cli.key_file import read_keyring, read_push_keys
+from .cli.pushed_file import explain
 from .cli.telegram_file import MAX_FILE
 from .client import MeterClient
 from .discovery import DiscoveryHints, discover
@@ -35,7 +36,7 @@ from .model import (
     Verdict,
 )
 from .obis import register_timestamp
-from .push import PushListener, explain, listen
+from .push import PushReader, listen
 from .register_session import Answer
 from .transport.line import open_line
 from .values import MeterTime
@@ -220,7 +221,7 @@ async def _listen(options: argparse.Namespace) -> int:
     keys = None if options.key_file is None else read_push_keys(options.key_file)
     line = await open_line(options.url)
     try:
-        async with aclosing(listen(line, PushListener(keys))) as readings:
+        async with aclosing(listen(line, PushReader(keys))) as readings:
             async for reading in readings:
                 _show(reading, options)
         return 0

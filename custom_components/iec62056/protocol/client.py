@@ -7,7 +7,7 @@ Never here: opening ports, the conversation itself (`ascii.session`), Home Assis
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -48,6 +48,7 @@ from .model import (
     Stage,
     Verdict,
 )
+from .push import pushed
 from .register_session import NOTHING, Answer, Permits, RegisterSession, Written
 from .transport.line import Line
 from .transport.trace import LineStats
@@ -286,10 +287,17 @@ class MeterClient:
 
         Damaged telegrams are passed over and counted as retries of the next good one. Raises MeterError when
         nothing whole came for a minute: then say so, and listen again. It is CheckWrong, with a shape, where all that
-        came were alike, and wrong in nothing but their check.
+        came were alike, and wrong in nothing but their check. Of DLMS, PushKeyError where the telegrams cannot be opened.
         """
         line = self._line
         await self._feed()
+        if self.profile.dlms_push:
+            pushes = pushed(line, self.profile, self._keyring, self._progress)
+            async with aclosing(pushes) as readings:
+                async for profile, reading in readings:
+                    self.profile = profile
+                    yield reading
+            return
         heard = Heard(line.tally.copy())
         heard.begin(heard.start)
         wrong = deque[bytes](maxlen=MOST_WRONG)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .ascii import checks, sign_on
 from .ascii.sign_on import RetryPolicy
-from .client import ANY_METER, MeterClient
+from .client import ANY_METER, LISTEN_WINDOW, MeterClient
 from .dlms.login import Keyring
 from .errors import (
     BridgeRefusedSettings,
@@ -29,6 +29,8 @@ from .errors import (
     NumberNeeded,
     NumberUnanswered,
     OnlyEcho,
+    PushHeard,
+    PushUnframed,
     WrongParity,
 )
 from .model import (
@@ -39,6 +41,7 @@ from .model import (
     ParitySeen,
     ProgressCallback,
     Reading,
+    Register,
 )
 from .transport.line import Line
 from .transport.trace import LineStats
@@ -57,6 +60,8 @@ _CALL = RetryPolicy(tries=1, patience=0.0)
 _TWO_CALLS = RetryPolicy(tries=2, patience=0.0)
 # Who waits for a dialogue is told that a meter is still sending.
 _CLOSER = RetryPolicy(patience=sign_on.NOISE_LIMIT)
+# Of a profile: what is known of a meter that pushes DLMS.
+_PUSH = ("dlms_push", "even_parity")
 # How often it is worth looking closer who speaks.
 _CLOSER_LOOKS = 2
 
@@ -145,7 +150,7 @@ def _steps(line: Line, hints: DiscoveryHints) -> Iterator[_Step]:
 
 def _base(hints: DiscoveryHints) -> LineProfile:
     """The profile without the way it was reached by, apart from what a person has fixed."""
-    way = ("mode", "request", "sign_on_speed", "wake_up", "fast_wake_up", "listen_speed")
+    way = ("mode", "request", "sign_on_speed", "wake_up", "fast_wake_up", "listen_speed", *_PUSH)
     kept = hints.fixed
     unknown = {name: getattr(ANY_METER, name) for name in (*way, "dtr", "rts") if name not in kept}
     return replace(hints.profile, **unknown)
@@ -207,12 +212,20 @@ class _Ladder:
         effort = replace(step.effort, wake_ups=self._wake_ups)
         watcher = self._watcher(step.rung)
         meter = MeterClient(self._line, step.profile, watcher, effort, self._hints.keyring)
+        before = self._line.tally.characters
         try:
             if step.listens:
                 return await self._listen(meter, step)
             reading = await self._read(meter, step)
+        except PushHeard:
+            if self._base.mode not in (None, Mode.D):
+                raise
+            return await self._hear_push(watcher)
         except _NOT_FOUND as err:
             self._failures.append(err)
+            if step.listens and self._line.tally.characters > before:
+                with suppress(PushUnframed, NoAnswer):
+                    return await self._hear_push(watcher)
         except BridgeRefusedSettings:
             if step.rung not in (DiscoveryStep.REMEMBERED_SPEED, DiscoveryStep.PINS):
                 raise
@@ -251,6 +264,23 @@ class _Ladder:
         async with aclosing(meter.listen()) as telegrams:
             reading = await anext(telegrams)
         return meter.profile, reading
+
+    async def _hear_push(self, watcher: ProgressCallback | None) -> tuple[LineProfile, Reading]:
+        """The first telegrams of a meter that pushes DLMS.
+
+        Some makes name the meter in every few telegrams only: those before are joined with that one.
+        """
+        line, profile = self._line, replace(_listening(self._base), dlms_push=True)
+        meter = MeterClient(line, profile, watcher, keyring=self._hints.keyring)
+        found: dict[str, Register] = {}
+        deadline = None
+        async with aclosing(meter.listen()) as telegrams:
+            async for reading in telegrams:
+                found |= {register.key: register for register in reading.registers}
+                deadline = deadline or line.now() + LISTEN_WINDOW
+                if reading.identification is not None or line.now() >= deadline:
+                    break
+        return meter.profile, replace(reading, registers=tuple(found.values()))
 
     async def _unasked(self, step: _Step, reading: Reading) -> tuple[LineProfile, Reading] | None:
         """What came without an option select may have come unasked: then it comes again.

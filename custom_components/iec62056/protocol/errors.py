@@ -669,7 +669,21 @@ class PushUnframed(DlmsError):
     )
 
 
-class PushKeyNeeded(DlmsError, LoginError):
+class PushHeard(MeterError):
+    """A meter that was asked, or listened to for text, sends DLMS by itself."""
+
+    key = "push_heard"
+    text = "The meter sends DLMS telegrams by itself."
+    advice = "Leave the mode to “Automatic”, or choose mode D."
+
+
+class PushKeyError(DlmsError, LoginError):
+    """The meter pushes encrypted telegrams that cannot be opened. `found` is the way to it."""
+
+    found: LineProfile = LineProfile()
+
+
+class PushKeyNeeded(PushKeyError):
     """The meter pushes encrypted telegrams, and no key was given."""
 
     key = "push_key_needed"
@@ -677,7 +691,7 @@ class PushKeyNeeded(DlmsError, LoginError):
     advice = "Ask the grid operator for the key of the customer interface."
 
 
-class PushKeyWrong(DlmsError, LoginError):
+class PushKeyWrong(PushKeyError):
     """The meter pushes encrypted telegrams, and the key does not fit them."""
 
     key = "push_key_wrong"

@@ -1,27 +1,41 @@
-"""Meters that push DLMS/COSEM: readings from octets as they arrive, from a line, and from a stored telegram."""
+"""Meters that push DLMS/COSEM: readings from octets as they arrive, and from a line."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from .cli.telegram_file import MAX_FILE, dumped, explain as explain_text
+from . import obis
+from .ascii.receiver import Receiver as TextReceiver
+from .ascii.registers import registers
+from .dlms.login import Keyring
 from .dlms.push.ciphering import PushKeys
 from .dlms.push.messages import GIVEN_UP_AFTER, Message, Receiver
 from .dlms.push.telegrams import Telegram, understand
 from .errors import (
     BridgeRefusedSettings,
-    CheckWrong,
     DlmsError,
-    Incomplete,
     LineError,
     NoAnswer,
+    PushKeyError,
+    PushKeyNeeded,
     PushUnframed,
     SecurityBroken,
-    TelegramError,
 )
-from .model import Health, Mode, Reading, Verdict
+from .model import (
+    CheckKind,
+    Health,
+    LineProfile,
+    Mode,
+    Progress,
+    ProgressCallback,
+    Reading,
+    Register,
+    Stage,
+    Value,
+    Verdict,
+)
 from .reasons import Security
 from .transport.line import Line
 
@@ -33,9 +47,9 @@ WINDOW = 11.0
 # A meter that pushed before may pause; after this the reason is told.
 LIMIT = 60.0
 
-_WRAPPER = b"\x00\x01"
-_WRAPPER_LENGTH = 8
-_APDUS = (b"\x0f", b"\xdb", b"\xdc", b"\xdd")
+
+# The address of the register that has a system title: what names a meter whose list does not.
+TITLE_ADDRESS = "system_title"
 
 
 class Format(NamedTuple):
@@ -46,21 +60,26 @@ class Format(NamedTuple):
 
 
 # Optical ports, M-Bus levels, P1; 2400 Bd without parity for adapters that check it themselves.
-FORMATS = (Format(9600), Format(2400, even_parity=True), Format(115200), Format(2400))
+FORMATS: tuple[Format, ...] = (
+    Format(9600),
+    Format(2400, even_parity=True),
+    Format(115200),
+    Format(2400),
+)
 
 
-class PushListener:
+class PushReader:
     """Feed it octets; it gives the readings that are in them.
 
-    `seen` are the counters of the latest telegrams by system title, to be kept: a telegram whose counter does not rise
-    was recorded and sent again, and is no reading.
+    `seen` are the counters of the latest telegrams by system title, and are kept up to date: a telegram whose counter
+    does not rise was recorded and sent again, and is no reading.
     """
 
-    def __init__(
-        self, keys: PushKeys | None = None, seen: Mapping[bytes, int] | None = None
-    ) -> None:
+    def __init__(self, keys: PushKeys | None = None, seen: dict[bytes, int] | None = None) -> None:
         """Begin anywhere in a stream."""
-        self.seen = dict(seen or {})
+        self.seen = {} if seen is None else seen
+        self.format = FORMATS[0]
+        """How the line was set when something was last heard."""
         self.telegrams = 0
         """Telegrams that came whole and for the first time, so far."""
         self.replayed = 0
@@ -75,7 +94,9 @@ class PushListener:
     @property
     def failure(self) -> DlmsError | None:
         """Why nothing can be read, once that is certain."""
-        certain = self._unreadable_in_a_row >= UNREADABLE_IN_A_ROW
+        certain = self._unreadable_in_a_row >= UNREADABLE_IN_A_ROW or isinstance(
+            self._unreadable, PushKeyNeeded
+        )
         return self._unreadable if certain else None
 
     def feed(self, octets: bytes, now: float, received: datetime) -> list[Reading]:
@@ -99,7 +120,7 @@ class PushListener:
             self._unreadable = err
             self._unreadable_in_a_row += 1
             return None
-        reading = None if telegram is None else _reading(telegram, received)
+        reading = None if telegram is None else reading_of(telegram, received)
         # Without a frame or a tag, nothing tells damage from data.
         if telegram is None or reading is None or reading.health.check is not Verdict.RIGHT:
             return None
@@ -114,19 +135,22 @@ class PushListener:
         lost = self._receiver.damaged + self._receiver.unfinished
         health = replace(reading.health, characters=self._octets, retries=lost - self._lost)
         self._octets, self._lost = 0, lost
-        return replace(reading, health=health)
+        found = reading.registers
+        if telegram.title:
+            found = (*found, Register(TITLE_ADDRESS, None, (Value(_written(telegram.title)),)))
+        return replace(reading, registers=found, health=health)
 
 
-def _reading(telegram: Telegram, received: datetime) -> Reading | None:
+def _written(title: bytes) -> str:
+    """A system title as text: the maker's letters, and the rest in hexadecimal digits."""
+    maker, rest = title[:3], title[3:].hex().upper()
+    return maker.decode("ascii") + rest if maker.isalpha() else maker.hex().upper() + rest
+
+
+def reading_of(telegram: Telegram, received: datetime) -> Reading | None:
     """The reading in a telegram; None where it is empty."""
     if telegram.text:
-        try:
-            reading = explain_text(telegram.text, "", received)
-        except TelegramError:
-            return None
-        proven = telegram.check is Verdict.RIGHT
-        check = Verdict.RIGHT if proven else reading.health.check
-        return replace(reading, health=replace(reading.health, check=check, mode=Mode.D))
+        return _reading_of_text(telegram, received)
     if not telegram.registers:
         return None
     return Reading(
@@ -137,8 +161,29 @@ def _reading(telegram: Telegram, received: datetime) -> Reading | None:
     )
 
 
+def _reading_of_text(telegram: Telegram, received: datetime) -> Reading | None:
+    """The reading in a P1 telegram, whose CRC is judged where nothing around it was; None where it is damaged."""
+    receiver = TextReceiver()
+    receiver.feed(telegram.text)
+    if not receiver.complete or not (receiver.fits or telegram.check is Verdict.RIGHT):
+        return None
+    medium = obis.infer_medium(receiver.identification, receiver.datasets)
+    found, homeless = registers(receiver.datasets, medium)
+    return Reading(
+        identification=receiver.identification,
+        registers=found,
+        received=received,
+        health=Health(check=Verdict.RIGHT, check_kind=CheckKind.CRC16, mode=Mode.D),
+        unparsed=(*receiver.unparsed, *homeless),
+        raw=telegram.text,
+    )
+
+
 async def listen(
-    line: Line, listener: PushListener, formats: Iterable[Format] = FORMATS
+    line: Line,
+    listener: PushReader,
+    formats: Iterable[Format] = FORMATS,
+    progress: ProgressCallback | None = None,
 ) -> AsyncGenerator[Reading]:
     """The readings of a meter that pushes, without end. A line whose speed is fixed is taken as it is.
 
@@ -155,6 +200,9 @@ async def listen(
                 except BridgeRefusedSettings:
                     # Most bridges end below the speed of P1.
                     continue
+            listener.format = one
+            if progress is not None:
+                progress(Progress(Stage.LISTENING, speed=one.speed))
             before = line.tally.characters
             found = False
             async for reading in _listen(line, listener):
@@ -173,7 +221,7 @@ async def listen(
     raise PushUnframed if heard else NoAnswer
 
 
-async def _listen(line: Line, listener: PushListener) -> AsyncGenerator[Reading]:
+async def _listen(line: Line, listener: PushReader) -> AsyncGenerator[Reading]:
     """Readings until no telegram came for a while: a minute once there was one."""
     deadline = line.now() + WINDOW
     telegrams = listener.telegrams
@@ -193,48 +241,26 @@ async def _listen(line: Line, listener: PushListener) -> AsyncGenerator[Reading]
             deadline = line.now() + LIMIT
 
 
-def explain(data: bytes, name: str, received: datetime, keys: PushKeys | None = None) -> Reading:
-    """The reading in what a file holds: pushed telegrams, as octets or as a dump of them, or text as other modes send it.
+async def pushed(
+    line: Line, profile: LineProfile, keyring: Keyring, progress: ProgressCallback | None = None
+) -> AsyncGenerator[tuple[LineProfile, Reading]]:
+    """What the meter of that profile pushes, as `listen`, each with the profile that led to it.
 
-    `name` is for the error's sentence. Also an APDU alone is understood, which no check protects. Raises TelegramError
-    where nothing is found, and what keeps a telegram from being read: CheckWrong, Incomplete, DlmsError.
+    A PushKeyError has the profile too: the meter was found.
     """
-    data = data[:MAX_FILE]
-    octets = dumped(data) or data
-    receiver = Receiver()
-    messages = receiver.feed(octets, 0.0) + receiver.silence()
-    if not messages and (apdu := _apdu(octets)):
-        messages = [Message(apdu)]
-    readings: list[Reading] = []
-    unreadable: DlmsError | None = None
-    for message in messages:
-        try:
-            telegram = understand(message, keys)
-        except DlmsError as err:
-            unreadable = unreadable or err
-            continue
-        if telegram is not None and (reading := _reading(telegram, received)) is not None:
-            readings.append(reading)
-    if readings:
-        first = readings[0]
-        health = replace(first.health, characters=len(octets))
-        found = tuple(register for reading in readings for register in reading.registers)
-        return replace(first, registers=found, health=health)
-    if unreadable is not None:
-        raise unreadable
+    reader = PushReader(keyring.push_keys, keyring.push_counters)
+    formats = FORMATS
+    if profile.listen_speed is not None:
+        formats = (Format(profile.listen_speed, profile.even_parity),)
+
+    def found() -> LineProfile:
+        speed, even_parity = reader.format
+        return replace(profile, mode=Mode.D, listen_speed=speed, even_parity=even_parity)
+
     try:
-        return explain_text(data, name, received)
-    except TelegramError:
-        if receiver.damaged:
-            raise CheckWrong from None
-        if receiver.unfinished:
-            raise Incomplete from None
+        async with aclosing(listen(line, reader, formats, progress)) as readings:
+            async for reading in readings:
+                yield found(), reading
+    except PushKeyError as err:
+        err.found = found()
         raise
-
-
-def _apdu(octets: bytes) -> bytes:
-    """The APDU that stands alone, or behind a wrapper (IEC 62056-47); empty where there is none."""
-    length = int.from_bytes(octets[_WRAPPER_LENGTH - 2 : _WRAPPER_LENGTH])
-    if octets.startswith(_WRAPPER) and len(octets) == _WRAPPER_LENGTH + length:
-        octets = octets[_WRAPPER_LENGTH:]
-    return octets if octets.startswith(_APDUS) else b""

@@ -5,7 +5,7 @@ at 9600 Bd, P1 with its CRC16, with the lines gateways add behind "!".
 Never here: time, a line, which speed to listen at.
 """
 
-from ..errors import OtherProtocol
+from ..errors import OtherProtocol, PushHeard
 from .receiver import Receiver
 
 # SML begins with four escape characters and its version; HDLC with a flag and its format type, here without bit 7.
@@ -24,7 +24,7 @@ class Foreign:
         self._heard = b""
 
     def feed(self, run: bytes) -> None:
-        """Look at the next characters. Raises OtherProtocol once one is certain."""
+        """Look at the next characters. Raises OtherProtocol or PushHeard once one is certain."""
         for start in range(0, len(run), _WINDOW):
             self._look(run[start : start + _WINDOW])
 
@@ -33,7 +33,7 @@ class Foreign:
         if _SML in self._heard:
             raise OtherProtocol(protocol="SML", integration="EDL21")
         if _hdlc(self._heard, len(self._heard) - len(run)):
-            raise OtherProtocol(protocol="DLMS push", integration="ESPHome (DLMS Meter component)")
+            raise PushHeard
 
 
 def _hdlc(heard: bytes, known: int) -> bool:
@@ -72,7 +72,7 @@ class Listener:
         return self._receiver
 
     def feed(self, run: bytes) -> list[Receiver]:
-        """The telegrams that end in this run. Raises OtherProtocol.
+        """The telegrams that end in this run. Raises OtherProtocol, PushHeard.
 
         A telegram without identification, or whose check fits no known kind, counts as broken.
         """

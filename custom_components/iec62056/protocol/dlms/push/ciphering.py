@@ -98,8 +98,9 @@ class Sealed:
         """
         if not self.encrypted:
             return Opened(self.content, bool(self.tag) and self._genuine(keys, self.content))
+        make = make_of(self.title or name[1:].encode("ascii"))
         if keys is None:
-            raise PushKeyNeeded(make=make_of(self.title or name[1:].encode("ascii")))
+            raise PushKeyNeeded(make=make)
         if not self.title:
             raise DlmsMalformed(why="it does not name its system title")
         plain = decrypt(keys.encryption, self.title, self.counter.to_bytes(4), self.content)
@@ -107,9 +108,10 @@ class Sealed:
         if self.tag and keys.authentication is not None:
             if self._genuine(keys, plain):
                 return Opened(plain, genuine=True)
-            raise PushKeyWrong(why=PushKey.AUTHENTICATION if right else PushKey.ENCRYPTION)
+            why = PushKey.AUTHENTICATION if right else PushKey.ENCRYPTION
+            raise PushKeyWrong(why=why, make=make)
         if not right:
-            raise PushKeyWrong(why=PushKey.ENCRYPTION)
+            raise PushKeyWrong(why=PushKey.ENCRYPTION, make=make)
         return Opened(plain)
 
     def _genuine(self, keys: PushKeys | None, plain: bytes) -> bool:

@@ -7,7 +7,7 @@ from .ciphering import Opened, PushKeys, Sealed
 from .makes import flag_of
 from .messages import Carrier, Message
 from .notification import DATA_NOTIFICATION, is_p1, notification
-from .registers import DEVICE_NAME, Origin, registers
+from .registers import DEVICE_NAME, Origin, flag_of_list, registers
 
 _CHECKS = {
     Carrier.HDLC: CheckKind.CRC16,
@@ -20,7 +20,7 @@ _CHECKS = {
 class Telegram:
     """What one push holds: registers, or a P1 telegram as `text`.
 
-    `title` and `counter` are those of a ciphered one. `check` is RIGHT where the frames or the tag prove that it
+    `title` and `counter` are those of a ciphered one, `flag` tells the make. `check` is RIGHT where the frames or the tag prove that it
     arrived as it was sent.
     """
 
@@ -30,16 +30,17 @@ class Telegram:
     title: bytes = field(default=b"", repr=False)
     counter: int | None = None
     text: bytes = field(default=b"", repr=False)
+    flag: str = ""
 
     @property
     def identification(self) -> Identification | None:
-        """The meter by its system title, else by its logical device name; None where it names neither."""
+        """The meter by its system title, else by its logical device name; None where nothing tells its make."""
         name = self.title.hex().upper()
         flag = flag_of(self.title)
         if not name:
             named = (one.values[0] for one in self.registers if one.obis == DEVICE_NAME)
             name = next(named, Value("")).text
-            flag = flag_of(name.encode("latin-1", "replace"))
+            flag = flag_of(name.encode("latin-1", "replace")) or self.flag
         return Identification(name, flag, "", (), "") if flag else None
 
 
@@ -62,4 +63,5 @@ def understand(message: Message, keys: PushKeys | None = None) -> Telegram | Non
     pushed = notification(opened.plain)
     lower = None if message.to is None else message.to.lower
     origin = Origin(title, message.in_blocks, lower)
-    return Telegram(registers(pushed.elements, origin), check, kind, title, counter)
+    found, flag = registers(pushed.elements, origin), flag_of_list(pushed.elements, origin)
+    return Telegram(found, check, kind, title, counter, flag=flag)
