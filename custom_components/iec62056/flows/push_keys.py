@@ -126,7 +126,7 @@ class PushKeyFlow(ReadFlow, ReauthFlow):
             errors={} if asks_first else {"base": "failed"},
             description_placeholders={
                 "title": title,
-                "make": self._unopened.placeholders["make"],
+                "make": self._unopened.placeholders.get("make", "?"),
                 "reason": async_message(self.hass, reason),
             },
         )
