@@ -73,6 +73,10 @@ class Fed(Line):
         self.speed = speed
 
     @override
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
+        self.speed = speed
+
+    @override
     async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
         pass
 

@@ -230,7 +230,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.failures += 1
         self.checks_failed += isinstance(err, CheckWrong)
         self.validator.record_failure(err)
-        self.reader.history.failed(err)
+        self.reader.failed(err)
         if self.data is not None:
             since = self.poller.schedule.next(self.data.received)
             issues.async_raise_notice(self.hass, self.config_entry, err, since, dt_util.utcnow())

@@ -33,6 +33,8 @@ from custom_components.iec62056.protocol.errors import (
     OnlyEcho,
     PortBusy,
     PortMissing,
+    PushKeyError,
+    PushUnframed,
     WrongParity,
 )
 from custom_components.iec62056.protocol.model import (
@@ -194,6 +196,9 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
     bench.answers = [filled(kind)]
     result = await read(hass, address="12345678", mode="c")
     assert result["type"] is FlowResultType.FORM
+    if issubclass(kind, PushKeyError):
+        assert result["step_id"] == "push_key"
+        return
     assert result["step_id"] == "user"
     assert result["errors"] == {"base": kind.key}
     # Markup could come from a meter, in an error message of its own.
@@ -216,6 +221,7 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
         NumberUnsteady,
         LineBusy,
         BridgeSilent,
+        PushUnframed,
     )
     assert suggested == {
         "device": PORT,

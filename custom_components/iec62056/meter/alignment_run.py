@@ -24,6 +24,7 @@ from ..protocol.errors import (
     NumberUnsteady,
     OnlyEcho,
     OtherProtocol,
+    PushUnframed,
     SeveralMeters,
     WrongParity,
 )
@@ -70,6 +71,7 @@ _SIGNALS: Final[dict[type[MeterError], Signal]] = {
     CheckWrong: Signal.DAMAGED,
     NumberUnsteady: Signal.DAMAGED,
     LineBusy: Signal.DAMAGED,
+    PushUnframed: Signal.DAMAGED,
 }
 # No place of the probe changes these.
 _FINAL: Final = (OtherProtocol, SeveralMeters)

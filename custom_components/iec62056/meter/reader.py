@@ -33,7 +33,7 @@ from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import MeterError, NoProgramming, PasswordRefused
+from ..protocol.errors import MeterError, NoProgramming, PasswordRefused, PushKeyError
 from ..protocol.model import LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
@@ -77,6 +77,8 @@ class MeterReader:
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
         self.history = SessionHistory()
+        # Why the key of a meter that pushes does not fit, once that is known.
+        self.key_error: PushKeyError | None = None
         self._hass = hass
         self._entry = entry
         self._meter = meter
@@ -121,6 +123,14 @@ class MeterReader:
     def in_mode_e(self) -> bool:
         """Whether the meter is read in mode E, in which the plain readout itself needs a login."""
         return self.line_profile.mode is Mode.E
+
+    @callback
+    def failed(self, err: MeterError) -> None:
+        """Count a failed reading; the user is asked for a key that does not fit any more."""
+        self.history.failed(err)
+        if isinstance(err, PushKeyError):
+            self.key_error = err
+            self._entry.async_start_reauth(self._hass)
 
     @property
     def needs_rediscovery(self) -> bool:
@@ -290,11 +300,17 @@ class MeterReader:
     ) -> Keyring:
         dlms_login = credentials.in_mode_e(profile)
         if fresh or self._keyring is None or self._keyring[0] != dlms_login:
-            keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
+            keyring = await self._new_keyring(credentials, profile)
             if fresh:
                 return keyring
             self._keyring = dlms_login, keyring
         return self._keyring[1]
+
+    async def _new_keyring(self, credentials: Credentials, profile: LineProfile) -> Keyring:
+        """A keyring for a login, or for none; what a meter pushes is opened in any case."""
+        keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
+        keyring.push_keys = credentials_of(self._entry.data).push_keys
+        return keyring
 
     def _intended(self, *, change: bool = False) -> IntendedMeter:
         since = dt_util.utcnow() - self._meter.interval if change else None
@@ -307,6 +323,11 @@ class MeterReader:
         it. What this meter has refused before is not sent again.
         """
         credentials = credentials_of(data)
+        if self.key_error is not None:
+            keyring = Keyring(push_keys=credentials.push_keys)
+            async with self.hold_line() as line:
+                await MeterClient(line, self.key_error.found, keyring=keyring).read_all()
+            return
         secret = credentials.secret
         if secret is not None:
             before = await self.login.async_find(secret)
@@ -337,6 +358,13 @@ class MeterReader:
             return await session.read_events(code, first, last, zone)
 
     # Readings
+
+    async def async_listener(self, line: Line) -> MeterClient:
+        """The client on an open line that listens to a meter that sends by itself."""
+        profile = self.line_profile
+        if self.needs_rediscovery:
+            profile = replace(profile, listen_speed=None)
+        return MeterClient(line, profile, keyring=await self._keyring_for(NOBODY, profile))
 
     async def async_read(
         self,
@@ -392,6 +420,6 @@ class MeterReader:
         keyring = await self._keyring_for(credentials, profile)
         taken = credentials.in_mode_e(profile) in keyring.proven
         if not taken and not await self.login.async_is_accepted(credentials):
-            keyring = await async_keyring(self._hass, NOBODY, profile, self.object_cache)
+            keyring = await self._new_keyring(NOBODY, profile)
         keyring.intended = self._intended()
         return keyring

@@ -18,6 +18,7 @@ from .errors import BinaryRefused, HdlcSilent, LoginError, MeterError, NoData
 from .mode_d import ModeDMeter
 from .mode_e import ModeEMeter
 from .model import Identification, LineProfile, Mode, ProgressCallback, Reading
+from .push import pushed
 from .register_session import NOTHING, Answer, Permits, RegisterSession, Written
 from .transport.line import Line
 
@@ -235,8 +236,18 @@ class MeterClient:
         return mode is Mode.E or (mode is None and self._keyring.private)
 
     async def listen(self) -> AsyncGenerator[Reading]:
-        """The telegrams a meter sends unasked, without end (mode D, P1). Raises as `ModeDMeter.listen`."""
+        """The telegrams a meter sends unasked, without end (mode D, P1, DLMS). Raises as `ModeDMeter.listen`.
+
+        Of DLMS, also PushKeyError where the telegrams cannot be opened.
+        """
         await self._feed()
+        if self.profile.dlms_push:
+            pushes = pushed(self._line, self.profile, self._keyring, self._progress)
+            async with aclosing(pushes) as readings:
+                async for profile, reading in readings:
+                    self.profile = profile
+                    yield reading
+            return
         pushing = ModeDMeter(self._line, self.profile, self._progress)
         async with aclosing(pushing.listen()) as telegrams:
             async for telegram in telegrams:

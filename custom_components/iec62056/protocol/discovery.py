@@ -29,8 +29,11 @@ from .errors import (
     NumberNeeded,
     NumberUnanswered,
     OnlyEcho,
+    PushHeard,
+    PushUnframed,
     WrongParity,
 )
+from .mode_d import LISTEN_WINDOW
 from .model import (
     SIGN_ON_SPEED,
     DiscoveryStep,
@@ -39,6 +42,7 @@ from .model import (
     ParitySeen,
     ProgressCallback,
     Reading,
+    Register,
 )
 from .transport.line import Line
 from .transport.trace import LineStats
@@ -60,6 +64,8 @@ _WAY = (
     "listen_speed",
     "dtr",
     "rts",
+    "dlms_push",
+    "even_parity",
 )
 # These leave it open whether there is a meter; the later ones tell more.
 _NOT_FOUND = (NoAnswer, BusSilent, OnlyEcho, LineBusy, NoIdentification, WrongParity)
@@ -217,12 +223,20 @@ class _Ladder:
         effort = replace(step.effort, wake_ups=self._wake_ups)
         watcher = self._watcher(step.rung)
         meter = MeterClient(self._line, step.profile, watcher, effort, self._hints.keyring)
+        before = self._line.tally.characters
         try:
             if step.listens:
                 return await self._listen(meter, step)
             reading = await self._read(meter, step)
+        except PushHeard:
+            if self._base.mode not in (None, Mode.D):
+                raise
+            return await self._hear_push(watcher)
         except _NOT_FOUND as err:
             self._failures.append(err)
+            if step.listens and self._line.tally.characters > before:
+                with suppress(PushUnframed, NoAnswer):
+                    return await self._hear_push(watcher)
         except BridgeRefusedSettings:
             # Where nothing was heard at any speed, that tells more; where something was, the meter's speed was refused.
             silent = self._failures and all(isinstance(one, _SILENT) for one in self._failures)
@@ -264,6 +278,23 @@ class _Ladder:
         async with aclosing(meter.listen()) as telegrams:
             reading = await anext(telegrams)
         return meter.profile, reading
+
+    async def _hear_push(self, watcher: ProgressCallback | None) -> tuple[LineProfile, Reading]:
+        """The first telegrams of a meter that pushes DLMS.
+
+        Some makes name the meter in every few telegrams only: those before are joined with that one.
+        """
+        line, profile = self._line, replace(_listening(self._base), dlms_push=True)
+        meter = MeterClient(line, profile, watcher, keyring=self._hints.keyring)
+        found: dict[str, Register] = {}
+        deadline = None
+        async with aclosing(meter.listen()) as telegrams:
+            async for reading in telegrams:
+                found |= {register.key: register for register in reading.registers}
+                deadline = deadline or line.now() + LISTEN_WINDOW
+                if reading.identification is not None or line.now() >= deadline:
+                    break
+        return meter.profile, replace(reading, registers=tuple(found.values()))
 
     async def _unasked(self, step: _Step, reading: Reading) -> tuple[LineProfile, Reading] | None:
         """What came without an option select may have come unasked: then it comes again.

@@ -13,6 +13,7 @@ from .reasons import (
     Counter,
     Field,
     Lost,
+    PushKey,
     Reason,
     Secret,
     Security,
@@ -390,3 +391,35 @@ class CounterExhausted(DlmsError, reasons=Counter):
 
 class CounterUnkept(CounterExhausted, reasons=Unkept):
     text = "No message can be encrypted: {why}. Make room on the disk; if the file .storage/iec62056.counters is damaged, restore it from a backup, or delete it."
+
+
+class PushUnframed(DlmsError):
+    """A meter that pushes was listened for, and octets came, but no whole telegram."""
+
+    text = "Data came, but no whole telegram of a meter that pushes DLMS. Check speed and parity: 9600 Bd without parity is usual on an optical port, 2400 Bd with even parity on a wired one. Then move the probe, or check the wires."
+
+
+class PushHeard(MeterError):
+    """A meter that was asked, or listened to for text, sends DLMS by itself."""
+
+    text = (
+        "The meter sends DLMS telegrams by itself. Leave the mode to “Automatic”, or choose mode D."
+    )
+
+
+class PushKeyError(DlmsError, LoginError):
+    """The meter pushes encrypted telegrams that cannot be opened. `found` is the way to it."""
+
+    found: LineProfile = LineProfile()
+
+
+class PushKeyNeeded(PushKeyError):
+    """The meter pushes encrypted telegrams, and no key was given."""
+
+    text = "The telegrams of this meter ({make}) are encrypted, and there is no key. Ask the grid operator for the key of the customer interface."
+
+
+class PushKeyWrong(PushKeyError, reasons=PushKey):
+    """The meter pushes encrypted telegrams, and the key does not fit them."""
+
+    text = "The key does not fit what the meter sends: {why}. Compare it with what the grid operator gave you; the operator may have changed it."

@@ -254,6 +254,7 @@ class LineProfile:
     `refused_speed` is one that the bridge does not set: a meter that offers it is read at the first speed.
     `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
     and the shortest form; `hdlc_at_once` is for a meter that wants frames without a sign-on.
+    `dlms_push`: what comes unasked is DLMS, on a line with or without `even_parity`.
     `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
     instead of light, there is none. `dtr` and `rts` feed many probes (None: as the driver has them).
     `switch_delay`: the time that this line needs, beyond its own margin, before it may change its speed. `check_seen` is a
@@ -283,6 +284,8 @@ class LineProfile:
     physical: int | None = None
     server_octets: int = 0
     hdlc_at_once: bool = False
+    dlms_push: bool = False
+    even_parity: bool = False
 
     @property
     def pushes(self) -> bool:

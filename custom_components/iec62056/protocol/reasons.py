@@ -121,3 +121,10 @@ class Unkept(Reason):
 
     UNWRITTEN = "its number could not be written to the disk"
     UNREADABLE = "the numbers that were used before cannot be read"
+
+
+class PushKey(Reason):
+    """Which key of a meter that pushes encrypted telegrams is wrong."""
+
+    ENCRYPTION = "what comes out is no telegram"
+    AUTHENTICATION = "the encryption key fits, the authentication key does not"

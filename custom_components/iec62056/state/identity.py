@@ -9,6 +9,7 @@ import string
 from typing import Self
 
 from ..protocol.model import Identification, Medium, Obis, Register
+from ..protocol.push import TITLE_ADDRESS
 
 # Manufacturers by FLAG id, as met in identification messages. Some grid operators have their own id.
 MAKES = {
@@ -51,6 +52,7 @@ MAKES = {
     "SAT": "Satec",
     "SIE": "Siemens",
     "SLB": "Schlumberger",
+    "SMS": "Siemens",
     "TPC": "Taipit",
     "VIK": "Viko",
     "XMX": "Landis+Gyr",
@@ -172,6 +174,8 @@ def _number(
         candidates = [
             register for wanted in NUMBER_CODES for code, register in coded if code == wanted
         ]
+        # What encrypted telegrams name the meter by, where their list does not.
+        candidates += [register for register in registers if register.address == TITLE_ADDRESS]
     for register in candidates:
         number = plain(register.values[0].text) if register.values else ""
         # Zeros or dashes only: never programmed.

@@ -9,6 +9,7 @@ import string
 from typing import Final
 
 from ..protocol.model import Register
+from ..protocol.push import TITLE_ADDRESS
 from .identity import PADDING, plain
 
 # Addresses that name the meter, its owner or its place: 0.0.x, C.1.x or 96.1.x, 42.0.0, the numbers of heat meters
@@ -18,7 +19,7 @@ _NAMING: Final = (
     r"(?:0\.0(?:\.\d{1,3})?|(?:C|96)\.(?:1|13)(?:\.\d{1,3})?|42\.0\.0|9\.(?:20|21|6))"
     r"(?:[*&]\d{1,3})?"
 )
-_NAMING_ADDRESS: Final = re.compile(_NAMING)
+_NAMING_ADDRESS: Final = re.compile(rf"{_NAMING}|{TITLE_ADDRESS}")
 # Such an address with its brackets, the last of which may be cut off.
 _NAMING_SET: Final = re.compile(rf"(?<![\d.:-]){_NAMING}((?:\([^()]*(?:\)|\Z))+)")
 # An identification message or a request, where the number may stand too.

@@ -21,6 +21,7 @@ from custom_components.iec62056.protocol.errors import (
     NoIdentification,
     OnlyEcho,
     OtherProtocol,
+    PushHeard,
     SeveralMeters,
     WrongParity,
 )
@@ -651,14 +652,14 @@ async def test_several_meters_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "protocol"),
+    ("answer", "error"),
     [
-        (b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01" + bytes(40), "SML"),
-        (b"\x7e\x20\x0b" + b"\x41\x05" * 4 + b"\x41\x7e", "DLMS"),
+        (b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01" + bytes(40), OtherProtocol),
+        (b"\x7e\x20\x0b" + b"\x41\x05" * 4 + b"\x41\x7e", PushHeard),
     ],
 )
-async def test_other_protocol(answer: bytes, protocol: str) -> None:
-    with pytest.raises(OtherProtocol, match=protocol):
+async def test_other_protocol(answer: bytes, error: type[MeterError]) -> None:
+    with pytest.raises(error):
         await _read(ScriptedLine([Push(answer, at=0.5, speed=300)], parity=False))
 
 

@@ -7,7 +7,7 @@ Never here: time, a line, which speed to listen at.
 
 from binascii import crc_hqx
 
-from ..errors import InvertedSignal, OtherProtocol
+from ..errors import InvertedSignal, OtherProtocol, PushHeard
 from ..transport.trace import CLEAR_BIT_7
 from .receiver import Receiver
 
@@ -39,7 +39,7 @@ class Foreign:
         self._heard = b""
 
     def feed(self, run: bytes) -> None:
-        """Look at the next octets. Raises OtherProtocol or InvertedSignal once one is certain."""
+        """Look at the next octets. Raises OtherProtocol, PushHeard or InvertedSignal once one is certain."""
         for start in range(0, len(run), _WINDOW):
             self._look(run[start : start + _WINDOW])
 
@@ -49,7 +49,7 @@ class Foreign:
             raise OtherProtocol(protocol="SML", integration="EDL21")
         known = len(self._heard) - len(run)
         if (_hdlc_of_seven if self._heard.isascii() else _hdlc)(self._heard, known):
-            raise OtherProtocol(protocol="DLMS push", integration="ESPHome (DLMS Meter component)")
+            raise PushHeard
         if _inverted(self._heard):
             raise InvertedSignal
 
@@ -117,7 +117,7 @@ class Listener:
         return self._receiver
 
     def feed(self, run: bytes) -> list[Receiver]:
-        """The telegrams that end in this run. Raises OtherProtocol, InvertedSignal.
+        """The telegrams that end in this run. Raises OtherProtocol, PushHeard, InvertedSignal.
 
         A telegram without identification, or whose check fits no known kind, counts as broken.
         """

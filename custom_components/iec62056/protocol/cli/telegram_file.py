@@ -140,17 +140,16 @@ def characters(data: bytes) -> tuple[bytes, ParitySeen]:
     return _REMARK.sub(b"", data), ParitySeen.UNKNOWN
 
 
-def _from_dump(data: bytes) -> bytes | None:
-    """The bytes of a dump in hexadecimal or decimal numbers, None where the data are none."""
+def dumped(data: bytes) -> bytes | None:
+    """The bytes of a dump, None where the data are none. Lines that begin with # are remarks."""
     lines = [line.strip() for line in data.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(b"#")]
     for form in (_XXD, _DUMP):
         found = [form.fullmatch(line) for line in lines]
         if lines and all(found):
             digits = b"".join(_DIGITS.sub(b"", line[1]) for line in found if line is not None)
-            dumped = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
-            # A number alone is also hexadecimal; a telegram has its brackets or its slash.
-            return dumped if any(code & 0x7F in b"(/" for code in dumped) else None
-    return _from_decimals(data)
+            return bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
+    return None
 
 
 def _from_decimals(data: bytes) -> bytes | None:
@@ -162,6 +161,15 @@ def _from_decimals(data: bytes) -> bytes | None:
     codes = [int(number) for number in numbers]
     fits = max(codes) < 256 and any(code & 0x7F in b"(/" for code in codes)
     return bytes(codes) if fits else None
+
+
+def _from_dump(data: bytes) -> bytes | None:
+    """The characters of a dump in hexadecimal or decimal numbers, None where the data are none."""
+    octets = dumped(data)
+    if octets is None:
+        return _from_decimals(data)
+    # A number alone is also hexadecimal; a telegram has its brackets or its slash.
+    return octets if any(code & 0x7F in b"(/" for code in octets) else None
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:

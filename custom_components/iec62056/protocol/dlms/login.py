@@ -9,6 +9,7 @@ from ..model import LineProfile
 from ..register_session import Intended, Level
 from .frame import Address
 from .object_cache import ObjectCache
+from .push.ciphering import PushKeys
 from .security import Credentials, InvocationCounter, Mechanism
 
 # Every meter has the public client, which needs no password (Green Book 4.3).
@@ -60,7 +61,8 @@ class Keyring:
     `store` writes the end of a block of invocation counters to disk; only then is the first of them used. `known` is
     what the meter said of its objects. `refused` holds the logins the meter did not take, and why: none of them is tried
     again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took. They are for the
-    `intended` meter alone; None where the user stands before it.
+    `intended` meter alone; None where the user stands before it. `push_keys` open what a meter pushes, `push_counters` are
+    those of its latest telegrams by system title.
     """
 
     logins: tuple[DlmsLogin, ...] = (PUBLIC,)
@@ -72,6 +74,8 @@ class Keyring:
     tried: set[DlmsLogin] = field(default_factory=set)
     proven: set[DlmsLogin] = field(default_factory=set)
     intended: Intended | None = None
+    push_keys: PushKeys | None = None
+    push_counters: dict[bytes, int] = field(default_factory=dict)
 
     @property
     def private(self) -> bool:

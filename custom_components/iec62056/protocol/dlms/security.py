@@ -284,3 +284,17 @@ class Handshake:
             raise SecurityBroken(why=Security.NO_TITLE)
         titles = client + meter if of_client else meter + client
         return hashlib.sha256(credentials.secret + titles + asked + other).digest()
+
+
+def decrypt(key: bytes, title: bytes, counter: bytes, sealed: bytes) -> bytes:
+    """The plaintext of what a meter sealed under its system title and invocation counter.
+
+    Nothing is verified: with a wrong key, the result is noise. `tag` tells, where there is one.
+    """
+    gcm = Cipher(algorithms.AES(key), modes.GCM(title + counter)).decryptor()
+    return gcm.update(sealed)
+
+
+def tag(key: bytes, title: bytes, counter: bytes, plain: bytes, associated: bytes) -> bytes:
+    """The authentication tag that belongs to a plaintext and its associated data."""
+    return AESGCM(key).encrypt(title + counter, plain, associated)[len(plain) :][:_TAG]

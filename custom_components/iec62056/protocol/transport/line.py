@@ -136,6 +136,13 @@ class Line(Protocol):
             LineError: the line is gone, or cannot change to that speed.
         """
 
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
+        """Change speed and parity of a line with eight data bits. What is on its way may be lost.
+
+        Raises:
+            LineError: the line is gone, or cannot be set so.
+        """
+
     async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
         """Set the pins that feed many probes, also after each later change of speed; None leaves one as it is.
 
@@ -275,6 +282,23 @@ class SerialLine(Line, asyncio.Protocol):
         self._speed_known = True
         if self.now() > at + self._kind.late:
             self.tally.late_switches += 1
+        await self._apply_pins()
+
+    @override
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
+        transport = self._opened()
+        wanted = f"{speed} Bd {'8E1' if even_parity else '8N1'}"
+        parity = serialx.Parity.EVEN if even_parity else serialx.Parity.NONE
+        self._speed_known = False
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await transport.reconfigure_port(baudrate=speed, byte_size=8, parity=parity)
+        except (TimeoutError, serialx.SerialException) as err:
+            raise BridgeRefusedSettings(port=self.name, wanted=wanted) from err
+        except OSError as err:
+            raise ConnectionLost(port=self.name) from err
+        self.speed = speed
+        self._speed_known = True
         await self._apply_pins()
 
     @override
