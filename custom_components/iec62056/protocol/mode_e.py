@@ -87,6 +87,9 @@ class ModeEMeter:
                 mode=Mode.E,
                 late_switches=count.late_switches,
             ),
+            unparsed=tuple(
+                f"{about}: {error.placeholders['why']}" for about, error in session.unread.items()
+            ),
         )
 
     def conversation(

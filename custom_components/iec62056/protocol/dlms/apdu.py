@@ -42,7 +42,14 @@ class AccessResult(IntEnum):
         return self in (AccessResult.READ_WRITE_DENIED, AccessResult.SCOPE_OF_ACCESS_VIOLATED)
 
 
-type Result = Data | AccessResult
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An attribute that was asked for and could not be read, and why: it cannot be decoded, or nothing came."""
+
+    error: DlmsError
+
+
+type Result = Data | AccessResult | Unreadable
 
 
 # Requests. `invoke` is the invoke-id-and-priority octet.

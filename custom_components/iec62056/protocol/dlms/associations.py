@@ -5,11 +5,13 @@ A login the meter refused is not tried a second time.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from enum import Enum
 
 from ..errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,
+    DlmsError,
     HdlcRefused,
     HdlcSilent,
     SecurityBroken,
@@ -39,6 +41,14 @@ _USUAL_COUNTERS = (0, 1)
 _NO_ASSOCIATION = (AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused)
 
 
+class _Last(Enum):
+    """What became of the link before: it ended, the meter never answered in it, or did not confirm its end."""
+
+    ENDED = 1
+    SILENT = 2
+    OPEN = 3
+
+
 class Associations:
     """One meter behind an open line; one association at a time."""
 
@@ -59,11 +69,14 @@ class Associations:
         self.repeats = 0
         """How often frames were repeated, and links opened again."""
         self.echo = False
+        self.unread: dict[str, DlmsError] = {}
+        """What could not be read, and why, by object and attribute."""
         self._line = line
         self._server = server_address(profile)
         self._opener = opener
         self._progress = progress
         self._link: Link | None = None
+        self._last = _Last.ENDED
         # Whether the open session is with the intended meter, and how the one that was asked last announced itself.
         self._sure = False
         self._sure_of: Identification | None = None
@@ -123,14 +136,16 @@ class Associations:
 
     async def _associate(self, login: DlmsLogin) -> Client:
         await self.leave()
-        self.identification = await self._opener() or self.identification
-        self._link = Link(self._line, login.client, self._server, self._progress)
         intended = None if login.level is Level.OPEN else self.keyring.intended
-        if intended is not None and self.identification != self._sure_of:
-            # Nothing but a farewell is said to another meter than the one that was asked just now.
-            intended.check(self.identification, None, public=True)
-        await self._link.connect()
-        client = Client(self._link, login, self.keyring)
+        link = await self._in_frames(login)
+        if link is None:
+            self.identification = await self._opener() or self.identification
+            self._link = link = Link(self._line, login.client, self._server, self._progress)
+            if intended is not None and self.identification != self._sure_of:
+                # Nothing but a farewell is said to another meter than the one that was asked just now.
+                intended.check(self.identification, None, public=True)
+            await self._connect(link)
+        client = Client(link, login, self.keyring)
         if login.level is not Level.OPEN:
             self.keyring.tried.add(login)
         try:
@@ -150,6 +165,34 @@ class Associations:
         self._sure = intended is not None
         return client
 
+    async def _in_frames(self, login: DlmsLogin) -> Link | None:
+        """A link to a meter that still waits for frames, because the last one did not begin, or did not end.
+
+        Raises HdlcSilent where it does not answer this login either.
+        """
+        last, self._last = self._last, _Last.ENDED
+        if last is _Last.ENDED:
+            return None
+        self._line.binary = True
+        self._link = link = Link(self._line, login.client, self._server, self._progress)
+        try:
+            await self._connect(link)
+        except HdlcSilent:
+            if last is _Last.SILENT:
+                raise
+            # It has left after all.
+            await self.leave()
+            self._last = _Last.ENDED
+            return None
+        return link
+
+    async def _connect(self, link: Link) -> None:
+        try:
+            await link.connect()
+        except HdlcSilent:
+            self._last = _Last.SILENT
+            raise
+
     async def leave(self) -> None:
         """End the link, if there is one; nothing is raised where the meter or the line is gone."""
         link, self._link, self._sure = self._link, None, False
@@ -158,7 +201,8 @@ class Associations:
         self.repeats += link.retransmissions
         self.echo |= link.echo
         try:
-            await link.disconnect()
+            if not await link.disconnect() and self._last is _Last.ENDED:
+                self._last = _Last.OPEN
         finally:
             self._line.binary = False
             self._line.drop_input()

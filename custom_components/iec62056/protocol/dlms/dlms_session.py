@@ -119,6 +119,13 @@ class DlmsSession(RegisterSession):
             await self.open()
             return await ask(await self._alive())
 
+    async def _values(self, items: Sequence[CosemObject]) -> dict[str, dict[int, Result]]:
+        async def reopen() -> Client:
+            await self.open()
+            return await self._alive()
+
+        return await self._again(lambda client: self._session.values(client, items, reopen))
+
     async def get(self, items: Sequence[Item]) -> tuple[Result, ...]:
         """Attributes, or parts of them, by their descriptors. Raises MeterError where the link is lost."""
         return await self._again(lambda client: client.get(items))
@@ -130,9 +137,7 @@ class DlmsSession(RegisterSession):
         await self._alive()
         found = {code: self._find(code) for code in codes}
         items = {place(item): item for item in found.values() if item is not None}
-        values = await self._again(
-            lambda client: self._session.values(client, tuple(items.values()))
-        )
+        values = await self._values(tuple(items.values()))
         return tuple(
             self._unknown(code)
             if (item := found[code]) is None
@@ -238,7 +243,7 @@ class DlmsSession(RegisterSession):
         item = self._find(code)
         if item is None:
             return Written(code, WriteOutcome.NOT_SENT, refusal=self._unknown(code).refusal)
-        values = await self._again(lambda client: self._session.values(client, (item,)))
+        values = await self._values((item,))
         present = values[place(item)].get(2, AccessResult.READ_WRITE_DENIED)
         if not isinstance(present, Data):
             error = written_values.refusal(present, code, self.level)
@@ -253,7 +258,7 @@ class DlmsSession(RegisterSession):
         if done.certainty is not WriteOutcome.CONFIRMED:
             return done
         try:
-            values = await self._again(lambda client: self._session.values(client, (item,)))
+            values = await self._values((item,))
         except MeterError as err:
             return replace(done, certainty=WriteOutcome.UNCONFIRMED, refusal=err)
         found = values[place(item)].get(2)

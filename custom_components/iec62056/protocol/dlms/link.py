@@ -97,19 +97,21 @@ class Link:
         self._secret = False
         return event.apdu
 
-    async def disconnect(self) -> None:
-        """End the link; nothing is raised where the meter or the line is gone.
+    async def disconnect(self) -> bool:
+        """End the link, and whether the meter confirmed it; nothing is raised where the meter or the line is gone.
 
-        Who has not said a word is not waited for.
+        A meter that has not said a word is not waited for.
         """
         if not self._eighth_bit:
             await self.abandon()
-            return
+            return False
         self._connection.disconnect()
+        heard_at = self._heard_at
         try:
             await self._until(Disconnected, TURN_LIMIT)
         except MeterError:
-            return
+            return False
+        return self._heard_at > heard_at
 
     async def abandon(self) -> None:
         """End the link without hearing whether the meter did; nothing is raised where the line is gone."""

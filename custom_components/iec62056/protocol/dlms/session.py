@@ -4,8 +4,9 @@ A login the meter refused is not tried again, and no weaker one takes its place:
 """
 
 from asyncio import CancelledError
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from ..errors import (
     AssociationRefused,
@@ -22,14 +23,15 @@ from ..errors import (
     ServiceRefused,
 )
 from ..model import Register
-from .apdu import AccessResult, Result
+from ..reasons import Lost
+from .apdu import AccessResult, Result, Unreadable
 from .associations import Associations
 from .client import Client
 from .cosem import CosemObject, ScalerUnit
 from .data import Data
 from .descriptors import Item, LogicalName, Member
 from .login import DlmsLogin
-from .object_cache import ObjectCache, Objects, place
+from .object_cache import ObjectCache, Objects, attribute_place, place
 from .objects import attributes, code, registers, scaler_attribute, text
 
 # What tells a device and its configuration: logical device name, numbers, firmware, configuration, its changes.
@@ -45,6 +47,15 @@ _MARKS = frozenset(
         (0, 0, 0, 2, 1),
         (0, 0, 96, 2, 0),
     )
+)
+
+# How a link ends over an object that the meter cannot read; it is opened again so often.
+_OVER_AN_OBJECT: Final = (Lost.SILENT, Lost.BUSY, Lost.CLOSED)
+_MOST_LOST: Final = 4
+# An object that the meter fell silent over twice is left out for a day, in seconds.
+_SKIPPED_FOR: Final = 86400
+_NOT_ASKED: Final = Unreadable(
+    HdlcLost(why="the meter fell silent over it, so it is left out for a day")
 )
 
 # What keeps one login out, and leaves the others alone: a meter may not answer to a client address it does not know.
@@ -78,23 +89,65 @@ class Session(Associations):
         return bool(missing)
 
     async def values(
-        self, client: Client, items: Sequence[CosemObject]
+        self, client: Client, items: Sequence[CosemObject], reopen: Callable[[], Awaitable[Client]]
     ) -> dict[str, dict[int, Result]]:
-        """What the attributes of these objects hold, by place and number; a scaler only where it is not known yet."""
-        known = self.known
-        asked: list[tuple[CosemObject, int]] = []
+        """What the attributes of these objects hold, by place and number; a scaler only where it is not known yet.
+
+        Where the meter falls silent over one of them, `reopen` gives a new association, and the others are read in it.
+        """
+        known, now = self.known, self._line.utcnow().timestamp()
+        asked: list[Item] = []
         for item in items:
-            asked += [(item, number) for number in attributes(item)]
+            numbers = attributes(item)
             at = scaler_attribute(item.class_id)
             if at is not None and place(item) not in known.scalers:
-                asked.append((item, at))
-        members = [Item(Member(item.class_id, item.name, number)) for item, number in asked]
-        found: dict[str, dict[int, Result]] = {place(item): {} for item in items}
-        for (item, number), result in zip(asked, await client.get(members), strict=True):
-            found[place(item)][number] = result
-            if number == scaler_attribute(item.class_id) and isinstance(result, Data):
-                _keep_scaler(known.scalers, item, result)
-        return found
+                numbers = (*numbers, at)
+            asked += [Item(Member(item.class_id, item.name, number)) for number in numbers]
+        found: dict[Item, Result] = {
+            one: _NOT_ASKED
+            for one in asked
+            if now < known.skipped.get(attribute_place(one.member), 0)
+        }
+        lost = 0
+        while True:
+            try:
+                await client.collect(asked, found)
+                break
+            except HdlcLost as err:
+                lost += 1
+                if lost > _MOST_LOST or err.placeholders["why"] not in _OVER_AN_OBJECT:
+                    raise
+                self._suspect(client.asking, err, found)
+                self.repeats += 1
+                client = await reopen()
+        values: dict[str, dict[int, Result]] = {place(item): {} for item in items}
+        for one, result in found.items():
+            member = one.member
+            values[place(member)][member.number] = result
+            if isinstance(result, Unreadable):
+                self._note(member, result.error)
+            else:
+                known.skipped.pop(attribute_place(member), None)
+            if member.number == scaler_attribute(member.class_id) and isinstance(result, Data):
+                with suppress(DlmsMalformed):
+                    # Without it, the register is shown as the bare number.
+                    known.scalers[place(member)] = ScalerUnit.of(result)
+        return values
+
+    def _suspect(self, asked: Sequence[Item], err: HdlcLost, found: dict[Item, Result]) -> None:
+        """Have what the meter fell silent over asked by itself; what it did so over twice, not before tomorrow."""
+        known = self.known
+        for item in asked:
+            attribute = attribute_place(item.member)
+            known.alone[attribute] = known.alone.get(attribute, 0) + 1
+            if len(asked) == 1 and known.alone[attribute] > 1:
+                known.skipped[attribute] = self._line.utcnow().timestamp() + _SKIPPED_FOR
+                found[item] = Unreadable(err)
+
+    def _note(self, member: Member, error: DlmsError) -> None:
+        """Say in the reading what could not be read, and why."""
+        about = f"{code(member.name)} (class {member.class_id}, attribute {member.number})"
+        self.unread[about] = error
 
     def registers_of(
         self, item: CosemObject, results: dict[int, Result], objects: Objects
@@ -104,7 +157,8 @@ class Session(Associations):
         scaler = self.known.scalers.get(place(item))
         try:
             return registers(item, results, scaler, names)
-        except DlmsMalformed:
+        except DlmsMalformed as err:
+            self._note(Member(item.class_id, item.name, 2), err)
             return []
 
     async def read_all(self) -> tuple[Register, ...]:
@@ -113,6 +167,7 @@ class Session(Associations):
         Raises MeterError where no login brought a register: the reason of the one that was refused, else NoData.
         """
         found: dict[str, list[Register]] = {}
+        self.unread.clear()
         try:
             tried: set[DlmsLogin] = set()
             covered: set[str] = set()
@@ -127,7 +182,7 @@ class Session(Associations):
             await self.leave()
         if not any(found.values()):
             name = "" if self.identification is None else self.identification.raw
-            raise self.refusal or NoData(meter=name)
+            raise self.refusal or next(iter(self.unread.values()), NoData(meter=name))
         return tuple([register for some in found.values() for register in some])
 
     def _next(self, tried: set[DlmsLogin], covered: set[str]) -> DlmsLogin | None:
@@ -199,7 +254,7 @@ class Session(Associations):
             (item for item in objects if attributes(item) and place(item) not in found),
             key=lambda item: item.name not in _MARKS,
         )
-        values = await self.values(client, wanted)
+        values = await self.values(client, wanted, lambda: self.enter(login))
         mark = known.mark | _mark(wanted, values)
         if cached and known.differs(mark):
             self._begin_anew(
@@ -228,11 +283,3 @@ def _mark(items: Sequence[CosemObject], values: dict[str, dict[int, Result]]) ->
         for item in items
         if item.name in _MARKS and isinstance(value := values[place(item)].get(2), Data)
     }
-
-
-def _keep_scaler(scalers: dict[str, ScalerUnit], item: CosemObject, result: Data) -> None:
-    try:
-        scalers[place(item)] = ScalerUnit.of(result)
-    except DlmsError:
-        # A register without a unit, by its meter: shown as the bare number.
-        return

@@ -8,6 +8,7 @@ from ..errors import (
     ClockUnknown,
     DlmsMalformed,
     DlmsUnsent,
+    MeterError,
     MeterRefused,
     PasswordNeeded,
     UnknownRegister,
@@ -15,7 +16,7 @@ from ..errors import (
 )
 from ..reasons import Unsent
 from ..register_session import Level
-from .apdu import AccessResult
+from .apdu import AccessResult, Unreadable
 from .clock import ClockStatus, DateTime, date_time, encode_date_time
 from .cosem import ScalerUnit
 from .data import Data, Tag
@@ -32,8 +33,10 @@ _MISSING = (
 )
 
 
-def refusal(result: AccessResult, code: str, level: Level) -> MeterRefused:
+def refusal(result: AccessResult | Unreadable, code: str, level: Level) -> MeterError:
     """Why the meter did not give or take an attribute, as modes A to D would say it."""
+    if isinstance(result, Unreadable):
+        return result.error
     message = result.name.lower().replace("_", " ")
     if result.denied:
         return (PasswordNeeded if level is Level.OPEN else AccessDenied)(code=code, message=message)
