@@ -30,7 +30,7 @@ from .registers.index import RegisterIndex
 from .registers.overrides import overrides_of
 from .state.meter_state import MeterState
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored, async_take_over
-from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, totals_of
+from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, take_back, totals_of
 from .validation.validation_state import MeterReplacement
 from .validation.validator import CheckedReading, Outcome, ReadingValidator
 
@@ -322,6 +322,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     @callback
     def _apply(self, outcome: Outcome) -> None:
         self._apply_state(outcome.state, outcome.offsets)
+        self.offsets = take_back(self.offsets, outcome.taken_back)
         self._update_questions()
 
     async def async_publish(self, outcome: Outcome) -> None:
