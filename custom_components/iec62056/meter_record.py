@@ -18,7 +18,7 @@ from .registers.index import RegisterIndex
 from .registers.overrides import overrides_of
 from .state.meter_state import MeterState
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored
-from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, totals_of
+from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, take_back, totals_of
 from .validation.validation_state import MeterReplacement
 from .validation.validator import Outcome, ReadingValidator
 
@@ -75,6 +75,7 @@ class MeterRecord:
         self._index = index = RegisterIndex.of(outcome.state, before)
         if before is not None:
             self._note_offsets(outcome.offsets, before, index)
+        self.offsets = take_back(self.offsets, outcome.taken_back)
         return index
 
     @callback

@@ -149,7 +149,8 @@ def _validation_of_0_1(validation: dict[str, Any]) -> dict[str, Any]:
         "exchange": "replacement",
         "said": "overrides",
     }
-    changed = {"holds": held, "records": records, "exchange": other}
+    dismissed = dict.fromkeys(validation["kept"])
+    changed = {"holds": held, "records": records, "exchange": other, "kept": dismissed}
     return _renamed({**validation, **changed}, names)
 
 

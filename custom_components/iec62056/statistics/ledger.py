@@ -123,6 +123,12 @@ class Ledger:
         await recorder.async_committed(hass)
         unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
         found = {one: await _recorded(hass, entity_id, one, unit) for one in offsets}
+        came: datetime | None = None
+        for one in reversed(offsets):
+            # A number that was never shown came with the next one that was.
+            if not found[one].recorded and came is not None:
+                found[one] = replace(one, at=came, recorded=True)
+            came = found[one].at if found[one].recorded else came
         kept = timedelta(days=get_instance(hass).keep_days)
         closed = []
         if (series := await recorder.async_series(hass, entity_id)) is not None:
