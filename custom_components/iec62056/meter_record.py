@@ -167,5 +167,5 @@ class MeterRecord:
             self._reader.wake_budget,
             self.offsets,
             self._history,
-            self._reader.object_cache,
+            self._reader.keyrings.object_cache,
         )

@@ -31,7 +31,7 @@ from ..entry_data import (
 from ..protocol.ascii.sign_on import RetryPolicy
 from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
-from ..protocol.dlms.login import DlmsLogin, Keyring
+from ..protocol.dlms.login import Keyring
 from ..protocol.dlms.object_cache import ObjectCache
 from ..protocol.errors import MeterError, NoProgramming, PasswordRefused, PushKeyError
 from ..protocol.model import LineProfile, Mode, Reading
@@ -40,8 +40,9 @@ from ..protocol.profiles.load_profile import Profile
 from ..protocol.register_session import NOTHING, Answer, RegisterSession
 from ..protocol.transport.line import Line
 from . import connection
-from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
+from .credentials import NOBODY, Credentials, credentials_of, permits_of
 from .intended_meter import IntendedMeter
+from .keyrings import Keyrings
 from .known_meter import KnownMeter
 from .login_manager import (
     LoginManager,
@@ -63,7 +64,7 @@ def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
 
 
 class MeterReader:
-    """How one meter is reached. `object_cache` is what a meter of mode E said of its objects."""
+    """How one meter is reached."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, meter: KnownMeter) -> None:
         """Nothing is opened yet."""
@@ -73,7 +74,7 @@ class MeterReader:
         self.line_profile = line_profile_of(entry.data)
         self.login = LoginManager(hass, entry)
         self.wake_budget = WakeBudget()
-        self.object_cache = ObjectCache()
+        self.keyrings = Keyrings(hass, entry, self.login)
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
         self.history = SessionHistory()
@@ -83,8 +84,6 @@ class MeterReader:
         self._entry = entry
         self._meter = meter
         self._closed = False
-        # Kept as long as the entry is set up, for the login it was made for.
-        self._keyring: tuple[DlmsLogin | None, Keyring] | None = None
         entry.async_on_unload(self._close)
 
     @callback
@@ -96,7 +95,7 @@ class MeterReader:
         self, wake_budget: WakeBudget, object_cache: ObjectCache, aligned_at: datetime | None
     ) -> None:
         """Take what was stored."""
-        self.wake_budget, self.object_cache = wake_budget, object_cache
+        self.wake_budget, self.keyrings.object_cache = wake_budget, object_cache
         self.aligned_at = aligned_at
 
     @callback
@@ -266,7 +265,8 @@ class MeterReader:
         """
         profile = tried or self.line_profile
         dlms_login = credentials.in_mode_e(profile)
-        keyring = await self._keyring_for(credentials, profile, fresh=tried is not None)
+        made = self.keyrings.async_of if tried is None else self.keyrings.async_new
+        keyring = await made(credentials, profile)
         keyring.intended = self._intended(change=change)
         unproven = await self.login.async_begin(credentials)
         if dlms_login is not None and not unproven:
@@ -294,23 +294,6 @@ class MeterReader:
             else:
                 outcome = outcome_in_mode_e(keyring, dlms_login)
             await self.login.async_end(credentials, outcome, unproven=unproven)
-
-    async def _keyring_for(
-        self, credentials: Credentials, profile: LineProfile, *, fresh: bool = False
-    ) -> Keyring:
-        dlms_login = credentials.in_mode_e(profile)
-        if fresh or self._keyring is None or self._keyring[0] != dlms_login:
-            keyring = await self._new_keyring(credentials, profile)
-            if fresh:
-                return keyring
-            self._keyring = dlms_login, keyring
-        return self._keyring[1]
-
-    async def _new_keyring(self, credentials: Credentials, profile: LineProfile) -> Keyring:
-        """A keyring for a login, or for none; what a meter pushes is opened in any case."""
-        keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
-        keyring.push_keys = credentials_of(self._entry.data).push_keys
-        return keyring
 
     def _intended(self, *, change: bool = False) -> IntendedMeter:
         since = dt_util.utcnow() - self._meter.interval if change else None
@@ -364,7 +347,7 @@ class MeterReader:
         profile = self.line_profile
         if self.needs_rediscovery:
             profile = replace(profile, listen_speed=None)
-        return MeterClient(line, profile, keyring=await self._keyring_for(NOBODY, profile))
+        return MeterClient(line, profile, keyring=await self.keyrings.async_of(NOBODY, profile))
 
     async def async_read(
         self,
@@ -408,18 +391,10 @@ class MeterReader:
         own = self._entry.entry_id
         others = await connection.async_entries_at(self._hass, self.device, other_than=own)
         hints = hints_of(self._entry.data, self.line_profile, shared=bool(others))
-        hints = replace(hints, keyring=await self._keyring_that_was_taken())
+        usable = await self.login.async_usable()
+        credentials = NOBODY if self._meter.replacement_open else usable
+        keyring = await self.keyrings.async_accepted(credentials, self.line_profile)
+        keyring.intended = self._intended()
+        hints = replace(hints, keyring=keyring)
         self.line_profile, reading = await discover(line, hints)
         return reading
-
-    async def _keyring_that_was_taken(self) -> Keyring:
-        """The logins of mode E that the meter may be searched for with: only what it took before."""
-        credentials, profile = await self.login.async_usable(), self.line_profile
-        if self._meter.replacement_open:
-            credentials = NOBODY
-        keyring = await self._keyring_for(credentials, profile)
-        taken = credentials.in_mode_e(profile) in keyring.proven
-        if not taken and not await self.login.async_is_accepted(credentials):
-            keyring = await self._new_keyring(NOBODY, profile)
-        keyring.intended = self._intended()
-        return keyring
