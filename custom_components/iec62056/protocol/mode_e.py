@@ -27,7 +27,7 @@ from .transport.line import Line
 
 
 class ModeEMeter:
-    """One meter of mode E on one open line. `profile` is what was given plus what was learned."""
+    """One meter of mode E on one open line."""
 
     def __init__(
         self,
@@ -39,12 +39,20 @@ class ModeEMeter:
         effort: RetryPolicy = WHOLE_EFFORT,
     ) -> None:
         """Nothing is sent yet. Raises DlmsUnsent where the profile names an address that is none."""
-        self.profile = profile
         self._line = line
         self._progress = progress
         end = farewell(keyring.logins[-1].client, server_address(profile))
         self._handover = Handover(SessionContext(line, profile, progress, effort), farewell=end)
         self._session = Session(line, profile, keyring, self._open, progress=progress)
+
+    @property
+    def profile(self) -> LineProfile:
+        """What is known of the meter."""
+        return self._handover.profile
+
+    @profile.setter
+    def profile(self, profile: LineProfile) -> None:
+        self._handover.profile = profile
 
     @property
     def wake_ups(self) -> int:
@@ -96,6 +104,7 @@ class ModeEMeter:
         self, permits: Permits = NOTHING, login: DlmsLogin | None = None
     ) -> DlmsSession:
         """A session that stays open, by that login or the best there is: nothing is sent before it is opened."""
+        self._session.begin()
         return DlmsSession(self._session, permits, login)
 
     def _learn(self, found: tuple[Register, ...]) -> None:

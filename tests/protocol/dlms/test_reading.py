@@ -410,7 +410,7 @@ async def test_a_wrong_password_is_tried_once() -> None:
 
 async def test_a_wrong_password_where_nothing_is_readable_without() -> None:
     wrong = replace(LOW, credentials=replace(LOW.credentials, secret=b"87654321"))
-    dev, ring = device(), keyring(wrong)
+    dev, ring = device(logins={1: DOORS[1]}), keyring(wrong)
     ring.logins = (wrong,)
     _, reader = client(meter(dev), ring)
     with pytest.raises(AuthenticationRefused):

@@ -56,6 +56,8 @@ class Handover(SignOn):
         await self._hear_repetition(identification)
         line.binary = True
         line.drop_input()
+        # Frames end as frames do, not by silence.
+        self._busy = False
         return identification
 
     async def _hear_repetition(self, identification: Identification) -> None:

@@ -30,7 +30,7 @@ from .client import Client
 from .cosem import CosemObject, ScalerUnit
 from .data import Data
 from .descriptors import Item, LogicalName, Member
-from .login import DlmsLogin
+from .login import PUBLIC, DlmsLogin
 from .object_cache import ObjectCache, Objects, attribute_place, place
 from .objects import attributes, code, registers, scaler_attribute, text
 
@@ -74,6 +74,12 @@ class Session(Associations):
 
     refusal: MeterError | None = None
     """Why a login was not taken in this session; what the others may read is read all the same."""
+
+    def begin(self) -> None:
+        """Forget what became of an earlier session."""
+        self.known = self.keyring.known
+        self.refusal = None
+        self.unread.clear()
 
     async def survey(self) -> bool:
         """Read the object lists of the keyring that are not known yet; whether that ended the association there was.
@@ -167,7 +173,7 @@ class Session(Associations):
         Raises MeterError where no login brought a register: the reason of the one that was refused, else NoData.
         """
         found: dict[str, list[Register]] = {}
-        self.unread.clear()
+        self.begin()
         try:
             tried: set[DlmsLogin] = set()
             covered: set[str] = set()
@@ -175,6 +181,8 @@ class Session(Associations):
                 tried.add(login)
                 if await self._read_by(login, found):
                     covered |= self._readable(login)
+            if not found and PUBLIC not in tried:
+                await self._read_by(PUBLIC, found)
         except CancelledError:
             await self.abandon()
             raise
@@ -208,25 +216,30 @@ class Session(Associations):
     async def _read_by(self, login: DlmsLogin, found: dict[str, list[Register]]) -> bool:
         """Read what this login adds, and whether it was taken; a link that breaks is opened once more."""
         for again in (False, True):
+            entered = False
             try:
-                await self._read_at(await self.enter(login), login, found)
+                client = await self.enter(login)
+                entered = True
+                await self._read_at(client, login, found)
             except (HdlcLost, DlmsMalformed) as err:
-                if self.keyring.unanswered(login):
-                    # A password that may be wrong is not sent twice.
-                    self.refusal = err
-                    return False
+                # A password that may be wrong is not sent twice.
+                if self.keyring.unanswered(login) or (again and not entered):
+                    return self._refused(err)
                 if again:
                     raise
                 self.repeats += 1
             except NotThisMeter as err:
                 self.known = ObjectCache()
-                self.refusal = err
-                return False
+                return self._refused(err)
             except NOT_TAKEN as err:
-                self.refusal = err
-                return False
+                return self._refused(err)
             else:
                 return True
+        return False
+
+    def _refused(self, err: MeterError) -> bool:
+        # The first login is the most privileged one: what became of it tells most.
+        self.refusal = self.refusal or err
         return False
 
     def _begin_anew(self, told: Sequence[Register]) -> None:
