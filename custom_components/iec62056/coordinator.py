@@ -86,10 +86,11 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Whether another meter answers, and the user has not said what that means."""
         return self.validator.is_replaced
 
-    async def async_wake_up_spent(self) -> None:
-        """Keep the budget of wake-ups; on disk when this returns."""
-        await self.async_save_now()
+    async def async_wake_up_spent(self) -> bool:
+        """Keep the budget of wake-ups; whether it is on disk when this returns."""
+        written = await self.async_save_now()
         self.async_update_listeners()
+        return written
 
     # Start
 
@@ -398,9 +399,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Store what has changed besides a reading."""
         self._save(soon=True)
 
-    async def async_save_now(self) -> None:
-        """Store everything before something else is done."""
-        await self.store.async_save(self._content())
+    async def async_save_now(self) -> bool:
+        """Store everything before something else is done; whether it is on disk then."""
+        return await self.store.async_save(self._content())
 
     def _content(self) -> Stored:
         return Stored(

@@ -15,10 +15,12 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.meter.wake_budget import WAKE_UPS_A_DAY
+from custom_components.iec62056.protocol.errors import NotWritten
 from simulator import Heat, Kind, Manners, Meter, Mode, WakeUp
 
 from ..common.bench import START
@@ -130,3 +132,21 @@ async def test_whoever_asks_no_day_has_more_than_the_budget(
                 assert over - first >= DAY - ROUNDING
             assert DAYS <= len(woken) <= DAYS * WAKE_UPS_A_DAY
             assert max(later - earlier for earlier, later in pairwise(woken)) <= DAY + HOUR
+
+
+async def test_no_wake_up_that_could_not_be_noted(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    """A crash would forget it, and the meter be woken again and again."""
+    full = WriteError("no space left on device")
+    with leaping(START) as clock:
+        async with house(hass, clock) as one:
+            before = len(one.woken)
+            with patch("homeassistant.helpers.storage.Store._async_write_data", side_effect=full):
+                await asyncio.sleep(2 * DAY)
+            assert len(one.woken) == before
+            failed = one.entry.runtime_data.coordinator.last_exception
+            assert failed is not None
+            assert isinstance(failed.__cause__, NotWritten)
+            await asyncio.sleep(DAY)
+            assert len(one.woken) > before

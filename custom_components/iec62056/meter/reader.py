@@ -33,7 +33,7 @@ from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import LineError, MeterError, NoProgramming, PasswordRefused
+from ..protocol.errors import LineError, MeterError, NoProgramming, NotWritten, PasswordRefused
 from ..protocol.model import Health, LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
@@ -80,8 +80,8 @@ class KnownMeter(Protocol):
     def replacement_open(self) -> bool:
         """Whether another meter answers, and the user has not said what that means."""
 
-    async def async_wake_up_spent(self) -> None:
-        """Keep the budget; on disk when this returns."""
+    async def async_wake_up_spent(self) -> bool:
+        """Keep the budget; whether it is on disk when this returns."""
 
 
 class TracedSession(NamedTuple):
@@ -230,14 +230,18 @@ class MeterReader:
         return self.wake_budget.allows(dt_util.utcnow(), self._meter.due)
 
     async def async_spend_wake_up(self) -> bool:
-        """Count a wake-up before it is sent, so that no crash forgets it. False where none is left: send nothing."""
+        """Count a wake-up before it is sent, so that no crash forgets it. False where none is left: send nothing.
+
+        Raises NotWritten where it cannot be kept.
+        """
         if self._meter.state is None or not self.line_profile.on_battery:
             return True
         now, due = dt_util.utcnow(), self._meter.due
         if not self.wake_budget.allows(now, due):
             return False
         self.wake_budget = self.wake_budget.spend(now, due)
-        await self._meter.async_wake_up_spent()
+        if not await self._meter.async_wake_up_spent():
+            raise NotWritten
         return True
 
     # Sessions

@@ -671,6 +671,14 @@ class CounterExhausted(DlmsError):
     advice = "The meter needs a new key; ask its operator."
 
 
+class NotWritten(MeterError):
+    """What must survive a crash before something is sent is not on disk."""
+
+    key = "not_written"
+    text = "Nothing was sent: what must be kept of it could not be written to the disk."
+    advice = "Make room on the disk; it is tried again."
+
+
 class CounterUnkept(CounterExhausted):
     """It cannot be seen to that no invocation counter is used twice."""
 
