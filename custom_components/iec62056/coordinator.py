@@ -63,10 +63,11 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Whether another meter answers, and the user has not said what that means."""
         return self.validator.is_replaced
 
-    async def async_wake_up_spent(self) -> None:
-        """Keep the budget of wake-ups; on disk when this returns."""
-        await self.record.async_save_now()
+    async def async_wake_up_spent(self) -> bool:
+        """Keep the budget of wake-ups; whether it is on disk when this returns."""
+        written = await self.record.async_save_now()
         self.async_update_listeners()
+        return written
 
     async def async_restore(self) -> None:
         """Take what was stored."""

@@ -152,10 +152,10 @@ class MeterRecord:
         else:
             await self.async_save_now()
 
-    async def async_save_now(self) -> None:
-        """Write the file before something else is done."""
+    async def async_save_now(self) -> bool:
+        """Write the file before something else is done; whether it is on disk then."""
         self._stored_offsets = self.offsets
-        await self._store.async_save(self.content())
+        return await self._store.async_save(self.content())
 
     def content(self) -> Stored:
         """What the file holds. Only once there is a state."""

@@ -21,6 +21,7 @@ from custom_components.iec62056.flows.reading import _action
 from custom_components.iec62056.meter import ports
 from custom_components.iec62056.meter.alignment_run import Signal
 from custom_components.iec62056.protocol.ascii.checks import without_check
+from custom_components.iec62056.protocol.dlms_errors import PushKeyError, PushUnframed
 from custom_components.iec62056.protocol.errors import (
     BridgeSilent,
     CheckWrong,
@@ -33,8 +34,6 @@ from custom_components.iec62056.protocol.errors import (
     OnlyEcho,
     PortBusy,
     PortMissing,
-    PushKeyError,
-    PushUnframed,
     WrongParity,
 )
 from custom_components.iec62056.protocol.model import (

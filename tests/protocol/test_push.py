@@ -15,20 +15,22 @@ from custom_components.iec62056.protocol import __main__ as command, push
 from custom_components.iec62056.protocol.cli.key_file import read_push_keys
 from custom_components.iec62056.protocol.cli.pushed_file import explain
 from custom_components.iec62056.protocol.dlms.push.ciphering import PushKeys
-from custom_components.iec62056.protocol.errors import (
-    BadKeyFile,
-    BridgeRefusedSettings,
-    CheckWrong,
+from custom_components.iec62056.protocol.dlms_errors import (
     DlmsMalformed,
     DlmsUnsent,
-    Incomplete,
-    MeterError,
-    NoAnswer,
-    NoTelegram,
     PushKeyNeeded,
     PushKeyWrong,
     PushUnframed,
     SecurityBroken,
+)
+from custom_components.iec62056.protocol.errors import (
+    BadKeyFile,
+    BridgeRefusedSettings,
+    CheckWrong,
+    Incomplete,
+    MeterError,
+    NoAnswer,
+    NoTelegram,
 )
 from custom_components.iec62056.protocol.model import CheckKind, Mode, Reading, Verdict
 from custom_components.iec62056.protocol.push import Format, PushReader, listen

@@ -30,8 +30,8 @@ from custom_components.iec62056.protocol.dlms.axdr import decode, encode
 from custom_components.iec62056.protocol.dlms.push import telegrams
 from custom_components.iec62056.protocol.dlms.push.ciphering import PushKeys
 from custom_components.iec62056.protocol.dlms.push.messages import Carrier, Message
+from custom_components.iec62056.protocol.dlms_errors import DlmsError
 from custom_components.iec62056.protocol.errors import (
-    DlmsError,
     InvertedSignal,
     MeterError,
     NoTelegram,

@@ -19,7 +19,8 @@ from ..entry_data import (
 )
 from ..messages import async_message
 from ..meter.credentials import credentials_of
-from ..protocol.errors import BadSecret, MeterError, PushKeyError, PushKeyNeeded
+from ..protocol.dlms_errors import PushKeyError, PushKeyNeeded
+from ..protocol.errors import BadSecret, MeterError
 from ..protocol.model import Mode
 from ..registers.naming import clean_text
 from ..runtime import runtime_of

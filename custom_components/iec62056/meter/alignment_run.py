@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from ..entry_data import idle_of
 from ..protocol.ascii.sign_on import RetryPolicy
 from ..protocol.client import MeterClient
+from ..protocol.dlms_errors import PushUnframed
 from ..protocol.errors import (
     BridgeSilent,
     CheckWrong,
@@ -24,7 +25,6 @@ from ..protocol.errors import (
     NumberUnsteady,
     OnlyEcho,
     OtherProtocol,
-    PushUnframed,
     SeveralMeters,
     WrongParity,
 )

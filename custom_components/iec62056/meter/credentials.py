@@ -35,7 +35,8 @@ from ..protocol.dlms.login import (
 from ..protocol.dlms.object_cache import ObjectCache
 from ..protocol.dlms.push.ciphering import PushKeys
 from ..protocol.dlms.security import SYSTEM_TITLE, Credentials as Proof, Keys, Mechanism
-from ..protocol.errors import BadSecret, DlmsUnsent
+from ..protocol.dlms_errors import DlmsUnsent
+from ..protocol.errors import BadSecret
 from ..protocol.model import Identification, LineProfile, Mode
 from ..protocol.reasons import Secret
 from ..protocol.register_session import Level, Permits

@@ -33,7 +33,8 @@ from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import MeterError, NoProgramming, PasswordRefused, PushKeyError
+from ..protocol.dlms_errors import PushKeyError
+from ..protocol.errors import MeterError, NoProgramming, NotWritten, PasswordRefused
 from ..protocol.model import LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
@@ -158,13 +159,14 @@ class MeterReader:
         return self.wake_budget.allows(dt_util.utcnow(), self._meter.due)
 
     async def async_spend_wake_up(self) -> bool:
-        """Count a wake-up before it is sent, so that no crash forgets it. False where none is left: send nothing."""
+        """Keep a wake-up on disk before it is sent. False where none is left: send nothing. Raises NotWritten."""
         if self._meter.data is None or not self.line_profile.on_battery:
             return True
         if not self.may_wake:
             return False
         self.wake_budget = self.wake_budget.spend(dt_util.utcnow(), self._meter.due)
-        await self._meter.async_wake_up_spent()
+        if not await self._meter.async_wake_up_spent():
+            raise NotWritten
         return True
 
     # Sessions
@@ -329,16 +331,14 @@ class MeterReader:
     ) -> tuple[Profile, ...]:
         """Part of a load profile, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
-            zone = dt_util.get_default_time_zone()
-            return await session.read_profile(code, first, last, zone)
+            return await session.read_profile(code, first, last, dt_util.get_default_time_zone())
 
     async def async_read_events(
         self, code: str, first: datetime, last: datetime
     ) -> tuple[Event, ...]:
         """Part of an event log, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
-            zone = dt_util.get_default_time_zone()
-            return await session.read_events(code, first, last, zone)
+            return await session.read_events(code, first, last, dt_util.get_default_time_zone())
 
     # Readings
 

@@ -14,7 +14,8 @@ from .ascii.sign_on import FED_AFTER, WHOLE_EFFORT, RetryPolicy, SessionContext
 from .ascii.write_guard import WriteGuard
 from .dlms.login import PUBLIC, DlmsLogin, Keyring, default_keyring
 from .dlms.session import NOT_TAKEN
-from .errors import BinaryRefused, HdlcSilent, MeterError, NoData
+from .dlms_errors import BinaryRefused, HdlcSilent
+from .errors import MeterError, NoData
 from .mode_d import ModeDMeter
 from .mode_e import ModeEMeter
 from .model import Identification, LineProfile, Mode, ProgressCallback, Reading

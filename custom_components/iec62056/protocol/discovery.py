@@ -15,6 +15,7 @@ from .ascii import checks, sign_on
 from .ascii.sign_on import REMEMBERED_SPEEDS, RetryPolicy
 from .client import ANY_METER, MeterClient
 from .dlms.login import Keyring
+from .dlms_errors import PushUnframed
 from .errors import (
     BridgeRefusedSettings,
     BridgeSilent,
@@ -30,7 +31,6 @@ from .errors import (
     NumberUnanswered,
     OnlyEcho,
     PushHeard,
-    PushUnframed,
     WrongParity,
 )
 from .mode_d import LISTEN_WINDOW

@@ -13,16 +13,8 @@ from .dlms.login import Keyring
 from .dlms.push.ciphering import PushKeys
 from .dlms.push.messages import GIVEN_UP_AFTER, Message, Receiver
 from .dlms.push.telegrams import Telegram, understand
-from .errors import (
-    BridgeRefusedSettings,
-    DlmsError,
-    LineError,
-    NoAnswer,
-    PushKeyError,
-    PushKeyNeeded,
-    PushUnframed,
-    SecurityBroken,
-)
+from .dlms_errors import DlmsError, PushKeyError, PushKeyNeeded, PushUnframed, SecurityBroken
+from .errors import BridgeRefusedSettings, LineError, NoAnswer
 from .model import (
     CheckKind,
     Health,

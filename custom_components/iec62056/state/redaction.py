@@ -60,6 +60,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return "".join(characters)
 
 
+def redact_value(address: str, text: str, secrets: Iterable[str] = ()) -> str:
+    """The text of a value, as `redact`."""
+    return mask(text) if _NAMING_ADDRESS.fullmatch(address) else redact(text, secrets)
+
+
 def mask(text: str) -> str:
     """Each character replaced by another of its class; text in hexadecimal stays text in hexadecimal."""
     # Without its padding, as `plain` takes it.

@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.dlms.login import Keyring
-from custom_components.iec62056.protocol.errors import DlmsMalformed, HdlcLost
+from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed, HdlcLost
 from custom_components.iec62056.protocol.model import Reading
 from simulator.dlms import BinaryMeter, Policy
 from simulator.dlms.frames import SNRM, Heard

@@ -9,7 +9,7 @@ import pytest
 from custom_components.iec62056.protocol.dlms.push.ciphering import PushKeys, Sealed
 from custom_components.iec62056.protocol.dlms.push.messages import Carrier, Message
 from custom_components.iec62056.protocol.dlms.push.telegrams import understand
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     DlmsMalformed,
     DlmsUnsent,
     PushKeyNeeded,

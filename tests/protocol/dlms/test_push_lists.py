@@ -11,7 +11,7 @@ from custom_components.iec62056.protocol.dlms.frame import Address
 from custom_components.iec62056.protocol.dlms.push.makes import LISTS, NAMES, PositionalList
 from custom_components.iec62056.protocol.dlms.push.messages import Carrier, Message
 from custom_components.iec62056.protocol.dlms.push.telegrams import Telegram, understand
-from custom_components.iec62056.protocol.errors import DlmsMalformed
+from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed
 from custom_components.iec62056.protocol.model import Register
 from custom_components.iec62056.protocol.values import timestamp
 from simulator.dlms.push import notification

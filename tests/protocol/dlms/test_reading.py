@@ -7,17 +7,15 @@ import pytest
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.discovery import DiscoveryHints, discover
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     BinaryRefused,
     HdlcLost,
     HdlcSilent,
-    MeterError,
-    NoAnswer,
-    NoData,
     SevenBits,
 )
+from custom_components.iec62056.protocol.errors import MeterError, NoAnswer, NoData
 from custom_components.iec62056.protocol.model import (
     LineProfile,
     Medium,

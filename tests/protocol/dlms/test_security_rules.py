@@ -13,14 +13,13 @@ from custom_components.iec62056.protocol.dlms.security import (
     Keys,
     Mechanism,
 )
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,
-    LoginError,
-    MeterError,
     SecurityBroken,
 )
+from custom_components.iec62056.protocol.errors import LoginError, MeterError
 from custom_components.iec62056.protocol.mode_e import ModeEMeter as Reader
 from simulator.dlms import Device, Login as Door, Policy
 from simulator.dlms.values import u32

@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.iec62056.protocol.dlms.login import DlmsLogin, Keyring
 from custom_components.iec62056.protocol.dlms.security import Mechanism
-from custom_components.iec62056.protocol.errors import HdlcLost, HdlcSilent
+from custom_components.iec62056.protocol.dlms_errors import HdlcLost, HdlcSilent
 from simulator import Kind
 from simulator.dlms import BinaryMeter
 from simulator.dlms.frames import Heard

@@ -7,7 +7,7 @@ Never here: what is said in mode E (`dlms`); the way to the identification (`sig
 import re
 from typing import override
 
-from ..errors import BinaryRefused
+from ..dlms_errors import BinaryRefused
 from ..model import MODE_C_SPEEDS, Identification
 from ..transport.trace import CLEAR_BIT_7
 from . import messages

@@ -17,7 +17,8 @@ from typing import Any
 from ..dlms.login import PUBLIC, DlmsLogin, Keyring
 from ..dlms.push.ciphering import PushKeys
 from ..dlms.security import Credentials, InvocationCounter, Keys, Mechanism
-from ..errors import BadKeyFile, DlmsUnsent
+from ..dlms_errors import DlmsUnsent
+from ..errors import BadKeyFile
 
 _NAMES = {
     "client",

@@ -6,7 +6,8 @@ from datetime import datetime
 from ..dlms.push.ciphering import PushKeys
 from ..dlms.push.messages import Message, Receiver
 from ..dlms.push.telegrams import understand
-from ..errors import CheckWrong, DlmsError, Incomplete, NoTelegram
+from ..dlms_errors import DlmsError
+from ..errors import CheckWrong, Incomplete, NoTelegram
 from ..model import Reading
 from ..push import reading_of
 from . import telegram_file

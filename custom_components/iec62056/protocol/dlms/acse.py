@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import IntFlag
 
-from ..errors import AssociationRefused, AuthenticationRefused, DlmsMalformed, DlmsUnsent
+from ..dlms_errors import AssociationRefused, AuthenticationRefused, DlmsMalformed, DlmsUnsent
 from ..reasons import Association, Authentication, Reason
 from .axdr import Reader, encode_string
 from .security import Mechanism

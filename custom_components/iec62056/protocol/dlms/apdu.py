@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..errors import AuthenticationRefused, DlmsError, DlmsMalformed, ServiceRefused
+from ..dlms_errors import AuthenticationRefused, DlmsError, DlmsMalformed, ServiceRefused
 from ..reasons import Authentication, Service
 from .axdr import Reader, encode_length, encode_string
 from .data import Data

@@ -5,7 +5,7 @@ What would be less secure than was asked for is refused.
 
 from enum import Enum
 
-from ..errors import DlmsMalformed, DlmsUnsent, SecurityBroken
+from ..dlms_errors import DlmsMalformed, DlmsUnsent, SecurityBroken
 from ..reasons import Security
 from . import acse, apdu
 from .acse import WANTED, Conformance, Granted

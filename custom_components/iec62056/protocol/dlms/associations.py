@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 
-from ..errors import (
+from ..dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,

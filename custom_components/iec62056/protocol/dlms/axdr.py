@@ -6,7 +6,7 @@ import math
 import struct
 from typing import cast
 
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from .data import NULL, Bits, CompactArray, Data, Plain, Tag, TypeDescription
 

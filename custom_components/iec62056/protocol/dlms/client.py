@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import batched
 from secrets import token_bytes
 
-from ..errors import DlmsMalformed, DlmsUnsent, ServiceRefused
+from ..dlms_errors import DlmsMalformed, DlmsUnsent, ServiceRefused
 from .acse import Conformance
 from .apdu import AccessResult, Result, Unreadable
 from .association import Association

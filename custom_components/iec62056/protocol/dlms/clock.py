@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import datetime as dt
 from enum import IntFlag
 
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..values import MeterTime, Season
 
 

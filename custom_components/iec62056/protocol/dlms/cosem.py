@@ -7,7 +7,7 @@ from enum import IntFlag
 from typing import NamedTuple
 
 from .. import codec
-from ..errors import DlmsMalformed
+from ..dlms_errors import DlmsMalformed
 from .data import NULL, Data, Tag
 from .descriptors import LogicalName, Member
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 
-from ..errors import DlmsMalformed
+from ..dlms_errors import DlmsMalformed
 
 
 class Tag(IntEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from .. import codec
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from .axdr import encode
 from .data import Data, Tag, array, octet_string, structure

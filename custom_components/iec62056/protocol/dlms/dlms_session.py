@@ -6,15 +6,8 @@ from datetime import datetime, tzinfo
 from typing import override
 
 from .. import obis
-from ..errors import (
-    DlmsUnsent,
-    HdlcLost,
-    HdlcSilent,
-    MeterError,
-    NotPermitted,
-    ServiceRefused,
-    UnknownRegister,
-)
+from ..dlms_errors import DlmsUnsent, HdlcLost, HdlcSilent, ServiceRefused
+from ..errors import MeterError, NotPermitted, UnknownRegister
 from ..model import Identification, Obis, Register
 from ..profiles.events import Event, events_between
 from ..profiles.load_profile import Profile, profiles_between

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self
 
-from ..errors import DlmsUnsent
+from ..dlms_errors import DlmsUnsent
 from ..reasons import Unsent
 
 FLAG = 0x7E

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from ..errors import DlmsMalformed, DlmsUnsent, HdlcLost, HdlcRefused, HdlcSilent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent, HdlcLost, HdlcRefused, HdlcSilent
 from ..reasons import Lost, Unsent
 from .frame import Address, Deframer, Frame, Kind
 from .negotiation import MAX_WINDOW, Parameters

@@ -2,7 +2,8 @@
 
 from contextlib import suppress
 
-from ..errors import HdlcLost, HdlcSilent, LineError, MeterError, SevenBits
+from ..dlms_errors import HdlcLost, HdlcSilent, SevenBits
+from ..errors import LineError, MeterError
 from ..model import ParitySeen, Progress, ProgressCallback, Stage
 from ..reasons import Lost
 from ..transport.line import Line

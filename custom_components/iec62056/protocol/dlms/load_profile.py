@@ -5,7 +5,7 @@ from contextlib import suppress
 import datetime as dt
 from decimal import Decimal
 
-from ..errors import DlmsMalformed
+from ..dlms_errors import DlmsMalformed
 from ..model import Obis, Value
 from ..profiles.events import Event, Note, meaning_of
 from ..profiles.load_profile import Channel, Profile, Row

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..errors import DlmsUnsent
+from ..dlms_errors import DlmsUnsent
 from .frame import MAX_INFORMATION
 
 # IEC 62056-46 6.4.4.4.3.2: what counts where a station names no value, and what it may name.

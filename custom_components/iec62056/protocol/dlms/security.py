@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..errors import CounterExhausted, DlmsUnsent, SecurityBroken
+from ..dlms_errors import CounterExhausted, DlmsUnsent, SecurityBroken
 from ..reasons import Counter, Secret, Security
 
 # Green Book 9.2.7.4: a challenge has 8 to 64 octets.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from . import apdu
 from .apdu import Block, Continue, Result, Whole

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from ..errors import (
+from ..dlms_errors import (
     AssociationRefused,
     CounterExhausted,
     DlmsError,
@@ -16,12 +16,9 @@ from ..errors import (
     HdlcLost,
     HdlcRefused,
     HdlcSilent,
-    LoginError,
-    MeterError,
-    NoData,
-    NotThisMeter,
     ServiceRefused,
 )
+from ..errors import LoginError, MeterError, NoData, NotThisMeter
 from ..model import Register
 from ..reasons import Lost
 from .apdu import AccessResult, Result, Unreadable

@@ -3,11 +3,10 @@
 import datetime as dt
 from decimal import Decimal, InvalidOperation
 
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..errors import (
     AccessDenied,
     ClockUnknown,
-    DlmsMalformed,
-    DlmsUnsent,
     MeterError,
     MeterRefused,
     PasswordNeeded,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import hmac
 from typing import Self
 
-from ...errors import DlmsMalformed, DlmsUnsent, PushKeyNeeded, PushKeyWrong
+from ...dlms_errors import DlmsMalformed, DlmsUnsent, PushKeyNeeded, PushKeyWrong
 from ...reasons import PushKey, Secret
 from ..axdr import Reader, encode_string
 from ..security import decrypt, tag

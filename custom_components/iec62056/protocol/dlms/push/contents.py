@@ -6,7 +6,7 @@ Makes write the same list in several ways. Which one it is follows from its own 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...errors import DlmsMalformed
+from ...dlms_errors import DlmsMalformed
 from ..axdr import Reader
 from ..cosem import ScalerUnit
 from ..data import NULL, Data, Tag

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 import re
 
-from ...errors import DlmsMalformed
+from ...dlms_errors import DlmsMalformed
 from ..axdr import Reader
 from ..frame import FLAG, Frame, frame_at
 

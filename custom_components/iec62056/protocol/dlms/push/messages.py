@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ...errors import DlmsMalformed
+from ...dlms_errors import DlmsMalformed
 from ..axdr import Reader
 from ..frame import Address, Frame, Kind
 from .frames import Block, MBusFrame, Part, Scanner

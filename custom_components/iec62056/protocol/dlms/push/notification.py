@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 import re
 
-from ...errors import DlmsMalformed
+from ...dlms_errors import DlmsMalformed
 from ..axdr import Reader
 from ..clock import DateTime, date_time
 from ..data import Tag

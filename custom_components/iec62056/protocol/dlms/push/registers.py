@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import datetime as dt
 
 from ... import obis as codes
-from ...errors import DlmsMalformed
+from ...dlms_errors import DlmsMalformed
 from ...model import Medium, Obis, Register, Value
 from ..clock import date_time
 from ..cosem import ScalerUnit
