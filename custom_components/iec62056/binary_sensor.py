@@ -103,7 +103,7 @@ class StatusFlagSensor(MeterEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         derived = self.coordinator.derived
         found = status_flags.sources(self._flag, derived.index)
-        if not any(self.coordinator.is_fresh(one.received) for one in found):
+        if not any(self.coordinator.is_register_fresh(one.received) for one in found):
             return None
         return status_flags.is_set(self._flag, derived.index, derived.history, derived.zone)
 

@@ -379,6 +379,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Whether a value received at that time may still be shown."""
         return self.poller.is_fresh(received)
 
+    def is_register_fresh(self, received: datetime) -> bool:
+        """Whether a register received at that time may still be shown while the meter is heard."""
+        return self.poller.is_register_fresh(received)
+
     @property
     def connected(self) -> bool:
         """Whether the last attempt succeeded, and was not too long ago."""

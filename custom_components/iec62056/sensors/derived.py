@@ -146,7 +146,7 @@ class DerivedSensor(MeterEntity, SensorEntity):
 
     def _refresh(self) -> None:
         result = self.coordinator.derived.result(self._kind)
-        is_fresh = self.coordinator.is_fresh(result.received)
+        is_fresh = self.coordinator.is_register_fresh(result.received)
         value: Decimal | datetime | str | None = result.value if is_fresh else None
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
         if value is not None and result.since is not None:
