@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 import json
@@ -16,10 +17,14 @@ import pytest
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
+from custom_components.iec62056.meter import poller
 from custom_components.iec62056.protocol.model import Mode
 from simulator import Household, Manners, Meter
 from simulator.dlms import push
 from simulator.dlms.push import AUTHENTICATION_KEY, KEY, MAKES, PushMeter
+from simulator.dlms.things import name
+from simulator.dlms.values import octets, struct, u32
+from simulator.meter import Content
 
 from ..common.bench import START, state
 from ..common.dialogue import through
@@ -69,10 +74,10 @@ async def answer(hass: HomeAssistant, shown: Any, **said: Any) -> Any:
     return await through(flows, await flows.async_configure(shown["flow_id"], said))
 
 
-async def add(hass: HomeAssistant, shown: Any) -> Any:
+async def add(hass: HomeAssistant, shown: Any, *registers: str) -> Any:
     """The entry of what was found."""
-    codes = {"registers": ["1-0:1.8.0", "1-0:1.7.0"]}
-    made = await hass.config_entries.flow.async_configure(shown["flow_id"], codes)
+    ticked = {"registers": list(registers or ("1-0:1.8.0", "1-0:1.7.0"))}
+    made = await hass.config_entries.flow.async_configure(shown["flow_id"], ticked)
     assert made["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     return made["result"]
@@ -171,6 +176,35 @@ async def test_values_are_shown_every_ten_seconds(hass: HomeAssistant) -> None:
             assert dt_util.utcnow() - coordinator.data.received < timedelta(seconds=2)
 
 
+async def test_totals_that_come_each_hour_stay(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every ten seconds the power alone, twice a list with the totals. The second one makes sensors of them, which stay for a while."""
+    monkeypatch.setattr(poller, "HOURLY_AGE", timedelta(minutes=25))
+
+    def by_turns(content: Content, moment: datetime, counter: int) -> list[bytes]:
+        if counter in (40, 60):
+            return push.blocks(content, moment, counter)
+        own = octets(name("0-0:42.0.0")), octets(b"LGZ1030010012345")
+        power = octets(name("1.7.0")), u32(counter)
+        return push.hdlc(push.notification(struct(*own, *power), moment))
+
+    make = replace(MAKES["blocks"], frames=by_turns)
+    with leaping(START):
+        async with wire(hass, PushMeter(Household(clock=dt_util.utcnow), make)):
+            entry = await add(hass, await begin(hass), "1-0:1.7.0")
+            meter = entry.unique_id
+            assert "1-0:1.8.0" not in entry.runtime_data.coordinator.data.registers
+            await asyncio.sleep(700)
+            assert float(state(hass, "1-0:1.8.0", meter).state) > 7000
+            # Longer than a meter that sends nothing is believed to be there.
+            await asyncio.sleep(1100)
+            assert float(state(hass, "1-0:1.8.0", meter).state) > 7000
+            await asyncio.sleep(600)
+            assert state(hass, "1-0:1.8.0", meter).state == "unknown"
+            assert float(state(hass, "1-0:1.7.0", meter).state) > 200
+
+
 async def test_another_key_is_asked_for_once_the_operator_has_changed_it(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,8 +248,8 @@ async def test_nothing_names_the_meter_or_its_key(
             found = json.dumps(await async_get_config_entry_diagnostics(hass, entry), default=str)
     title = b"ISK\x69\x74\x0a\x0b\x0c"
     assert TITLE not in found
-    for octets in (KEY, AUTHENTICATION_KEY, title):
-        for form in (octets.hex(), octets.hex().upper(), octets.hex(" "), repr(octets)[2:-1]):
+    for one in (KEY, AUTHENTICATION_KEY, title):
+        for form in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
             assert form not in found
     for key in KEYS.values():
         assert key.lower() not in caplog.text.lower()

@@ -169,8 +169,6 @@ class MeterReader:
             raise NotWritten
         return True
 
-    # Sessions
-
     @asynccontextmanager
     async def session(
         self, *, login: bool = True, change: bool = False
@@ -362,7 +360,8 @@ class MeterReader:
         # One that sends by itself is only heard.
         acquired = self.hold_line() if self.line_profile.pushes else self.acquire_line()
         async with acquired as line:
-            if self.needs_rediscovery:
+            # Of one that pushes, an entry does not say what.
+            if self.needs_rediscovery or (self.line_profile.pushes and self._meter.data is None):
                 return [await self._rediscover(line)]
             first = await self._read_once(line)
             if not is_doubtful(first) or not await self.async_spend_wake_up():

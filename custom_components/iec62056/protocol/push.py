@@ -34,8 +34,10 @@ from .transport.line import Line
 # A telegram that cannot be read may be one that was damaged on its way; so many in a row are not.
 UNREADABLE_IN_A_ROW = 3
 
-# Meters push every 10 s at the latest; what is slower comes in addition (hourly lists).
-WINDOW = 11.0
+# Meters push every 11 s at the latest (E450 in Switzerland); what is slower comes in addition (hourly lists).
+WINDOW = 12.0
+# What has begun in that time may go on for so long: 850 octets at 2400 Bd.
+LONGEST_TELEGRAM = 4.0
 # A meter that pushed before may pause; after this the reason is told.
 LIMIT = 60.0
 
@@ -176,11 +178,13 @@ async def listen(
     listener: PushReader,
     formats: Iterable[Format] = FORMATS,
     progress: ProgressCallback | None = None,
+    *,
+    window: float = WINDOW,
 ) -> AsyncGenerator[Reading]:
     """The readings of a meter that pushes, without end. A line whose speed is fixed is taken as it is.
 
     Raises PushKeyNeeded, PushKeyWrong and DlmsMalformed where telegrams come and cannot be read, SecurityBroken where
-    all of them came before, PushUnframed or NoAnswer where none came for a minute, and LineError.
+    all of them came before, PushUnframed or NoAnswer where none came in `window` seconds, and LineError.
     """
     line.binary = True
     heard = False
@@ -197,7 +201,7 @@ async def listen(
                 progress(Progress(Stage.LISTENING, speed=one.speed))
             before = line.tally.characters
             found = False
-            async for reading in _listen(line, listener):
+            async for reading in _listen(line, listener, window):
                 found = True
                 yield reading
             heard |= line.tally.characters > before
@@ -213,15 +217,17 @@ async def listen(
     raise PushUnframed if heard else NoAnswer
 
 
-async def _listen(line: Line, listener: PushReader) -> AsyncGenerator[Reading]:
-    """Readings until no telegram came for a while: a minute once there was one."""
-    deadline = line.now() + WINDOW
+async def _listen(line: Line, listener: PushReader, window: float) -> AsyncGenerator[Reading]:
+    """Readings until no telegram came for `window` seconds, a minute once there was one."""
+    deadline = line.now() + window
+    latest = deadline + LONGEST_TELEGRAM
     telegrams = listener.telegrams
     while line.now() < deadline:
         octets = await line.read(min(deadline, line.now() + GIVEN_UP_AFTER))
         received = line.utcnow()
         if octets:
             readings = listener.feed(octets, line.now(), received)
+            deadline = min(max(deadline, line.now() + GIVEN_UP_AFTER), latest)
         else:
             readings = listener.silence(received)
         for reading in readings:
@@ -231,6 +237,7 @@ async def _listen(line: Line, listener: PushReader) -> AsyncGenerator[Reading]:
         if listener.telegrams > telegrams:
             telegrams = listener.telegrams
             deadline = line.now() + LIMIT
+            latest = deadline + LONGEST_TELEGRAM
 
 
 async def pushed(
@@ -241,16 +248,16 @@ async def pushed(
     A PushKeyError has the profile too: the meter was found.
     """
     reader = PushReader(keyring.push_keys, keyring.push_counters)
-    formats = FORMATS
+    formats, window = FORMATS, WINDOW
     if profile.listen_speed is not None:
-        formats = (Format(profile.listen_speed, profile.even_parity),)
+        formats, window = (Format(profile.listen_speed, profile.even_parity),), LIMIT
 
     def found() -> LineProfile:
         speed, even_parity = reader.format
         return replace(profile, mode=Mode.D, listen_speed=speed, even_parity=even_parity)
 
     try:
-        async with aclosing(listen(line, reader, formats, progress)) as readings:
+        async with aclosing(listen(line, reader, formats, progress, window=window)) as readings:
             async for reading in readings:
                 yield found(), reading
     except PushKeyError as err:
