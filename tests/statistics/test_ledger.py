@@ -8,7 +8,6 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder import statistics as recorder_statistics
 from homeassistant.components.recorder.core import Recorder
-from homeassistant.components.recorder.db_schema import Statistics, StatisticsShortTerm
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -21,6 +20,7 @@ from custom_components.iec62056.validation.offsets import Offset, OffsetReason
 
 from ..common.bench import NUMBER, Bench, later, state
 from ..common.course import Course
+from ..common.refused import Refused
 from ..common.replacement import OTHER, answer, questions
 
 ENERGY = "1-0:1.8.0"
@@ -156,20 +156,6 @@ async def test_two_billing_resets_within_five_minutes(hass: HomeAssistant, cours
         await course.read(minute, **{"1_9_0": shown})
     await course.go_on(125)
     assert await course.changes(PERIODIC) == [4, 0.85]
-
-
-class Refused:
-    """A database that refuses to change one of the tables of the statistics, so many times."""
-
-    def __init__(self, *refused: list[bool]) -> None:
-        self._refused = dict(zip((StatisticsShortTerm, Statistics), refused, strict=True))
-        self._adjust = recorder_statistics._adjust_sum_statistics
-
-    def __call__(self, session: Any, table: Any, *arguments: Any) -> None:
-        left = self._refused[table]
-        if left and left.pop(0):
-            return
-        self._adjust(session, table, *arguments)
 
 
 @pytest.mark.parametrize(
