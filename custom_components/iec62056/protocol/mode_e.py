@@ -96,7 +96,8 @@ class ModeEMeter:
                 late_switches=count.late_switches,
             ),
             unparsed=tuple(
-                f"{about}: {error.placeholders['why']}" for about, error in session.unread.items()
+                f"{about}: {error.placeholders.get('why') or error.placeholders['message']}"
+                for about, error in session.unread.items()
             ),
         )
 

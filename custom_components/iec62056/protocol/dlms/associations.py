@@ -6,32 +6,44 @@ A login the meter refused is not tried a second time.
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum
+from typing import Final
 
 from ..dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,
-    DlmsError,
+    DlmsMalformed,
+    HdlcLost,
     HdlcRefused,
     HdlcSilent,
+    MeterError,
     SecurityBroken,
     ServiceRefused,
 )
 from ..model import Identification, LineProfile, ProgressCallback
 from ..register_session import Level
 from ..transport.line import Line
-from .apdu import Result
+from .apdu import Result, Unreadable
 from .client import Client
 from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, object_list
 from .data import Data
 from .descriptors import Item, LogicalName, Member
 from .link import Link
 from .login import PUBLIC, DlmsLogin, Keyring, server_address
-from .object_cache import Objects, place
-from .objects import attributes, data_object, registers
+from .object_cache import Objects, attribute_place, place
+from .objects import attributes, code, data_object, registers
+from .standard_objects import standard_objects
+from .written_values import refusal
 
 type Opener = Callable[[], Awaitable[Identification | None]]
 
+# An object that the meter fell silent over twice is left out for a day, in seconds.
+_SKIPPED_FOR: Final = 86400
+NOT_ASKED: Final = Unreadable(
+    HdlcLost(why="the meter fell silent over it, so it is left out for a day")
+)
+
+_OBJECT_LIST = Member(ASSOCIATION, CURRENT_ASSOCIATION, 2)
 _DATA = 1
 # The invocation counter of a security setup: 0.0.43.1.e, where e is the client it is for, or only a number.
 _COUNTERS = (0, 0, 43, 1)
@@ -69,10 +81,11 @@ class Associations:
         self.repeats = 0
         """How often frames were repeated, and links opened again."""
         self.echo = False
-        self.unread: dict[str, DlmsError] = {}
+        self.unread: dict[str, MeterError] = {}
         """What could not be read, and why, by object and attribute."""
         self._line = line
         self._server = server_address(profile)
+        self._medium = profile.medium
         self._opener = opener
         self._progress = progress
         self._link: Link | None = None
@@ -238,10 +251,51 @@ class Associations:
         return [Item(Member(_DATA, name, 2)) for name in own or listed or usual]
 
     async def objects(self, client: Client, login: DlmsLogin) -> Objects:
-        """The object list of this association, from what is known or from the meter; empty where it gives none."""
+        """The objects of this association, from what is known or from the meter; the standard's where it gives no list.
+
+        Of those, what the meter has is known after the first reading.
+        """
         lists = self.known.lists
-        if login.name not in lists:
-            wanted = Item(Member(ASSOCIATION, CURRENT_ASSOCIATION, 2))
-            (result,) = await client.get([wanted])
-            lists[login.name] = object_list(result) if isinstance(result, Data) else ()
-        return lists[login.name]
+        if login.name in lists:
+            return lists[login.name]
+        result = await self._object_list(client)
+        error: MeterError = DlmsMalformed(why="it is empty")
+        if isinstance(result, Data):
+            try:
+                if listed := object_list(result):
+                    lists[login.name] = listed
+                    return listed
+            except DlmsMalformed as err:
+                error = err
+        else:
+            error = refusal(result, str(code(CURRENT_ASSOCIATION)), login.level)
+        self.note(_OBJECT_LIST, error)
+        return self.known.standard.get(login.name) or standard_objects(self._medium)
+
+    async def _object_list(self, client: Client) -> Result:
+        """What the meter answers to the question for its objects; it is not asked where it fell silent over it twice."""
+        if self._line.utcnow().timestamp() < self.known.skipped.get(
+            attribute_place(_OBJECT_LIST), 0
+        ):
+            return NOT_ASKED
+        try:
+            (result,) = await client.get([Item(_OBJECT_LIST)])
+        except HdlcLost as err:
+            self.suspect(client.asking, err, {})
+            raise
+        return result
+
+    def suspect(self, asked: Sequence[Item], err: HdlcLost, found: dict[Item, Result]) -> None:
+        """Have what the meter fell silent over asked by itself; what it did so over twice, not before tomorrow."""
+        known = self.known
+        for item in asked:
+            attribute = attribute_place(item.member)
+            known.alone[attribute] = known.alone.get(attribute, 0) + 1
+            if len(asked) == 1 and known.alone[attribute] > 1:
+                known.skipped[attribute] = self._line.utcnow().timestamp() + _SKIPPED_FOR
+                found[item] = Unreadable(err)
+
+    def note(self, member: Member, error: MeterError) -> None:
+        """Say in the reading what could not be read, and why."""
+        about = f"{code(member.name)} (class {member.class_id}, attribute {member.number})"
+        self.unread[about] = error

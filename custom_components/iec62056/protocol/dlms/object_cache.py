@@ -18,6 +18,8 @@ class ObjectCache:
     mark: dict[str, str] = field(default_factory=dict)
     # The object list by the name of a login.
     lists: dict[str, Objects] = field(default_factory=dict)
+    # Of the standard's objects, those that a meter without a list has, by the name of a login.
+    standard: dict[str, Objects] = field(default_factory=dict)
     # By class and logical name.
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
     # The meter takes no list in a GET, whatever it grants.
@@ -40,6 +42,7 @@ class ObjectCache:
         """Another device, or another configuration: everything is asked anew."""
         self.mark.clear()
         self.lists.clear()
+        self.standard.clear()
         self.scalers.clear()
         self.singly = False
         self.alone.clear()

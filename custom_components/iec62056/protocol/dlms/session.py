@@ -11,7 +11,6 @@ from typing import Final
 from ..dlms_errors import (
     AssociationRefused,
     CounterExhausted,
-    DlmsError,
     DlmsMalformed,
     HdlcLost,
     HdlcRefused,
@@ -22,7 +21,7 @@ from ..errors import LoginError, MeterError, NoData, NotThisMeter
 from ..model import Register
 from ..reasons import Lost
 from .apdu import AccessResult, Result, Unreadable
-from .associations import Associations
+from .associations import NOT_ASKED, Associations
 from .client import Client
 from .cosem import CosemObject, ScalerUnit
 from .data import Data
@@ -49,12 +48,6 @@ _MARKS = frozenset(
 # How a link ends over an object that the meter cannot read; it is opened again so often.
 _OVER_AN_OBJECT: Final = (Lost.SILENT, Lost.BUSY, Lost.CLOSED)
 _MOST_LOST: Final = 4
-# An object that the meter fell silent over twice is left out for a day, in seconds.
-_SKIPPED_FOR: Final = 86400
-_NOT_ASKED: Final = Unreadable(
-    HdlcLost(why="the meter fell silent over it, so it is left out for a day")
-)
-
 # What keeps one login out, and leaves the others alone: a meter may not answer to a client address it does not know.
 NOT_TAKEN = (
     AssociationRefused,
@@ -107,7 +100,7 @@ class Session(Associations):
                 numbers = (*numbers, at)
             asked += [Item(Member(item.class_id, item.name, number)) for number in numbers]
         found: dict[Item, Result] = {
-            one: _NOT_ASKED
+            one: NOT_ASKED
             for one in asked
             if now < known.skipped.get(attribute_place(one.member), 0)
         }
@@ -120,7 +113,7 @@ class Session(Associations):
                 lost += 1
                 if lost > _MOST_LOST or err.placeholders["why"] not in _OVER_AN_OBJECT:
                     raise
-                self._suspect(client.asking, err, found)
+                self.suspect(client.asking, err, found)
                 self.repeats += 1
                 client = await reopen()
         values: dict[str, dict[int, Result]] = {place(item): {} for item in items}
@@ -128,7 +121,7 @@ class Session(Associations):
             member = one.member
             values[place(member)][member.number] = result
             if isinstance(result, Unreadable):
-                self._note(member, result.error)
+                self.note(member, result.error)
             else:
                 known.skipped.pop(attribute_place(member), None)
             if member.number == scaler_attribute(member.class_id) and isinstance(result, Data):
@@ -136,21 +129,6 @@ class Session(Associations):
                     # Without it, the register is shown as the bare number.
                     known.scalers[place(member)] = ScalerUnit.of(result)
         return values
-
-    def _suspect(self, asked: Sequence[Item], err: HdlcLost, found: dict[Item, Result]) -> None:
-        """Have what the meter fell silent over asked by itself; what it did so over twice, not before tomorrow."""
-        known = self.known
-        for item in asked:
-            attribute = attribute_place(item.member)
-            known.alone[attribute] = known.alone.get(attribute, 0) + 1
-            if len(asked) == 1 and known.alone[attribute] > 1:
-                known.skipped[attribute] = self._line.utcnow().timestamp() + _SKIPPED_FOR
-                found[item] = Unreadable(err)
-
-    def _note(self, member: Member, error: DlmsError) -> None:
-        """Say in the reading what could not be read, and why."""
-        about = f"{code(member.name)} (class {member.class_id}, attribute {member.number})"
-        self.unread[about] = error
 
     def registers_of(
         self, item: CosemObject, results: dict[int, Result], objects: Objects
@@ -161,7 +139,7 @@ class Session(Associations):
         try:
             return registers(item, results, scaler, names)
         except DlmsMalformed as err:
-            self._note(Member(item.class_id, item.name, 2), err)
+            self.note(Member(item.class_id, item.name, 2), err)
             return []
 
     async def read_all(self) -> tuple[Register, ...]:
@@ -212,7 +190,7 @@ class Session(Associations):
 
     async def _read_by(self, login: DlmsLogin, found: dict[str, list[Register]]) -> bool:
         """Read what this login adds, and whether it was taken; a link that breaks is opened once more."""
-        for again in (False, True):
+        for left in (2, 1, 0):
             entered = False
             try:
                 client = await self.enter(login)
@@ -220,9 +198,10 @@ class Session(Associations):
                 await self._read_at(client, login, found)
             except (HdlcLost, DlmsMalformed) as err:
                 # A password that may be wrong is not sent twice.
-                if self.keyring.unanswered(login) or (again and not entered):
+                if self.keyring.unanswered(login) or (left < 2 and not entered):
                     return self._refused(err)
-                if again:
+                # Without its list the meter is read when it fell silent over that twice.
+                if not left or (left == 1 and login.name in self.known.lists):
                     raise
                 self.repeats += 1
             except NotThisMeter as err:
@@ -278,6 +257,13 @@ class Session(Associations):
             await self._read_at(client, login, found)
             return
         known.mark = mark
+        if login.name not in known.lists:
+            undefined = {AccessResult.OBJECT_UNDEFINED, AccessResult.OBJECT_CLASS_INCONSISTENT}
+            known.standard[login.name] = tuple(
+                item
+                for item in objects
+                if not undefined & {*values.get(place(item), {2: None}).values()}
+            )
         for item in wanted:
             results = values[place(item)]
             if cached and AccessResult.OBJECT_UNDEFINED in results.values():
