@@ -216,14 +216,62 @@ def test_a_rise_beyond_the_fuse_is_held(
 def test_the_steepest_rise_is_learned() -> None:
     history, _ = after(*(candidate(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
     end = 100 + RATE_LEARNED
-    # One kilowatt so far: four are believed, five are asked for.
-    assert check_value(history, candidate(f"{end + 4:06}.0", RATE_LEARNED + 1))[1].good
-    held, judged = check_value(history, candidate(f"{end + 6:06}.0", RATE_LEARNED + 1))
+    # One kilowatt so far: what a car takes is believed, what nothing in a house takes is asked for.
+    assert check_value(history, candidate(f"{end + 32:06}.0", RATE_LEARNED + 1))[1].good
+    held, judged = check_value(history, candidate(f"{end + 35:06}.0", RATE_LEARNED + 1))
     assert (judged.reason, judged.retry) == (HoldReason.TOO_FAST, True)
-    history, judged = check_value(held, candidate(f"{end + 6:06}.0", RATE_LEARNED + 1 + 10 / HOUR))
+    history, judged = check_value(held, candidate(f"{end + 35:06}.0", RATE_LEARNED + 1 + 10 / HOUR))
     assert judged.good
-    # The confirmed one counts at once: the next like it is no question.
-    assert check_value(history, candidate(f"{end + 26:06}.0", RATE_LEARNED + 2))[1].good
+    # Once is no rule: the next like it is asked for again.
+    assert (
+        check_value(history, candidate(f"{end + 75:06}.0", RATE_LEARNED + 2))[1].reason
+        is HoldReason.TOO_FAST
+    )
+
+
+def test_a_confirmed_jump_teaches_nothing() -> None:
+    history, _ = after(*(candidate(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
+    before = history.rate
+    at = RATE_LEARNED + 1.0
+    history, judged = after(
+        candidate("000600.0", at), candidate("000600.0", at + 0.01), history=history
+    )
+    assert judged.good
+    history, judged = after(candidate("000601.0", at + 1), history=history)
+    assert judged.good
+    assert before is not None
+    assert history.rate is not None
+    assert history.rate <= before
+    assert not check_value(history, candidate("001000.0", at + 1.2))[1].good
+
+
+def test_a_jump_on_three_days_is_usual() -> None:
+    history, _ = after(*(candidate(f"{100 + at:06}.0", at) for at in range(RATE_LEARNED + 1)))
+    number = 200
+    held = []
+    for day in range(3, 8):
+        at, number = day * 24, number + 100
+        history, _ = after(candidate(f"{number:06}.0", at), history=history)
+        number += 150
+        history, judged = after(candidate(f"{number:06}.0", at + 1), history=history)
+        held.append(judged.reason)
+        if not judged.good:
+            history, judged = after(candidate(f"{number:06}.0", at + 1.01), history=history)
+        assert judged.good
+    assert held == [HoldReason.TOO_FAST] * 3 + [None] * 2
+
+
+def test_the_steepest_rise_is_forgotten() -> None:
+    history, _ = after(*(candidate(f"{100 + 20 * at:06}.0", at) for at in range(RATE_LEARNED + 1)))
+    number = 100 + 20 * RATE_LEARNED
+    steep = history.rate
+    history, _ = after(
+        *(candidate(f"{number + at / 10:08.1f}", RATE_LEARNED + at) for at in range(1, 24 * 14)),
+        history=history,
+    )
+    assert steep == 20
+    assert history.rate is not None
+    assert history.rate < 1
 
 
 def test_a_jump_that_does_not_come_again_leaves_no_trace() -> None:
@@ -260,7 +308,14 @@ def test_a_plant_beyond_all_limits_is_believed_at_the_second_reading() -> None:
         *(candidate(text, hours) for text, hours in zip(texts, at, strict=True))
     )
     assert judged.good
-    assert check_value(history, candidate("00100600.0", 3 / 60))[1].good
+    for day in range(1, 4):
+        texts = [f"{100_000 + 288_000 * day + 200 * step:08}.0" for step in range(4)]
+        history, judged = after(
+            *(candidate(text, 24 * day + step / 60) for step, text in enumerate(texts)),
+            history=history,
+        )
+    assert judged.good
+    assert check_value(history, candidate("00964800.0", 72 + 4 / 60))[1].good
 
 
 def test_a_coarse_total_may_move_by_its_last_digit_at_any_time() -> None:

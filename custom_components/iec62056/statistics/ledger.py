@@ -174,11 +174,14 @@ async def async_recorded_numbers(coordinator: MeterCoordinator) -> dict[str, Dec
         if not shown:
             continue
         unit = coordinator.validator.units.get(key, described) or ""
-        number = in_unit(shown[-1][1], entity.unit_of_measurement, unit)
+        numbers = [in_unit(number, entity.unit_of_measurement, unit) for _, number in shown]
         offsets = [one for one in coordinator.record.open_offsets if one.key == key]
-        # A number from before an offset is older than ours.
-        if number is not None and all(one.came_with(number) for one in offsets[-1:]):
-            found[key] = number
+        # Before the number that ours came with, there are only older ones.
+        if numbers[-1] is not None and all(
+            any(number is not None and one.came_with(number) for number in numbers)
+            for one in offsets[-1:]
+        ):
+            found[key] = numbers[-1]
     return found
 
 

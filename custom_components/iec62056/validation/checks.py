@@ -11,7 +11,7 @@ from decimal import Decimal
 from .candidate import Candidate
 from .limits import TOTALS, ValueKind
 from .register_history import HeldSample, HoldReason, NumberFormat, RegisterHistory
-from .totals import RESETS, confirms_total, learn_rate, reason_of_total
+from .totals import RESETS, confirms_total, jump_days, learn_rate, reason_of_total
 
 # Two values beyond the limits confirm each other within this factor, and move the limit by it.
 SIZE_SLACK = 2
@@ -197,8 +197,17 @@ def _accepted(
     if sample.number is not None and _is_out_of_range(history, sample.number, candidate):
         reach = max(reach or _NOTHING, abs(sample.number))
     rate, steps, anchor = history.rate, history.steps, history.anchor
+    days = history.jump_days
     if candidate.kind in TOTALS:
-        rate, steps, anchor = learn_rate(history, candidate, reason)
+        if reason is HoldReason.TOO_FAST:
+            days = jump_days(history, sample)
+        rate, steps, anchor = learn_rate(replace(history, jump_days=days), candidate, reason)
     return RegisterHistory(
-        good=sample, formats=formats, rate=rate, steps=steps, anchor=anchor, reach=reach
+        good=sample,
+        formats=formats,
+        rate=rate,
+        steps=steps,
+        anchor=anchor,
+        reach=reach,
+        jump_days=days,
     )

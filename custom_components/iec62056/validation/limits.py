@@ -46,6 +46,8 @@ class Limits:
     low: Decimal | None = None
     high: Decimal | None = None
     rate: Decimal | None = None
+    # As steep as any house may become without having been so before.
+    usual_rate: Decimal | None = None
 
 
 NO_LIMITS = Limits()
@@ -53,6 +55,8 @@ NO_LIMITS = Limits()
 # Meters without current transformers end at 125 A (preferred values of IEC 62052-11): 3 × 230 V × 125 A = 86 kW.
 _HOUSE_KW = Decimal(100)
 _HOUSE_A = Decimal(150)
+# A car takes 11 kW in each phase at the most (16 A, IEC 61851-1), beside the rest of the house.
+_USUAL_KW = Decimal(33)
 # A fuse carries 1.45 times its current for an hour (IEC 60898-1, 60269-2), at a voltage 10 % high (EN 50160).
 _OVERLOAD = Decimal("1.6")
 _KW_PER_A = Decimal("0.69")
@@ -135,8 +139,11 @@ def limits_of(kind: ValueKind, unit: str | None, amperes: Decimal | None = None)
     kilowatts = _HOUSE_KW if amperes is None else amperes * _KW_PER_A * _OVERLOAD
     if kind in TOTALS:
         low = None if kind is ValueKind.NET else Decimal(0)
-        rate = kilowatts * _ENERGY[unit] if unit in _ENERGY else _RATES.get(unit)
-        return Limits(low=low, rate=rate)
+        if unit in _ENERGY:
+            usual = min(kilowatts, _USUAL_KW)
+            return Limits(low=low, rate=kilowatts * _ENERGY[unit], usual_rate=usual * _ENERGY[unit])
+        rate = _RATES.get(unit)
+        return Limits(low=low, rate=rate, usual_rate=rate and rate / 3)
     if kind is not ValueKind.INSTANT:
         return NO_LIMITS
     if unit in _POWER:

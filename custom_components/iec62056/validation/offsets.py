@@ -63,10 +63,8 @@ class Offset:
         """Whether the sensor, with that number, has gone on from the last one."""
         if self.last is None or self.first is None:
             return number != self.last
-        # After a fall it may have risen far meanwhile, but never beyond where it was.
-        return (
-            number < self.last if self.first < self.last else 2 * number >= self.last + self.first
-        )
+        # It may have risen far meanwhile, and a number in another unit is rounded.
+        return abs(number - self.last) * 1000 >= abs(self.first - self.last)
 
 
 def take_back(offsets: tuple[Offset, ...], jumps: Iterable[Offset]) -> tuple[Offset, ...]:

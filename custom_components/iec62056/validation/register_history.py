@@ -96,3 +96,5 @@ class RegisterHistory:
     anchor: Sample | None = None
     # The largest size that was confirmed beyond the limits.
     reach: Decimal | None = None
+    # The latest days on which a jump of a total was confirmed, since 1970.
+    jump_days: tuple[int, ...] = ()

@@ -12,6 +12,11 @@ from .limits import TOTALS, ValueKind
 from .register_history import HeldSample, HoldReason, NumberFormat, RegisterHistory, Sample
 
 HOUR = 3600
+DAY = 24 * HOUR
+# A jump that was confirmed on so many days is usual.
+USUAL_DAYS = 3
+# Of the steepest rise, this part is left after each hour: a half after two days.
+RATE_DECAY = Decimal("0.986")
 # A rise beyond the steepest one seen by more than this factor is held.
 RATE_SLACK = 4
 # The steepest rise counts after this many rises over an hour or more: a day of a meter that is read often.
@@ -81,19 +86,36 @@ def reset_offset(before: RegisterHistory, after: RegisterHistory, kind: ValueKin
 def learn_rate(
     history: RegisterHistory, candidate: Candidate, reason: HoldReason | None
 ) -> tuple[Decimal | None, int, Sample]:
-    """The rate of a total, its steps and where the next one begins: learned over hours, or at once from a jump."""
+    """The rate of a total, its steps and where the next one begins: learned over hours, never from a single jump."""
     sample, good, anchor, rate = candidate.sample, history.good, history.anchor, history.rate
     if good is None or anchor is None or good.number is None or anchor.at > sample.at:
         return rate, history.steps, sample
     if candidate.kind is not ValueKind.NET and _change(good, sample) < 0:
         return rate, history.steps, sample
     if reason is HoldReason.TOO_FAST and _elapsed(good, sample):
-        rate = max(rate or _NOTHING, _per_hour(good, sample))
-    if _elapsed(anchor, sample) < HOUR:
+        # A jump teaches nothing, unless it comes again and again.
+        if _is_usual(history):
+            rate = max(rate or _NOTHING, _per_hour(good, sample))
+        return rate, history.steps, sample
+    if (elapsed := _elapsed(anchor, sample)) < HOUR:
         return rate, history.steps, anchor
     # Over an hour, a step of the last digit more or less is better than a false alarm.
-    mean = abs(_change(anchor, sample)) * HOUR / _elapsed(anchor, sample)
-    return max(rate or _NOTHING, mean), history.steps + 1, sample
+    mean = abs(_change(anchor, sample)) * HOUR / elapsed
+    return (
+        max((rate or _NOTHING) * RATE_DECAY ** (elapsed // HOUR), mean),
+        history.steps + 1,
+        sample,
+    )
+
+
+def jump_days(history: RegisterHistory, sample: Sample) -> tuple[int, ...]:
+    """The days of the latest jumps that were confirmed, with this one."""
+    day = int(sample.at // DAY)
+    return (*(one for one in history.jump_days if one != day), day)[-USUAL_DAYS:]
+
+
+def _is_usual(history: RegisterHistory) -> bool:
+    return len(history.jump_days) >= USUAL_DAYS
 
 
 def _rolled_over(
@@ -119,11 +141,14 @@ def _modulus(good: Sample, number_format: NumberFormat) -> Decimal:
 def _rate(history: RegisterHistory, candidate: Candidate) -> Decimal | None:
     """The steepest change per hour that is accepted at once; None if nothing is known of it."""
     learned = None if history.rate is None else history.rate * RATE_SLACK
-    if learned is not None and history.steps >= RATE_LEARNED:
-        return learned
-    if learned is None or candidate.limits.rate is None:
-        return candidate.limits.rate
-    return max(learned, candidate.limits.rate)
+    limits = candidate.limits
+    if limits.rate is None or learned is None:
+        return learned or limits.rate
+    if _is_usual(history):
+        return max(learned, limits.rate)
+    if history.steps < RATE_LEARNED:
+        return limits.rate
+    return min(max(learned, limits.usual_rate or _NOTHING), limits.rate)
 
 
 def _rates(history: RegisterHistory, candidate: Candidate) -> list[Decimal]:
