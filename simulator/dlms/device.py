@@ -54,7 +54,8 @@ class Policy:
 
     `pdu`: the longest message it takes; `block`: what is longer goes out in blocks. `granted`: its conformance.
     `lists_fail`: it grants lists and refuses them. `own_challenge`: its challenge, fixed; `echoes`: it sends the
-    client's own back. `wrong_proof`, `plain`, `replays`, `skips_proof`: an impostor's manners. `refuses`: result and
+    client's own back. `wrong_proof`, `plain`, `replays`, `skips_proof`: an impostor's manners. `pending`: the diagnostic while a
+    proof is still due. `refuses`: result and
     diagnostic of every association. `denies_by_exception`: an exception in place of a result. `unlisted`: clients
     that get no object list.
     """
@@ -69,6 +70,7 @@ class Policy:
     plain: bool = False
     replays: bool = False
     skips_proof: bool = False
+    pending: int = _PENDING
     refuses: tuple[int, int] | None = None
     denies_by_exception: bool = False
     unlisted: frozenset[int] = frozenset()
@@ -164,7 +166,7 @@ class Device:
         else:
             opened.proven = True
         self._open = opened
-        return self._aare(context, 0, 0 if opened.proven else _PENDING, opened)
+        return self._aare(context, 0, 0 if opened.proven else self.policy.pending, opened)
 
     def _fresh(self) -> bytes:
         if self._random is None:

@@ -97,7 +97,10 @@ class TimeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MeterTime:
-    """A moment of the meter's own clock; the half it did not send is None. `offset` is how far it is ahead of UTC."""
+    """A moment of the meter's own clock; the half it did not send is None.
+
+    `offset` is how far the clock is ahead of UTC by the deviation of COSEM, where one was sent.
+    """
 
     date: dt.date | None
     time: dt.time | None
@@ -110,12 +113,18 @@ class MeterTime:
         A season the meter sent always counts, also where the zone changes: it decides in the hour that comes twice,
         and makes 02:30 of a clock that stays on winter time right. Without it the hour that comes twice is taken
         as its first passing, and one that never was gives None.
+
+        An offset counts before all that. Some meters send it with the opposite sign (MCS301): it has the one that comes
+        nearer to the zone, the standard's where both do.
         """
         if self.date is None or self.time is None:
             return None
         local = dt.datetime.combine(self.date, self.time)
         if self.offset is not None:
-            return (local - self.offset).replace(tzinfo=dt.UTC)
+            # The hour that is skipped in spring gives no moment, but its offset is as good as any.
+            ahead = local.replace(tzinfo=zone).utcoffset() or dt.timedelta(0)
+            offset = -self.offset if self.inverted(ahead) else self.offset
+            return (local - offset).replace(tzinfo=dt.UTC)
         if self.season is Season.UTC:
             return local.replace(tzinfo=dt.UTC)
         if self.season is None:
@@ -128,6 +137,11 @@ class MeterTime:
         )
         offset = max(january, july) if self.season is Season.SUMMER else min(january, july)
         return (local - offset).replace(tzinfo=dt.UTC)
+
+    def inverted(self, ahead: dt.timedelta) -> bool:
+        """Whether the offset has the opposite sign, in a place that is `ahead` of UTC."""
+        offset = self.offset or dt.timedelta(0)
+        return abs(-offset - ahead) < abs(offset - ahead)
 
 
 _DATE = r"(?P<year>(?:\d\d)?\d\d)-(?P<month>\d\d)-(?P<day>\d\d)"
@@ -147,7 +161,8 @@ def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
 # What can be nothing but a date, wherever it stands: Norax and E650 (blank), Turkish makes (comma), UH50 (&), P1, and
 # pushes of DLMS with their offset from UTC.
 _BY_FORM = _patterns(
-    rf"{_DATE}(?:[ T,&]{_TIME}{_OFFSET}?)?", rf"{_SHORT}{_CLOCK}{_SECOND}(?P<season>[SW])"
+    rf"{_DATE}(?:[ T,&]{_TIME}{_OFFSET}?)?",
+    rf"{_SHORT}{_CLOCK}{_SECOND}(?P<season>[SW])",
 )
 # The order decides 12 digits: YYMMDDhhmmss (DSMR 2.2) before YYYYMMDDhhmm (ZPA), whose 20YY is no month as a rule.
 _BY_KIND = {
@@ -163,7 +178,6 @@ _SEASONS = {
     "W": Season.WINTER,
     "S": Season.SUMMER,
 }
-_MARKS = ("season", "offset")
 _COSEM = re.compile(r"[0-9A-Fa-f]{24}").fullmatch
 
 
@@ -179,7 +193,10 @@ def timestamp(text: str, kind: TimeKind | None = None) -> MeterTime | None:
     for pattern in _BY_FORM if kind is None else (*_BY_FORM, *_BY_KIND[kind]):
         if (found := pattern.fullmatch(text)) and (moment := _moment(found.groupdict())):
             return moment
-    return _cosem(bytes.fromhex(text)) if kind is TimeKind.DATE and _COSEM(text) else None
+    if kind is not TimeKind.DATE or not _COSEM(text):
+        return None
+    moment = cosem_time(bytes.fromhex(text))
+    return None if moment.date is None or moment.time is None else moment
 
 
 # Unset clocks begin in 2000; the end keeps every moment of every zone within what a datetime can hold.
@@ -188,7 +205,8 @@ _YEARS = range(2001, 2100)
 
 def _moment(parts: dict[str, str | None]) -> MeterTime | None:
     """Put the named parts of a pattern together."""
-    values = {name: int(text) for name, text in parts.items() if text and name not in _MARKS}
+    numbers = {**parts, "season": None, "offset": None}
+    values = {name: int(text) for name, text in numbers.items() if text}
     date = time = None
     try:
         if (year := values.get("year")) is not None:
@@ -199,26 +217,48 @@ def _moment(parts: dict[str, str | None]) -> MeterTime | None:
             time = dt.time(values["hour"], values["minute"], values.get("second", 0))
     except ValueError:
         return None
-    season = _SEASONS.get(parts.get("season") or "")
-    zone = parts.get("offset")
-    offset = dt.time.fromisoformat(f"00:00{zone}").utcoffset() if zone else None
-    return MeterTime(date, time, season, offset)
+    offset = None
+    if text := parts.get("offset"):
+        offset = dt.timedelta(hours=int(text[1:3]), minutes=int(text[4:6])) * int(f"{text[0]}1")
+    return MeterTime(date, time, _SEASONS.get(parts.get("season") or ""), offset)
 
 
-def _cosem(octets: bytes) -> MeterTime | None:
-    """A COSEM date-time: year (2), month, day, weekday, hour, minute, second, 1/100, deviation (2), clock status.
+_UNSPECIFIED = -0x8000
 
-    The deviation is left aside: meters disagree about its sign (MCS301 sends +60 for Central European winter time).
+
+def cosem_time(octets: bytes) -> MeterTime:
+    """A COSEM date-time (12 octets), date (5) or time (4) (Blue Book 4.1.6.1).
+
+    A date-time is year (2), month, day, weekday, hour, minute, second, 1/100, deviation (2), clock status. What is left
+    open (FF, or FD and FE for a day counted from the end) is a missing date or time.
     """
-    second = 0 if octets[7] == 0xFF else octets[7]
+    if len(octets) == 4:
+        return MeterTime(None, _cosem_clock(octets))
+    date = _cosem_date(octets[:5])
+    if len(octets) == 5:
+        return MeterTime(date, None)
+    time, deviation = _cosem_clock(octets[5:9]), int.from_bytes(octets[9:11], signed=True)
+    if deviation == _UNSPECIFIED:
+        return MeterTime(date, time)
+    season = None
+    if octets[11] != 0xFF:
+        season = Season.SUMMER if octets[11] & 0x80 else Season.WINTER
+    return MeterTime(date, time, season, dt.timedelta(minutes=-deviation))
+
+
+def _cosem_date(octets: bytes) -> dt.date | None:
+    year = int.from_bytes(octets[:2])
+    if year not in _YEARS:
+        return None
     try:
-        date = dt.date(octets[0] << 8 | octets[1], octets[2], octets[3])
-        time = dt.time(octets[5], octets[6], second)
+        return dt.date(year, octets[2], octets[3])
     except ValueError:
         return None
-    if date.year not in _YEARS:
+
+
+def _cosem_clock(octets: bytes) -> dt.time | None:
+    hour, minute, second, hundredths = (0 if octet == 0xFF else octet for octet in octets)
+    try:
+        return dt.time(hour, minute, second, hundredths * 10_000) if octets[0] != 0xFF else None
+    except ValueError:
         return None
-    deviation, status = octets[9:11], octets[11]
-    if deviation == b"\x80\x00" or status == 0xFF:
-        return MeterTime(date, time)
-    return MeterTime(date, time, Season.SUMMER if status & 0x80 else Season.WINTER)

@@ -164,3 +164,29 @@ async def test_nothing_but_bad_objects() -> None:
     _, reader = client(meter(dev))
     with pytest.raises(DlmsMalformed, match="unknown type"):
         await reader.read_all()
+
+
+@pytest.mark.parametrize("value", ["177FC00000", "177F800000", "17FF800000", "187FF8000000000000"])
+@pytest.mark.parametrize("scaled", [True, False])
+async def test_a_number_that_is_none_leaves_the_register_without_a_value(
+    value: str, scaled: bool
+) -> None:
+    simulated = with_value(bytes.fromhex(value))
+    if not scaled:
+        simulated = with_value(struct(b"\x0f\x00", b"\x16\xff"), attribute=3)
+        next(one for one in simulated.device.things if one.name == BAD).attributes[2] = (
+            bytes.fromhex(value)
+        )
+    _, reading = await read(simulated)
+    register = reading.first("1-0:32.7.0")
+    assert register is not None
+    assert register.values[0] == ("", "V" if scaled else None)
+    assert register.values[0].number is None
+
+
+@pytest.mark.parametrize(("octet", "shown"), [(0xFD, "2.314"), (0xFF, "231.4"), (0x01, "23140")])
+async def test_a_scaler_that_is_sent_unsigned(octet: int, shown: str) -> None:
+    _, reading = await read(with_value(bytes((2, 2, 0x11, octet, 0x16, 35)), attribute=3))
+    register = reading.first("1-0:32.7.0")
+    assert register is not None
+    assert register.values[0] == (shown, "V")

@@ -12,8 +12,12 @@ from custom_components.iec62056.protocol.dlms.clock import (
     date_time,
     encode_date_time,
 )
+from custom_components.iec62056.protocol.dlms.data import octet_string
+from custom_components.iec62056.protocol.dlms.objects import text
 from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed, DlmsUnsent
-from custom_components.iec62056.protocol.values import MeterTime, Season
+from custom_components.iec62056.protocol.model import Obis
+from custom_components.iec62056.protocol.obis import register_timestamp
+from custom_components.iec62056.protocol.values import MeterTime, Season, TimeKind, timestamp
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LISBON = ZoneInfo("Europe/Lisbon")
@@ -23,7 +27,8 @@ EARLY, LATE = (dt.datetime.fromisoformat(day) for day in ("2001-01-02", "2099-12
 
 def test_all_parts() -> None:
     got = date_time(bytes.fromhex("07E9 07 0F 02 0D 1E 05 32 FF88 82"))
-    moment = MeterTime(dt.date(2025, 7, 15), dt.time(13, 30, 5, 500_000), Season.SUMMER)
+    two = dt.timedelta(hours=2)
+    moment = MeterTime(dt.date(2025, 7, 15), dt.time(13, 30, 5, 500_000), Season.SUMMER, two)
     assert got == DateTime(moment, -120, ClockStatus.DAYLIGHT_SAVING | ClockStatus.DOUBTFUL)
 
 
@@ -109,3 +114,34 @@ def test_what_is_written_is_read_as_it_was(utc: dt.datetime, inverted: bool) -> 
 def test_a_time_without_its_offset_is_not_written() -> None:
     with pytest.raises(DlmsUnsent):
         encode_date_time(LATE)
+
+
+@pytest.mark.parametrize("zone", [BERLIN, LISBON, NEW_YORK, ZoneInfo("Asia/Kolkata")])
+@pytest.mark.parametrize("octets", ["07EA0B1EFF113B1900000000", "07EA0B1EFF113B19000000FF"])
+def test_a_clock_on_utc_is_shown_as_what_it_is(octets: str, zone: ZoneInfo) -> None:
+    shown = text(octet_string(bytes.fromhex(octets)), Obis(0, 0, 1, 0, 0))
+    moment = register_timestamp(Obis(0, 0, 1, 0, 0), 0, shown)
+    assert moment is not None
+    assert moment.utc(zone) == dt.datetime(2026, 11, 30, 17, 59, 25, tzinfo=dt.UTC)
+
+
+@given(
+    st.datetimes(EARLY, LATE),
+    st.integers(-840, 840),
+    st.sampled_from((0x00, 0x80, 0xFF)),
+    st.sampled_from((BERLIN, LISBON, NEW_YORK)),
+)
+def test_one_way_from_octets_to_utc(
+    local: dt.datetime, deviation: int, status: int, zone: ZoneInfo
+) -> None:
+    """By the text of a register, by the hexadecimal digits of another mode, and in a profile."""
+    octets = bytearray(encode_date_time(local.replace(microsecond=0, tzinfo=dt.UTC)))
+    octets[9:12] = deviation.to_bytes(2, signed=True) + bytes((status,))
+    wanted = date_time(bytes(octets)).utc(zone)
+    for obis in (Obis(0, 0, 1, 0, 0), Obis(1, 0, 1, 6, 0)):
+        shown = register_timestamp(obis, 1, text(octet_string(bytes(octets)), obis))
+        assert shown is not None
+        assert shown.utc(zone) == wanted
+    digits = timestamp(octets.hex(), TimeKind.DATE)
+    assert digits is not None
+    assert digits.utc(zone) == wanted

@@ -48,8 +48,8 @@ def item(class_id: int, name: LogicalName = IMPORT, **rights: Rights) -> CosemOb
         (octet_string(b"\0\0LGZ1\0"), "LGZ1"),
         (octet_string(b""), ""),
         (octet_string(b"\x12\xab"), "12AB"),
-        (octet_string(SUMMER), "310517080000S"),
-        (Data(Tag.DATE_TIME, SUMMER), "310517080000S"),
+        (octet_string(SUMMER), "2031-05-17 08:00:00+02:00"),
+        (Data(Tag.DATE_TIME, SUMMER), "2031-05-17 08:00:00+02:00"),
         (structure(NUMBER), "0201060000007B"),
     ],
 )
@@ -107,7 +107,7 @@ def test_an_extended_register_without_a_moment() -> None:
     shown = registers(item(4), {2: NUMBER, 4: status, 5: null}, WH)[0].values
     assert [value.text for value in shown] == ["1230", "", "4"]
     shown = registers(item(4), {2: NUMBER, 4: null, 5: octet_string(SUMMER)}, WH)[0].values
-    assert [value.text for value in shown] == ["1230", "310517080000S"]
+    assert [value.text for value in shown] == ["1230", "2031-05-17 08:00:00+02:00"]
     refused = AccessResult.READ_WRITE_DENIED
     assert registers(item(4), {2: NUMBER, 4: refused, 5: refused}, WH)[0].values == (
         Value("1230", "Wh"),
@@ -122,7 +122,7 @@ def test_a_demand_register_is_two() -> None:
     assert (current.key, current.values) == ("1-0:1.4.0", (Value("123", "W"),))
     assert (last.key, [value.text for value in last.values]) == (
         "1-0:1.5.0",
-        ["7", "310517080000S"],
+        ["7", "2031-05-17 08:00:00+02:00"],
     )
     # The last average has an object of its own.
     own = AVERAGE._replace(d=5)

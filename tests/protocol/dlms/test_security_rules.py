@@ -71,6 +71,21 @@ async def test_every_mechanism_reads(mechanism: Mechanism) -> None:
     assert reading.first("8193/1-0:199.8.2") is not None
 
 
+@pytest.mark.parametrize("mechanism", HIGH)
+@pytest.mark.parametrize("pending", [0, 1])
+async def test_a_proof_that_is_due_whatever_the_diagnostic_says(
+    mechanism: Mechanism, pending: int
+) -> None:
+    """A challenge is there (jDLMS sends diagnostic 0 with it): the meter waits for the proof, and gives its own."""
+    dev = secured(mechanism, pending=pending)
+    _, reader = client(meter(dev, size=256, window=3), keyring(high(mechanism)))
+    reading = await reader.read_all()
+    assert reader.refusal is None
+    assert reading.first("8193/1-0:199.8.2") is not None
+    with pytest.raises(SecurityBroken, match="prove"):
+        await login(secured(mechanism, pending=pending, wrong_proof=True), high(mechanism))
+
+
 async def test_general_ciphering() -> None:
     ring = keyring(high(Mechanism.GMAC, general=True))
     line, reader = client(meter(secured()), ring)

@@ -129,7 +129,9 @@ class Association:
         if state is not _State.ASKED:
             raise DlmsMalformed(why="no association was asked for")
         answer = acse.answer(octets)
-        stands = acse.accepted(answer)
+        # A challenge asks for the proof, whatever the diagnostic says (jDLMS).
+        proof = self._credentials.mechanism.high and answer.challenge is not None
+        stands = acse.accepted(answer) and not proof
         self._never_weaker(answer, stands=stands)
         if self._ciphering is not None:
             self._ciphering.peer_title = answer.system_title

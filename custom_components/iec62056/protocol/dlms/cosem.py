@@ -39,7 +39,9 @@ class ScalerUnit:
     def of(cls, data: Data) -> ScalerUnit:
         """The scaler_unit attribute of a register. Raises DlmsMalformed."""
         scaler, unit = _parts(data, 2)
-        return cls(scaler.integer, unit.integer)
+        # Some meters send the signed octet of the scaler as an unsigned one.
+        signed = scaler.integer - 0x100 if 0x80 <= scaler.integer <= 0xFF else scaler.integer
+        return cls(signed, unit.integer)
 
     @property
     def text(self) -> str | None:

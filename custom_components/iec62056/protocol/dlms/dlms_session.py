@@ -28,14 +28,15 @@ from .client import Client
 from .cosem import CosemObject, Rights
 from .data import Data, Tag
 from .descriptors import Item, LogicalName, Member
+from .link import PAUSE
 from .login import DlmsLogin
 from .object_cache import Objects, place
 from .objects import attributes, codes
 from .session import Session
 from .standard_objects import object_of, standard_class
 
-# A meter ends a link by itself when nothing came for so long, in seconds (0.0.22.0.0, attribute 8: 120 by default).
-INACTIVITY = 110.0
+# A link is used for that part of the time after which the meter ends it: both clocks, and a request that takes long.
+OF_INACTIVITY = 0.9
 
 # A code with the class of its object behind it, as wb-mqtt-serial and ESPHome have it.
 _WITH_CLASS = re.compile(r"(?P<code>[^/]+)/(?P<class_id>[0-9]{1,5})", re.ASCII).fullmatch
@@ -97,7 +98,7 @@ class DlmsSession(RegisterSession):
     async def _alive(self) -> Client:
         """The association, opened anew where the meter will have closed it by itself."""
         client = self._client
-        if client is not None and client.link.idle > INACTIVITY:
+        if client is not None and client.link.idle > OF_INACTIVITY * self._session.known.inactivity:
             # It would not be heard.
             await self._session.abandon()
             client = None
@@ -113,6 +114,13 @@ class DlmsSession(RegisterSession):
         try:
             return await ask(await self._alive())
         except HdlcLost, HdlcSilent:
+            link = None if self._client is None else self._client.link
+            if link is not None and link.rested > PAUSE:
+                known = self._session.known
+                known.inactivity = min(known.inactivity, link.rested)
+            if link is not None and link.left:
+                # Nor would its end be heard.
+                await self._session.abandon()
             await self.open()
             return await ask(await self._alive())
 

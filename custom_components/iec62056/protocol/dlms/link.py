@@ -22,6 +22,8 @@ BUSY_PAUSE = 0.2
 BUSY_LIMIT = 60.0
 # One exchange: the longest message at 300 Bd takes that long twice.
 EXCHANGE_LIMIT = 900.0
+# What a meter may leave after by itself, in seconds, without a word.
+PAUSE = 10.0
 # To open or to end a link is a word each way, tried three times.
 TURN_LIMIT = 60.0
 
@@ -47,10 +49,14 @@ class Link:
         self._connection = Connection(Address(client), server, WISH)
         self._before = line.tally.copy()
         self._eighth_bit = False
+        self.left = False
+        """Whether the meter has left by itself while nothing was said."""
         self.turns = 0
         """How often the meter had the turn, so far."""
         self._heard_at = line.now()
         self._secret = False
+        self.rested = 0.0
+        """How long nothing was said before the latest request, in seconds."""
 
     @property
     def parameters(self) -> Parameters:
@@ -60,7 +66,7 @@ class Link:
     @property
     def is_up(self) -> bool:
         """Whether it can carry another message."""
-        return self._connection.state is State.UP
+        return self._connection.state is State.UP and not self._connection.waiting
 
     @property
     def idle(self) -> float:
@@ -91,6 +97,7 @@ class Link:
 
     async def request(self, apdu: bytes, *, secret: bool = False) -> bytes:
         """Send a message and hear its answer. Raises DlmsError where the link is lost, LineError."""
+        self.rested = self.idle
         self._connection.send(apdu)
         # Until it is answered, its echo may come behind whatever is said next.
         self._secret = secret
@@ -125,7 +132,7 @@ class Link:
         line, connection = self._line, self._connection
         end = line.now() + limit
         busy_until = line.now() + BUSY_LIMIT
-        segments = connection.segments
+        segments = begun = connection.segments
         found: E | None = None
         deadline = line.now()
         while True:
@@ -139,6 +146,10 @@ class Link:
             if line.now() >= end:
                 raise HdlcLost(why=Lost.ENDLESS)
             if events is None:
+                if wanted is Received and self.rested > PAUSE and not connection.segments - begun:
+                    # After a pause, silence says that the meter has left by itself.
+                    self.left = True
+                    raise HdlcLost(why=Lost.SILENT)
                 events = connection.timeout()
             else:
                 # What came first may be our own echo.

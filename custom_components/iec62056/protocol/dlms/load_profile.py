@@ -61,9 +61,7 @@ def profile(
         ]
         if end is None:
             continue
-        numbers = tuple(
-            None if above[n].tag is Tag.NULL_DATA else scalers[n].value(above[n]) for n in used
-        )
+        numbers = tuple([_number(above[n], scalers[n]) for n in used])
         status = 0 if status_at is None else _bits(above[status_at])
         found.append(Row(end, numbers, status))
     found.sort(key=lambda row: row.end)
@@ -132,6 +130,14 @@ def _moment(item: Data, zone: dt.tzinfo) -> dt.datetime | None:
     if time.status is not None and ClockStatus.INVALID in time.status:
         return None
     return time.utc(zone)
+
+
+def _number(item: Data, scaler: ScalerUnit) -> Decimal | None:
+    """The number of a row; None where the meter has none there."""
+    try:
+        return scaler.value(item)
+    except DlmsMalformed:
+        return None
 
 
 def _bits(item: Data) -> int:

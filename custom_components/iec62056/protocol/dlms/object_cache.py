@@ -24,6 +24,8 @@ class ObjectCache:
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
     # The meter takes no list in a GET, whatever it grants.
     singly: bool = False
+    # How long the meter keeps a link in which nothing is said, in seconds (0.0.22.0.0, attribute 8: 120 by default).
+    inactivity: float = 120.0
     # Attributes that are asked last and each by itself, with how often the meter fell silent when it was asked for them.
     alone: dict[str, int] = field(default_factory=dict)
     # Attributes that are not asked for before that time, in POSIX seconds.

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ..model import Obis, Register, Value
 from ..obis import parse
-from ..values import MeterTime, Season
+from ..values import MeterTime
 from .apdu import Result
 from .axdr import encode
 from .clock import date_time
@@ -136,8 +136,9 @@ def _values(
 
 def quantity(value: Data, scaler: ScalerUnit | None, obis: Obis) -> Value:
     """A value with its unit: exactly, with the decimals its scaler gives."""
-    number = isinstance(value.value, int) and not isinstance(value.value, bool)
-    if scaler is None or not (number or value.tag in (Tag.FLOAT32, Tag.FLOAT64)):
+    number = value.value
+    scaled = isinstance(number, int | Decimal) and not isinstance(number, bool)
+    if scaler is None or not scaled or (isinstance(number, Decimal) and not number.is_finite()):
         return Value(text(value, obis), None if scaler is None else scaler.text)
     return Value(f"{scaler.value(value):f}", scaler.text)
 
@@ -163,7 +164,8 @@ def text(value: Data, obis: Obis) -> str:
         case int():
             return str(content)
         case Decimal():
-            return f"{content:f}"
+            # A meter that has no value at present says so by no number.
+            return f"{content:f}" if content.is_finite() else ""
     return raw(value)
 
 
@@ -192,6 +194,8 @@ def written_time(moment: MeterTime) -> str:
         return "" if time is None else f"{time:%H%M%S}"
     if time is None:
         return f"{date:%Y-%m-%d}"
-    if moment.season in (Season.SUMMER, Season.WINTER):
-        return f"{date:%y%m%d}{time:%H%M%S}{'S' if moment.season is Season.SUMMER else 'W'}"
-    return f"{date:%Y-%m-%d} {time:%H:%M:%S}"
+    offset = ""
+    if moment.offset is not None:
+        minutes = int(moment.offset.total_seconds()) // 60
+        offset = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+    return f"{date:%Y-%m-%d} {time:%H:%M:%S}{offset}"

@@ -26,6 +26,7 @@ from .client import Client
 from .cosem import CosemObject, ScalerUnit
 from .data import Data
 from .descriptors import Item, LogicalName, Member
+from .link import PAUSE
 from .login import PUBLIC, DlmsLogin
 from .object_cache import ObjectCache, Objects, attribute_place, place
 from .objects import attributes, code, registers, scaler_attribute, text
@@ -111,7 +112,11 @@ class Session(Associations):
                 break
             except HdlcLost as err:
                 lost += 1
-                if lost > _MOST_LOST or err.placeholders["why"] not in _OVER_AN_OBJECT:
+                if (
+                    client.link.rested > PAUSE
+                    or lost > _MOST_LOST
+                    or err.placeholders["why"] not in _OVER_AN_OBJECT
+                ):
                     raise
                 self.suspect(client.asking, err, found)
                 self.repeats += 1
