@@ -34,6 +34,7 @@ from custom_components.iec62056.protocol.errors import (
     DlmsError,
     MeterError,
     OtherProtocol,
+    PushHeard,
     TelegramError,
 )
 from custom_components.iec62056.protocol.model import (
@@ -154,13 +155,13 @@ def listen_(data: bytes) -> None:
     """Telegrams out of a stream."""
     stream = seven(data)
     listener = Listener()
-    with contextlib.suppress(OtherProtocol):
+    with contextlib.suppress(OtherProtocol, PushHeard):
         for piece in pieces(stream):
             for found in listener.feed(piece):
                 assert found.identification
                 assert found.datasets
     whole = Listener()
-    with contextlib.suppress(OtherProtocol):
+    with contextlib.suppress(OtherProtocol, PushHeard):
         whole.feed(stream)
 
 
