@@ -236,6 +236,36 @@ async def test_another_key_is_asked_for_once_the_operator_has_changed_it(
             assert entry.unique_id == METER
 
 
+async def test_a_key_is_asked_for_once_the_operator_has_one(hass: HomeAssistant) -> None:
+    encrypted = list[bool]()
+
+    def frames(content: Content, moment: datetime, counter: int) -> list[bytes]:
+        own = octets(name("0-0:42.0.0")), octets(b"LGZ1030010012345")
+        listed = struct(*own, octets(name("1.8.0")), u32(7_000_000 + counter))
+        plain = push.notification(listed, moment)
+        return push.hdlc(push.ciphered(plain, b"LGZabcde", counter) if encrypted else plain)
+
+    with leaping(START):
+        async with wire(hass, PushMeter(Household(), replace(MAKES["optical"], frames=frames))):
+            entry = await add(hass, await begin(hass), "1-0:1.8.0")
+            assert "mode" not in entry.data
+            await asyncio.sleep(30)
+            encrypted.append(True)
+            await asyncio.sleep(30)
+            await hass.async_block_till_done()
+            (flow,) = hass.config_entries.flow.async_progress()
+            assert flow["step_id"] == "reauth_push"
+            shown = await answer(hass, flow, encryption_key=KEY.hex())
+            assert shown["reason"] == "key_fits"
+            await hass.async_block_till_done()
+            await asyncio.sleep(30)
+            coordinator = entry.runtime_data.coordinator
+            assert coordinator.last_update_success
+            # It is the same meter: its number is the one it told before.
+            assert coordinator.data.identity.number == "LGZ1030010012345"
+            assert not coordinator.replacement_open
+
+
 async def test_nothing_names_the_meter_or_its_key(
     hass: HomeAssistant, caplog: pytest.LogCaptureFixture
 ) -> None:
