@@ -266,21 +266,44 @@ async def test_a_key_is_asked_for_once_the_operator_has_one(hass: HomeAssistant)
             assert not coordinator.replacement_open
 
 
+@pytest.mark.parametrize(
+    ("make", "naming"),
+    [
+        ("optical", b"ISK\x69\x74\x0a\x0b\x0c"),
+        ("wired", b"KFM\x67\x50\x01\x02\x03"),
+        ("wired", b"100123450007"),
+        ("blocks", b"LGZ1030010012345"),
+        ("blocks", b"10012345"),
+        ("p1", b"SAG\x67\x70\x07\x08\x09"),
+        ("p1", b"253000001"),
+    ],
+)
 async def test_nothing_names_the_meter_or_its_key(
-    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, make: str, naming: bytes
 ) -> None:
     caplog.set_level("DEBUG")
     with leaping(START):
-        async with wire(hass, pushing("optical")):
-            shown = await answer(hass, await begin(hass), ask=False, **KEYS)
+        async with wire(hass, pushing(make)):
+            shown = await begin(hass)
+            if shown["step_id"] == "push_key":
+                shown = await answer(hass, shown, ask=False, **KEYS)
             entry = await add(hass, shown)
             await asyncio.sleep(30)
             found = json.dumps(await async_get_config_entry_diagnostics(hass, entry), default=str)
-    title = b"ISK\x69\x74\x0a\x0b\x0c"
-    assert TITLE not in found
-    for one in (KEY, AUTHENTICATION_KEY, title):
-        for form in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
-            assert form not in found
-    for key in KEYS.values():
-        assert key.lower() not in caplog.text.lower()
-        assert repr(bytes.fromhex(key))[2:-1] not in caplog.text
+            telegram = await hass.services.async_call(
+                DOMAIN,
+                "raw_telegram",
+                {"config_entry_id": entry.entry_id},
+                blocking=True,
+                return_response=True,
+            )
+    assert json.loads(found)["last_good_session"]["runs"]
+    number = entry.unique_id.partition("_")[2]
+    for text in (found, json.dumps(telegram)):
+        assert number not in text
+        for one in (KEY, AUTHENTICATION_KEY, naming):
+            for form in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
+                assert form not in text
+    for key in (KEY, AUTHENTICATION_KEY):
+        assert key.hex() not in caplog.text.lower()
+        assert repr(key)[2:-1] not in caplog.text
