@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util
@@ -54,19 +54,22 @@ def pushing(make: str, **more: Any) -> PushMeter:
     return PushMeter(Household(clock=dt_util.utcnow), MAKES[make], clock=dt_util.utcnow, **more)
 
 
-async def begin(hass: HomeAssistant, **advanced: Any) -> Any:
-    """The first page after the port was entered."""
-    flows = hass.config_entries.flow
-    shown = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
-    form = {
+def form(mode: str = "auto") -> dict[str, Any]:
+    """The first page, filled in."""
+    advanced = dict.fromkeys(("speed", "wake_up", "request", "login", "dtr", "rts"), "auto")
+    return {
         "device": URL,
         "shared": False,
         "align": False,
-        "advanced": dict.fromkeys(("mode", "speed", "wake_up", "request", "login"), "auto")
-        | {"bus": False, "stay": False, "dtr": "auto", "rts": "auto"}
-        | advanced,
+        "advanced": {**advanced, "mode": mode, "bus": False, "stay": False},
     }
-    return await through(flows, await flows.async_configure(shown["flow_id"], form))
+
+
+async def begin(hass: HomeAssistant) -> Any:
+    """The first page after the port was entered."""
+    flows = hass.config_entries.flow
+    shown = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+    return await through(flows, await flows.async_configure(shown["flow_id"], form()))
 
 
 async def answer(hass: HomeAssistant, shown: Any, **said: Any) -> Any:
@@ -266,6 +269,27 @@ async def test_a_key_is_asked_for_once_the_operator_has_one(hass: HomeAssistant)
             assert not coordinator.replacement_open
 
 
+async def test_another_port_needs_no_key_again(hass: HomeAssistant) -> None:
+    with leaping(START):
+        async with wire(hass, pushing("optical")):
+            shown = await answer(hass, await begin(hass), ask=False, **KEYS)
+            entry = await add(hass, shown)
+            await asyncio.sleep(20)
+            before = dict(entry.data)
+            flows = hass.config_entries.flow
+            shown = await flows.async_init(
+                DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+            )
+            shown = await through(
+                flows, await flows.async_configure(shown["flow_id"], form(mode="d"))
+            )
+            assert shown["reason"] == "reconfigure_successful"
+            await hass.async_block_till_done()
+            assert entry.data == before
+            await asyncio.sleep(20)
+            assert entry.runtime_data.coordinator.last_update_success
+
+
 @pytest.mark.parametrize(
     ("make", "naming"),
     [
@@ -302,8 +326,8 @@ async def test_nothing_names_the_meter_or_its_key(
     for text in (found, json.dumps(telegram)):
         assert number not in text
         for one in (KEY, AUTHENTICATION_KEY, naming):
-            for form in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
-                assert form not in text
+            for written in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
+                assert written not in text
     for key in (KEY, AUTHENTICATION_KEY):
         assert key.hex() not in caplog.text.lower()
         assert repr(key)[2:-1] not in caplog.text
