@@ -239,6 +239,26 @@ async def test_another_key_is_asked_for_once_the_operator_has_changed_it(
             assert entry.unique_id == METER
 
 
+async def test_a_key_that_fits_again_is_asked_for_no_more(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with leaping(START):
+        async with wire(hass, pushing("optical")):
+            shown = await answer(hass, await begin(hass), ask=False, encryption_key=KEY.hex())
+            entry = await add(hass, shown)
+            await asyncio.sleep(30)
+            real = push.ciphered
+            with monkeypatch.context() as changed:
+                changed.setattr(
+                    push, "ciphered", lambda *a, **more: real(*a, **{**more, "key": OTHER})
+                )
+                await asyncio.sleep(30)
+                assert len(hass.config_entries.flow.async_progress()) == 1
+            await asyncio.sleep(600)
+            assert hass.config_entries.flow.async_progress() == []
+            assert entry.runtime_data.coordinator.last_update_success
+
+
 async def test_a_key_is_asked_for_once_the_operator_has_one(hass: HomeAssistant) -> None:
     encrypted = list[bool]()
 
