@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util
@@ -54,19 +54,22 @@ def pushing(make: str, **more: Any) -> PushMeter:
     return PushMeter(Household(clock=dt_util.utcnow), MAKES[make], clock=dt_util.utcnow, **more)
 
 
-async def begin(hass: HomeAssistant, **advanced: Any) -> Any:
-    """The first page after the port was entered."""
-    flows = hass.config_entries.flow
-    shown = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
-    form = {
+def form(mode: str = "auto") -> dict[str, Any]:
+    """The first page, filled in."""
+    advanced = dict.fromkeys(("speed", "wake_up", "request", "login", "dtr", "rts"), "auto")
+    return {
         "device": URL,
         "shared": False,
         "align": False,
-        "advanced": dict.fromkeys(("mode", "speed", "wake_up", "request", "login"), "auto")
-        | {"bus": False, "stay": False, "dtr": "auto", "rts": "auto"}
-        | advanced,
+        "advanced": {**advanced, "mode": mode, "bus": False, "stay": False},
     }
-    return await through(flows, await flows.async_configure(shown["flow_id"], form))
+
+
+async def begin(hass: HomeAssistant) -> Any:
+    """The first page after the port was entered."""
+    flows = hass.config_entries.flow
+    shown = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+    return await through(flows, await flows.async_configure(shown["flow_id"], form()))
 
 
 async def answer(hass: HomeAssistant, shown: Any, **said: Any) -> Any:
@@ -236,21 +239,115 @@ async def test_another_key_is_asked_for_once_the_operator_has_changed_it(
             assert entry.unique_id == METER
 
 
-async def test_nothing_names_the_meter_or_its_key(
-    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+async def test_a_key_that_fits_again_is_asked_for_no_more(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level("DEBUG")
+    with leaping(START):
+        async with wire(hass, pushing("optical")):
+            shown = await answer(hass, await begin(hass), ask=False, encryption_key=KEY.hex())
+            entry = await add(hass, shown)
+            await asyncio.sleep(30)
+            real = push.ciphered
+            with monkeypatch.context() as changed:
+                changed.setattr(
+                    push, "ciphered", lambda *a, **more: real(*a, **{**more, "key": OTHER})
+                )
+                await asyncio.sleep(30)
+                assert len(hass.config_entries.flow.async_progress()) == 1
+            await asyncio.sleep(600)
+            assert hass.config_entries.flow.async_progress() == []
+            assert entry.runtime_data.coordinator.last_update_success
+
+
+async def test_a_key_is_asked_for_once_the_operator_has_one(hass: HomeAssistant) -> None:
+    encrypted = list[bool]()
+
+    def frames(content: Content, moment: datetime, counter: int) -> list[bytes]:
+        own = octets(name("0-0:42.0.0")), octets(b"LGZ1030010012345")
+        listed = struct(*own, octets(name("1.8.0")), u32(7_000_000 + counter))
+        plain = push.notification(listed, moment)
+        return push.hdlc(push.ciphered(plain, b"LGZabcde", counter) if encrypted else plain)
+
+    with leaping(START):
+        async with wire(hass, PushMeter(Household(), replace(MAKES["optical"], frames=frames))):
+            entry = await add(hass, await begin(hass), "1-0:1.8.0")
+            assert "mode" not in entry.data
+            await asyncio.sleep(30)
+            encrypted.append(True)
+            await asyncio.sleep(30)
+            await hass.async_block_till_done()
+            (flow,) = hass.config_entries.flow.async_progress()
+            assert flow["step_id"] == "reauth_push"
+            shown = await answer(hass, flow, encryption_key=KEY.hex())
+            assert shown["reason"] == "key_fits"
+            await hass.async_block_till_done()
+            await asyncio.sleep(30)
+            coordinator = entry.runtime_data.coordinator
+            assert coordinator.last_update_success
+            # It is the same meter: its number is the one it told before.
+            assert coordinator.data.identity.number == "LGZ1030010012345"
+            assert not coordinator.replacement_open
+
+
+async def test_another_port_needs_no_key_again(hass: HomeAssistant) -> None:
     with leaping(START):
         async with wire(hass, pushing("optical")):
             shown = await answer(hass, await begin(hass), ask=False, **KEYS)
             entry = await add(hass, shown)
+            await asyncio.sleep(20)
+            before = dict(entry.data)
+            flows = hass.config_entries.flow
+            shown = await flows.async_init(
+                DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+            )
+            shown = await through(
+                flows, await flows.async_configure(shown["flow_id"], form(mode="d"))
+            )
+            assert shown["reason"] == "reconfigure_successful"
+            await hass.async_block_till_done()
+            assert entry.data == before
+            await asyncio.sleep(20)
+            assert entry.runtime_data.coordinator.last_update_success
+
+
+@pytest.mark.parametrize(
+    ("make", "naming"),
+    [
+        ("optical", b"ISK\x69\x74\x0a\x0b\x0c"),
+        ("wired", b"KFM\x67\x50\x01\x02\x03"),
+        ("wired", b"100123450007"),
+        ("blocks", b"LGZ1030010012345"),
+        ("blocks", b"10012345"),
+        ("p1", b"SAG\x67\x70\x07\x08\x09"),
+        ("p1", b"253000001"),
+    ],
+)
+async def test_nothing_names_the_meter_or_its_key(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, make: str, naming: bytes
+) -> None:
+    caplog.set_level("DEBUG")
+    with leaping(START):
+        async with wire(hass, pushing(make)):
+            shown = await begin(hass)
+            if shown["step_id"] == "push_key":
+                shown = await answer(hass, shown, ask=False, **KEYS)
+            entry = await add(hass, shown)
             await asyncio.sleep(30)
             found = json.dumps(await async_get_config_entry_diagnostics(hass, entry), default=str)
-    title = b"ISK\x69\x74\x0a\x0b\x0c"
-    assert TITLE not in found
-    for one in (KEY, AUTHENTICATION_KEY, title):
-        for form in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
-            assert form not in found
-    for key in KEYS.values():
-        assert key.lower() not in caplog.text.lower()
-        assert repr(bytes.fromhex(key))[2:-1] not in caplog.text
+            telegram = await hass.services.async_call(
+                DOMAIN,
+                "raw_telegram",
+                {"config_entry_id": entry.entry_id},
+                blocking=True,
+                return_response=True,
+            )
+    assert json.loads(found)["last_good_session"]["runs"]
+    number = entry.unique_id.partition("_")[2]
+    for text in (found, json.dumps(telegram)):
+        assert number not in text
+        for one in (KEY, AUTHENTICATION_KEY, naming):
+            for written in (one.hex(), one.hex().upper(), one.hex(" "), repr(one)[2:-1]):
+                assert written not in text
+    for key in (KEY, AUTHENTICATION_KEY):
+        assert key.hex() not in caplog.text.lower()
+        assert repr(key)[2:-1] not in caplog.text

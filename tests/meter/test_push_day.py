@@ -103,16 +103,18 @@ async def test_a_day_of_pushes(
         integration.of(MeterCoordinator, "async_process_pushed"),
         leaping(START),
     ):
-        async with wire(hass, meter):
+        async with wire(hass, meter) as (memory, _):
             await hass.config_entries.async_setup(entry.entry_id)
             await hass.async_block_till_done()
             coordinator = entry.runtime_data.coordinator
             coordinator.async_add_listener(lambda: shown.append(dt_util.utcnow()))
             await asyncio.sleep(settled.total_seconds())
+            memory.log.events.clear()
             objects, timers = in_use()
             shown.clear()
             left = lasts - settled
             await asyncio.sleep(left.total_seconds())
+            memory.log.events.clear()
             more_objects, more_timers = in_use()
             count = len(shown)
             gaps = [after - before for before, after in pairwise(shown)]

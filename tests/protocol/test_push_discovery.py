@@ -37,7 +37,7 @@ from ..common.wired import WiredLine
 
 KEYS = PushKeys(KEY, AUTHENTICATION_KEY)
 # How long a user would wait.
-LONGEST = 90.0
+LONGEST = 100.0
 
 
 def line_of(make: Make, **options: object) -> WiredLine:
@@ -73,6 +73,14 @@ async def test_each_make_is_found(make: str) -> None:
     assert found == profile
     assert again.elapsed <= 3 * MAKES[make].interval
     assert again.written == []
+
+
+@pytest.mark.parametrize("speed", [2400, 38400, 115200])
+async def test_optical_telegrams_at_another_speed(speed: int) -> None:
+    line = line_of(replace(MAKES["optical"], speed=speed))
+    profile, _ = await discover(line, hints())
+    assert (profile.listen_speed, profile.dlms_push) == (speed, True)
+    assert line.elapsed < LONGEST
 
 
 @pytest.mark.parametrize("make", ["optical", "wired"])

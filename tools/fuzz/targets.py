@@ -36,6 +36,7 @@ from custom_components.iec62056.protocol.errors import (
     MeterError,
     NoTelegram,
     OtherProtocol,
+    PushHeard,
 )
 from custom_components.iec62056.protocol.model import (
     CheckKind,
@@ -155,13 +156,13 @@ def listen_(data: bytes) -> None:
     """Telegrams out of a stream."""
     stream = seven(data)
     listener = Listener()
-    with contextlib.suppress(InvertedSignal, OtherProtocol):
+    with contextlib.suppress(InvertedSignal, OtherProtocol, PushHeard):
         for piece in pieces(stream):
             for found in listener.feed(piece):
                 assert found.identification
                 assert found.datasets
     whole = Listener()
-    with contextlib.suppress(InvertedSignal, OtherProtocol):
+    with contextlib.suppress(InvertedSignal, OtherProtocol, PushHeard):
         whole.feed(stream)
 
 

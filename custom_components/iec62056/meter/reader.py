@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
@@ -337,6 +337,15 @@ class MeterReader:
         """Part of an event log, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
             return await session.read_events(code, first, last, dt_util.get_default_time_zone())
+
+    @callback
+    def key_fitted(self) -> None:
+        """Ask for no other key of a meter that pushes: what it sends can be opened again."""
+        if self.key_error is None:
+            return
+        self.key_error = None
+        for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
+            self._hass.config_entries.flow.async_abort(flow["flow_id"])
 
     # Readings
 

@@ -7,7 +7,7 @@ What worked is the profile that `climb` gives back: a later reading goes straigh
 only after repeated failures, with that profile as the first rung.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
@@ -44,6 +44,7 @@ from .model import (
     Reading,
     Register,
 )
+from .push import FORMATS, Format, pushed
 from .transport.line import Line
 from .transport.trace import LineStats
 
@@ -231,12 +232,13 @@ class _Ladder:
         except PushHeard:
             if self._base.mode not in (None, Mode.D):
                 raise
-            return await self._hear_push(watcher)
+            return await self._hear_push(watcher, sorted(FORMATS, key=self._is_elsewhere))
         except _NOT_FOUND as err:
             self._failures.append(err)
             if step.listens and self._line.tally.characters > before:
                 with suppress(PushUnframed, NoAnswer):
-                    return await self._hear_push(watcher)
+                    # Frames at 9600 Bd are recognized among text: these are of another speed.
+                    return await self._hear_push(watcher, FORMATS[1:])
         except BridgeRefusedSettings:
             # Where nothing was heard at any speed, that tells more; where something was, the meter's speed was refused.
             silent = self._failures and all(isinstance(one, _SILENT) for one in self._failures)
@@ -279,22 +281,28 @@ class _Ladder:
             reading = await anext(telegrams)
         return meter.profile, reading
 
-    async def _hear_push(self, watcher: ProgressCallback | None) -> tuple[LineProfile, Reading]:
-        """The first telegrams of a meter that pushes DLMS.
+    async def _hear_push(
+        self, watcher: ProgressCallback | None, formats: Sequence[Format]
+    ) -> tuple[LineProfile, Reading]:
+        """The first telegrams of a meter that pushes DLMS in one of these formats.
 
         Some makes name the meter in every few telegrams only: those before are joined with that one.
         """
         line, profile = self._line, replace(_listening(self._base), dlms_push=True)
-        meter = MeterClient(line, profile, watcher, keyring=self._hints.keyring)
+        keyring = self._hints.keyring or Keyring()
         found: dict[str, Register] = {}
         deadline = None
-        async with aclosing(meter.listen()) as telegrams:
-            async for reading in telegrams:
+        async with aclosing(pushed(line, profile, keyring, watcher, formats)) as telegrams:
+            async for profile, reading in telegrams:  # noqa: B007 - the last one counts
                 found |= {register.key: register for register in reading.registers}
                 deadline = deadline or line.now() + LISTEN_WINDOW
                 if reading.identification is not None or line.now() >= deadline:
                     break
-        return meter.profile, replace(reading, registers=tuple(found.values()))
+        return profile, replace(reading, registers=tuple(found.values()))
+
+    def _is_elsewhere(self, format_: Format) -> bool:
+        """Whether a format has another speed than the line."""
+        return format_.speed != self._line.speed
 
     async def _unasked(self, step: _Step, reading: Reading) -> tuple[LineProfile, Reading] | None:
         """What came without an option select may have come unasked: then it comes again.

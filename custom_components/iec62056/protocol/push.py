@@ -1,6 +1,6 @@
 """Meters that push DLMS/COSEM: readings from octets as they arrive, and from a line."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -53,12 +53,13 @@ class Format(NamedTuple):
     even_parity: bool = False
 
 
-# Optical ports, M-Bus levels, P1; 2400 Bd without parity for adapters that check it themselves.
+# Optical ports, M-Bus levels, P1; 2400 Bd without parity for adapters that check it themselves; P1 in Slovenia.
 FORMATS: tuple[Format, ...] = (
     Format(9600),
     Format(2400, even_parity=True),
     Format(115200),
     Format(2400),
+    Format(38400),
 )
 
 
@@ -241,14 +242,18 @@ async def _listen(line: Line, listener: PushReader, window: float) -> AsyncGener
 
 
 async def pushed(
-    line: Line, profile: LineProfile, keyring: Keyring, progress: ProgressCallback | None = None
+    line: Line,
+    profile: LineProfile,
+    keyring: Keyring,
+    progress: ProgressCallback | None = None,
+    formats: Sequence[Format] = FORMATS,
 ) -> AsyncGenerator[tuple[LineProfile, Reading]]:
     """What the meter of that profile pushes, as `listen`, each with the profile that led to it.
 
-    A PushKeyError has the profile too: the meter was found.
+    Where the profile does not name its format, `formats` are tried. A PushKeyError has the profile too: the meter was found.
     """
     reader = PushReader(keyring.push_keys, keyring.push_counters)
-    formats, window = FORMATS, WINDOW
+    window = WINDOW
     if profile.listen_speed is not None:
         formats, window = (Format(profile.listen_speed, profile.even_parity),), LIMIT
 
