@@ -22,7 +22,8 @@ from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms.axdr import decode
 from custom_components.iec62056.protocol.dlms.cosem import object_list
 from custom_components.iec62056.protocol.dlms.frame import Deframer
-from custom_components.iec62056.protocol.errors import DlmsError, MeterError
+from custom_components.iec62056.protocol.dlms_errors import DlmsError
+from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Reading
 from custom_components.iec62056.protocol.transport.line import AT_ONCE, Line
 from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
@@ -70,6 +71,10 @@ class Fed(Line):
 
     @override
     async def set_speed(self, speed: int, at: float) -> None:
+        self.speed = speed
+
+    @override
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
         self.speed = speed
 
     @override

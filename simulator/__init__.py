@@ -6,7 +6,7 @@ Never here: anything of the component under test; a mistake shared by both would
 
 from .foreign import Foreign, Pusher
 from .log import Event, Kind, Log
-from .manners import Check, Faults, Manners, Mode, WakeUp
+from .manners import BridgeManners, Check, Faults, Manners, Mode, WakeUp
 from .meter import Content, Meter
 from .programming import Cell, Guard, Programming
 from .scenario import Gas, Heat, Household
@@ -15,6 +15,7 @@ from .telegram import Telegram
 from .wire import Echo, Link
 
 __all__ = [
+    "BridgeManners",
     "Cell",
     "Check",
     "Content",

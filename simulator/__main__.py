@@ -32,7 +32,7 @@ from . import (
     WakeUp,
     serve,
 )
-from .dlms.options import add_options, binary_meter
+from .dlms.options import add_options, binary_meter, push_keys, push_meter
 from .manners import SIGN_ON_SPEED, SPEED_CHARACTERS
 from .profile import LoadProfile
 from .programming import guarded
@@ -188,6 +188,8 @@ def _meter(options: argparse.Namespace, address: str) -> Meter:
         error=options.error,
         broken_off=options.break_off,
     )
+    if options.push:
+        return push_meter(options, content)
     if options.mode_e:
         return binary_meter(options, content, manners)
     return Meter(content, manners, faults, _programming(options, content))
@@ -232,7 +234,9 @@ async def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         log=log,
     ) as served:
-        for meter in meters:
+        if options.push:
+            _say(f"pushes DLMS at {meters[0].manners.speed} baud; its key file:\n{push_keys()}")
+        for meter in () if options.push else meters:
             manners = meter.manners
             _say(f"{manners.identification()} mode {manners.mode}, data at {manners.speed} baud")
         _say(f"ready: {served.url}")

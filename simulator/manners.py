@@ -83,6 +83,22 @@ class Manners:
         return f"/{self.flag}{code}{self.model}"
 
 
+@dataclass(frozen=True, slots=True)
+class BridgeManners:
+    """What an RFC 2217 server makes of the speeds it is asked for, in baud.
+
+    It stays at the speed it has where one is above `fastest`, and says so, or is not `truthful` and names the one it
+    was asked for. One that does not `answer` sets what it is asked for.
+    """
+
+    fastest: int | None = None
+    truthful: bool = True
+    answers: bool = True
+
+
+OBEDIENT = BridgeManners()
+
+
 @dataclass(slots=True)
 class Faults:
     """What goes wrong; may be changed while the device runs.

@@ -7,6 +7,8 @@ Never here: sockets; what a setting does to the wire.
 from collections.abc import Callable
 from enum import IntEnum
 
+from .manners import OBEDIENT, BridgeManners
+
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
 BINARY, SUPPRESS_GO_AHEAD, COM_PORT = 0, 3, 44
 SERVER = 100  # what is added to a command's code in its answer
@@ -38,7 +40,10 @@ class Server:
         speed: Callable[[int], None],
         seven_bits: Callable[[bool], None],
         initial_speed: int,
+        *,
+        manners: BridgeManners = OBEDIENT,
     ) -> None:
+        self._manners = manners
         self._answer = answer
         self._data = data
         self._speed = speed
@@ -97,17 +102,25 @@ class Server:
         self._answer(bytes([IAC, yes if wanted else no, option]))
 
     def _set(self, code: int, payload: bytes) -> None:
+        manners = self._manners
         if code in self._settings:
             command = Command(code)
+            value = int.from_bytes(payload)
+            refused = command is Command.BAUDRATE and value > (manners.fastest or value)
+            if refused and manners.truthful:
+                value = 0
             # Zero asks for the present value.
-            if value := int.from_bytes(payload):
+            if value and not refused:
                 self._settings[command] = value
                 if command is Command.BAUDRATE:
                     self._speed(value)
                 else:
                     self._seven_bits(self._settings[Command.DATASIZE] == 7)
+            if not manners.answers:
+                return
             size = 4 if command is Command.BAUDRATE else 1
-            payload = (self._settings[command] & (1 << 8 * size) - 1).to_bytes(size)
+            told = value or self._settings[command]
+            payload = (told & (1 << 8 * size) - 1).to_bytes(size)
         elif code == Command.SIGNATURE:
             payload = b"simulated meter"
         elif code > 12:

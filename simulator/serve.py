@@ -17,6 +17,7 @@ from typing import Protocol, override
 
 from . import rfc2217
 from .log import Event, Kind, Log
+from .manners import OBEDIENT, BridgeManners
 from .meter import Meter
 from .wire import Echo, Link, Wire
 
@@ -164,6 +165,7 @@ async def serve(
     speed: int = 300,
     link: Link = Link.EIGHT,
     echo: Echo = Echo.NONE,
+    bridge: BridgeManners = OBEDIENT,
     speed_up: float = 1.0,
     seed: int = 0,
     log: Log | None = None,
@@ -172,7 +174,7 @@ async def serve(
 
     `address` is where TCP and RFC 2217 listen (port 0: a free one), `path` a link to make to the pseudo terminal,
     `speed` what a raw TCP bridge is fixed to and the others begin with, `link` whether the client sees parity bits (an RFC 2217 client sets
-    that itself). `speed_up` shortens the meters' characters, reactions and push intervals; their patience and the
+    that itself), `bridge` what an RFC 2217 server makes of that. `speed_up` shortens the meters' characters, reactions and push intervals; their patience and the
     client's own characters stay as long as they are.
     """
     log = log or Log()
@@ -182,7 +184,9 @@ async def serve(
         stack.callback(pump.close)
         kind = Transport(transport)
         port: Port = (
-            _Terminal(pump, path) if kind is Transport.PTY else _Network(pump, kind, address)
+            _Terminal(pump, path)
+            if kind is Transport.PTY
+            else _Network(_Bridge(pump, kind, bridge), address)
         )
         await port.plug()
         stack.push_async_callback(port.unplug)
@@ -248,9 +252,9 @@ def _terminal_speed(terminal: int) -> int:
 class _Network:
     """A serial port server's address."""
 
-    def __init__(self, pump: _Pump, kind: Transport, address: tuple[str, int]) -> None:
+    def __init__(self, bridge: _Bridge, address: tuple[str, int]) -> None:
         self.url = ""
-        self._bridge = _Bridge(pump, kind)
+        self._bridge = bridge
         self._address = address
         self._server: asyncio.Server | None = None
 
@@ -278,6 +282,7 @@ class _Bridge:
 
     pump: _Pump
     kind: Transport
+    manners: BridgeManners
     client: asyncio.Transport | None = None
 
     def drop(self) -> None:
@@ -304,7 +309,12 @@ class _Client(asyncio.Protocol):
         pump.output = self._write
         if bridge.kind is Transport.RFC2217:
             self._telnet = rfc2217.Server(
-                transport.write, pump.received, pump.switched, self._seven_bits, pump.speed
+                transport.write,
+                pump.received,
+                pump.switched,
+                self._seven_bits,
+                pump.speed,
+                manners=bridge.manners,
             )
             pump.output = lambda octets: self._write(rfc2217.escape(octets))
 

@@ -82,7 +82,6 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
         patch("custom_components.iec62056.meter.connection.open_line", bench.open_line),
         patch("custom_components.iec62056.meter.connection._address", bench.address),
         patch("custom_components.iec62056.meter.reader.MeterClient", bench.meter),
-        patch("custom_components.iec62056.meter.push_listener.MeterClient", bench.meter),
         patch("custom_components.iec62056.flows.reading.MeterClient", bench.meter),
         patch("custom_components.iec62056.meter.alignment_run.MeterClient", bench.meter),
         patch("custom_components.iec62056.meter.reader.discover", bench.climb),

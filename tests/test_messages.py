@@ -12,11 +12,10 @@ import pytest
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.messages import async_message
+from custom_components.iec62056.protocol.dlms_errors import AuthenticationRefused, DlmsMalformed
 from custom_components.iec62056.protocol.errors import (
-    AuthenticationRefused,
     BadSecret,
     ConnectionLost,
-    DlmsMalformed,
     MeterError,
     MeterRefused,
 )

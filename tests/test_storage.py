@@ -6,12 +6,16 @@ from datetime import UTC, timedelta
 import json
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.meter.schedule import interval_of
@@ -35,7 +39,7 @@ from custom_components.iec62056.storage import (
     async_take_over,
 )
 
-from .common.bench import GOOD_HEALTH, joined, later, reading, register, values
+from .common.bench import GOOD_HEALTH, Bench, joined, later, reading, register, values
 
 PROFILE = LineProfile(
     address="12",
@@ -295,3 +299,54 @@ async def test_nothing_is_written_after_the_end(
     async_fire_time_changed(hass, dt_util.utcnow())
     await hass.async_block_till_done()
     assert f"{DOMAIN}.abc" not in hass_storage
+
+
+async def refuse(*_: object) -> None:
+    """What a full disk makes of a write."""
+    raise WriteError("no space left on device")
+
+
+async def test_what_a_full_disk_refused_is_written_at_the_end(
+    hass: HomeAssistant, hass_storage: dict[str, Any], freezer: Any
+) -> None:
+    """Also where no later reading has tried again."""
+    store = MeterStore(hass, "abc")
+    with patch("homeassistant.helpers.storage.Store._async_write_data", refuse):
+        store.async_save_later(lambda: Stored(kept()), 5)
+        freezer.tick(6)
+        async_fire_time_changed(hass, dt_util.utcnow())
+        await hass.async_block_till_done()
+        assert not await MeterStore(hass, "abd").async_save(Stored(kept()))
+    assert not hass_storage
+    await store.async_flush()
+    assert f"{DOMAIN}.abc" in hass_storage
+
+
+_DAMAGED = [
+    {"version": 99, "data": {}},
+    {"version": 0, "data": {}},
+    {"version": 1, "minor_version": 99, "data": {"tried": 7}},
+    *({"version": 1, "data": data} for data in (None, [], [7], "text", 7, {}, {"tried": [7]})),
+]
+
+
+@pytest.mark.parametrize("damaged", _DAMAGED, ids=str)
+@pytest.mark.parametrize("name", ["", ".login", ".profile", "refusals"])
+async def test_no_entry_fails_for_a_file_of_ours(  # noqa: PLR0917
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    damaged: dict[str, Any],
+) -> None:
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_PASSWORD: "secret12"})
+    key = f"{DOMAIN}.{name}" if name == "refusals" else f"{DOMAIN}.{entry.entry_id}{name}"
+    hass_storage[key] = {"minor_version": 1, "key": key, **copy.deepcopy(damaged)}
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert bench.reads == 1
+    if damaged["version"] != 1 and name != ".profile":
+        assert key in caplog.text

@@ -196,7 +196,10 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     state = stored.state
     assert state.profile.mode is Mode.C
     assert state.profile.dtr is True
-    assert asdict(state.profile) == plain["state"]["profile"]
+    assert asdict(state.profile) == plain["state"]["profile"] | {
+        "dlms_push": False,
+        "even_parity": False,
+    }
     assert state.identification is not None
     assert state.identification.model == "ZMF100AC.M26"
     assert asdict(state.health) == plain["state"]["health"]

@@ -203,9 +203,6 @@ def harmed(
 # The frame's gate
 
 
-_CLEAR = bytes(code & 0x7F for code in range(256))
-
-
 class Wire(ScriptedLine):
     """A line on which those runs of characters come, as they are: when the meter is called, or unasked."""
 
@@ -221,7 +218,7 @@ class Wire(ScriptedLine):
             return b""
         run = self._runs.pop(0)
         self.tally.count(run)
-        return run.translate(_CLEAR)
+        return run
 
 
 async def _called(wire: bytes, profile: LineProfile) -> list[Reading]:

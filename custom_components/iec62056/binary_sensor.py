@@ -105,7 +105,7 @@ class StatusFlagSensor(MeterEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         derived = self.coordinator.record.derived
         found = status_flags.sources(self._flag, derived.index)
-        if not any(self.coordinator.is_fresh(one.received) for one in found):
+        if not any(self.coordinator.poller.is_register_fresh(one.received) for one in found):
             return None
         return status_flags.is_set(self._flag, derived.index, derived.history, derived.zone)
 

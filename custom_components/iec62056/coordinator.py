@@ -63,10 +63,11 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Whether another meter answers, and the user has not said what that means."""
         return self.validator.is_replaced
 
-    async def async_wake_up_spent(self) -> None:
-        """Keep the budget of wake-ups; on disk when this returns."""
-        await self.record.async_save_now()
+    async def async_wake_up_spent(self) -> bool:
+        """Keep the budget of wake-ups; whether it is on disk when this returns."""
+        written = await self.record.async_save_now()
         self.async_update_listeners()
+        return written
 
     async def async_restore(self) -> None:
         """Take what was stored."""
@@ -172,7 +173,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         await self.record.async_save()
         self.reader.history.keep_good()
-        issues.async_withdraw_notices(self.hass, self.config_entry)
+        refused = self.reader.line_profile.refused_speed
+        issues.async_withdraw_notices(self.hass, self.config_entry, refused_speed=refused)
         if self.replacement_open:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
         return self.data
@@ -229,7 +231,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.failures += 1
         self.checks_failed += isinstance(err, CheckWrong)
         self.validator.record_failure(err)
-        self.reader.history.failed(err)
+        self.reader.failed(err)
         if self.data is not None:
             since = self.poller.schedule.next(self.data.received)
             issues.async_raise_notice(self.hass, self.config_entry, err, since, dt_util.utcnow())

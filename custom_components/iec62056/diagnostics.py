@@ -29,6 +29,7 @@ async def async_get_config_entry_diagnostics(
     state = coordinator.data
     identity = state.identity
     refused = coordinator.reader.login.refused
+    pushed = coordinator.reader.line_profile.dlms_push
     secrets = secrets_of(known.register for known in state.registers.values())
     if len(coordinator.reader.address) >= SHORTEST_SECRET:
         secrets |= {coordinator.reader.address}
@@ -88,8 +89,8 @@ async def async_get_config_entry_diagnostics(
             key: {"received": known.received.isoformat(), "restored": known.restored}
             for key, known in state.registers.items()
         },
-        "last_good_session": _session(coordinator.reader.history.last_good, secrets),
-        "last_bad_session": _session(coordinator.reader.history.last_bad, secrets),
+        "last_good_session": _session(coordinator.reader.history.last_good, secrets, pushed=pushed),
+        "last_bad_session": _session(coordinator.reader.history.last_bad, secrets, pushed=pushed),
     }
 
 
@@ -105,24 +106,26 @@ def _reason(error: BaseException | None, secrets: Iterable[str]) -> dict[str, st
     return {"reason": reason.key, "sentence": str(type(reason)(**shown))}
 
 
-def _framed(runs: Iterable[Run]) -> list[bool]:
-    """Of each run whether it is of mode E: from our first frame to our next call."""
+def _framed(runs: Iterable[Run], *, pushed: bool) -> list[bool]:
+    """Of each run whether it is of mode E: from our first frame to our next call; or what a meter `pushed`."""
     framed: list[bool] = []
     frames = False
     for run in runs:
         if run.direction is Direction.SENT:
             first = run.data[0]
             frames = (frames or first == ord("~")) and first & 0x7F != ord("/")
-        framed.append(frames)
+        framed.append(frames or pushed)
     return framed
 
 
-def _session(session: TracedSession | None, secrets: Iterable[str]) -> dict[str, Any] | None:
+def _session(
+    session: TracedSession | None, secrets: Iterable[str], *, pushed: bool
+) -> dict[str, Any] | None:
     """The runs of a session with their times, masked across the gaps between them."""
     if session is None:
         return None
     trace = session.trace
-    framed = _framed(trace.runs)
+    framed = _framed(trace.runs, pushed=pushed)
     clear: dict[Direction, str] = {}
     for direction in Direction:
         joined = b"".join(

@@ -4,30 +4,37 @@ All of them follow from what is stored or from the next failure, so they are the
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 
 from .const import DOMAIN
 from .messages import async_message
 from .protocol.errors import LineError, MeterError, OtherProtocol, PortBusy
 from .registers.naming import clean_text
+from .registers.registry import entity_id_of
 from .state.meter_state import MeterState
-from .validation.register_history import Sample
-from .validation.validation_state import ValidationState
+from .validation.offsets import totals_of
+from .validation.register_history import HoldReason, Sample
+from .validation.validation_state import MeterReplacement, ValidationState
 
 # Questions about values.
 HELD: Final = "held"
+FELL: Final = "fell"
 EXCHANGED: Final = "exchanged"
 CHECK: Final = "check"
 # Notices about the line.
 PROTOCOL: Final = "protocol"
 PORT_GONE: Final = "port_gone"
+SPEED_REFUSED: Final = "speed_refused"
 
 # A machine that is off over night or a bridge that is moved comes back by itself.
 GONE_AFTER: Final = timedelta(hours=24)
+# Home Assistant takes a total for a new one where it falls below this part of the last number.
+RESET_BELOW: Final = Decimal("0.9")
 
 
 @callback
@@ -43,13 +50,15 @@ def async_update_questions(
 
     for key in sorted(validation.pending_repairs):
         history = validation.histories[key]
-        numbers = [one.sample for one in history.held if one.sample.number is not None]
+        held = [one for one in history.held if one.sample.number is not None]
+        fell = bool(held) and held[-1].reason is HoldReason.FELL
         ask(
-            HELD,
+            FELL if fell else HELD,
             key,
+            sensor=_name_of(hass, entry, key),
             code=clean_text(key),
             published=_shown(history.good),
-            held=_shown(numbers[-1] if numbers else None),
+            held=_shown(held[-1].sample if held else None),
         )
     other = validation.replacement
     if other is not None and other.state is not None:
@@ -57,6 +66,7 @@ def async_update_questions(
             EXCHANGED,
             old="?" if state is None else clean_text(state.identity.number or "?"),
             new=clean_text(other.number),
+            amount=_counted_wrongly(validation, other),
         )
     if validation.check_is_own:
         ask(CHECK)
@@ -86,14 +96,42 @@ def async_raise_notice(
 
 
 @callback
-def async_withdraw_notices(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """The meter was read, or is removed: its line needs no notice."""
-    for kind in (PROTOCOL, PORT_GONE):
+def async_withdraw_notices(
+    hass: HomeAssistant, entry: ConfigEntry, *, refused_speed: int | None = None
+) -> None:
+    """The meter was read, or is removed: its line needs no notice but that the bridge refuses a speed (in baud)."""
+    kinds = [PROTOCOL, PORT_GONE]
+    if refused_speed is None:
+        kinds.append(SPEED_REFUSED)
+    else:
+        speed = {"speed": str(refused_speed)}
+        _create(hass, entry, _notice_id(entry, SPEED_REFUSED), SPEED_REFUSED, speed)
+    for kind in kinds:
         ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, kind))
 
 
 def _notice_id(entry: ConfigEntry, kind: str) -> str:
     return f"{entry.entry_id}_{kind}"
+
+
+def _name_of(hass: HomeAssistant, entry: ConfigEntry, key: str) -> str:
+    """What the user calls a sensor; its key where it has no name."""
+    entities = er.async_get(hass)
+    entity_id = entity_id_of(hass, entry.unique_id or entry.entry_id, key)
+    entity = None if entity_id is None else entities.async_get(entity_id)
+    return clean_text((entity and (entity.name or entity.original_name)) or key)
+
+
+def _counted_wrongly(validation: ValidationState, other: MeterReplacement) -> str:
+    """What a count of costs makes of the exchange: the largest of all totals, as Home Assistant counts a new number."""
+    found = {}
+    for description in totals_of(other.state, {}) if other.state is not None else ():
+        before = validation.number(description.key)
+        now = other.validation.number(description.key)
+        if before is not None and now is not None:
+            risen = now if now < before * RESET_BELOW else now - before
+            found[abs(risen), str(risen)] = f"{risen} {description.unit or ''}"
+    return clean_text(found[max(found)]) if found else "0"
 
 
 def _shown(sample: Sample | None) -> str:
@@ -116,7 +154,7 @@ def _create(
         DOMAIN,
         issue_id,
         data={"entry_id": entry.entry_id, "kind": kind, "key": key},
-        is_fixable=kind != PROTOCOL,
+        is_fixable=kind not in (PROTOCOL, SPEED_REFUSED),
         severity=ir.IssueSeverity.ERROR if is_notice else ir.IssueSeverity.WARNING,
         translation_key=kind,
         translation_placeholders={"title": clean_text(entry.title), **placeholders},

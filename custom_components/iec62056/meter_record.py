@@ -18,7 +18,7 @@ from .registers.index import RegisterIndex
 from .registers.overrides import overrides_of
 from .state.meter_state import MeterState
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored
-from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, totals_of
+from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, take_back, totals_of
 from .validation.validation_state import MeterReplacement
 from .validation.validator import Outcome, ReadingValidator
 
@@ -75,6 +75,7 @@ class MeterRecord:
         self._index = index = RegisterIndex.of(outcome.state, before)
         if before is not None:
             self._note_offsets(outcome.offsets, before, index)
+        self.offsets = take_back(self.offsets, outcome.taken_back)
         return index
 
     @callback
@@ -151,10 +152,10 @@ class MeterRecord:
         else:
             await self.async_save_now()
 
-    async def async_save_now(self) -> None:
-        """Write the file before something else is done."""
+    async def async_save_now(self) -> bool:
+        """Write the file before something else is done; whether it is on disk then."""
         self._stored_offsets = self.offsets
-        await self._store.async_save(self.content())
+        return await self._store.async_save(self.content())
 
     def content(self) -> Stored:
         """What the file holds. Only once there is a state."""
@@ -166,5 +167,5 @@ class MeterRecord:
             self._reader.wake_budget,
             self.offsets,
             self._history,
-            self._reader.object_cache,
+            self._reader.keyrings.object_cache,
         )

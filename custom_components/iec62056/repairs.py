@@ -14,10 +14,11 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .issues import CHECK, EXCHANGED, PORT_GONE
+from .issues import CHECK, EXCHANGED, FELL, PORT_GONE
 from .meter import ports
 from .meter_replacement import async_add_as_new_meter, async_replace_meter
 from .runtime import MeterConfigEntry
+from .validation.validator import Outcome
 
 type Data = dict[str, str | int | float | None]
 
@@ -52,27 +53,41 @@ class MeterRepairFlow(RepairsFlow):
 class HeldValueFlow(MeterRepairFlow):
     """A value stays held: which one is right?"""
 
+    _answers: tuple[str, ...] = ("accept_held", "keep_published")
+
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Show both values."""
         return self.async_show_menu(
             step_id="init",
-            menu_options=["accept_held", "keep_published"],
+            menu_options=list(self._answers),
             description_placeholders=self._placeholders,
         )
+
+    async def _publish(self, outcome: Outcome) -> RepairsFlowResult:
+        await self._coordinator.async_publish(outcome)
+        return self.async_create_entry(data={})
 
     async def async_step_accept_held(self, user_input: Any = None) -> RepairsFlowResult:
         """Publish the held value."""
         meter = self._coordinator
-        await meter.async_publish(
-            meter.validator.accept_held(self._key, meter.data, dt_util.utcnow())
-        )
-        return self.async_create_entry(data={})
+        now, known = dt_util.utcnow(), meter.record.offsets
+        return await self._publish(meter.validator.accept_held(self._key, meter.data, now, known))
+
+    async def async_step_counter_restarted(self, user_input: Any = None) -> RepairsFlowResult:
+        """Go on from the held value."""
+        meter, now = self._coordinator, dt_util.utcnow()
+        return await self._publish(meter.validator.restart_counter(self._key, meter.data, now))
 
     async def async_step_keep_published(self, user_input: Any = None) -> RepairsFlowResult:
         """Keep the published value."""
         meter = self._coordinator
-        await meter.async_publish(meter.validator.keep_published(self._key, meter.data))
-        return self.async_create_entry(data={})
+        return await self._publish(meter.validator.keep_published(self._key, meter.data))
+
+
+class FallenTotalFlow(HeldValueFlow):
+    """A total has fallen: was it wrong before, has it begun anew, or is it wrong now?"""
+
+    _answers = ("accept_held", "counter_restarted", "keep_published")
 
 
 class MeterReplacementFlow(MeterRepairFlow):
@@ -141,6 +156,7 @@ class PortGoneFlow(MeterRepairFlow):
 
 
 FLOWS: Final = {
+    FELL: FallenTotalFlow,
     EXCHANGED: MeterReplacementFlow,
     CHECK: WrongCheckFlow,
     PORT_GONE: PortGoneFlow,

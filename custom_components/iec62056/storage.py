@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, override
+from typing import Any, NamedTuple, override
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN, LOGGER
 from .derived.history import DerivedHistory
+from .meter.stores import UNREADABLE, CheckedStore
 from .meter.wake_budget import WakeBudget
 from .protocol.codec import decode, encode, separable
 from .protocol.dlms.object_cache import ObjectCache
@@ -48,20 +48,10 @@ class Stored:
     object_cache: ObjectCache = field(default_factory=ObjectCache)
 
 
-# What a damaged file, or one of another origin, may raise where it is read.
-_UNREADABLE: Final = (
-    HomeAssistantError,
-    ArithmeticError,
-    AttributeError,
-    KeyError,
-    TypeError,
-    ValueError,
-)
-
 type Migrate = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class _File(Store[dict[str, Any]]):
+class _File(CheckedStore[dict[str, Any]]):
     migrate: Migrate
 
     @override
@@ -95,15 +85,15 @@ class StoredFile[T]:
         try:
             if (data := await self._store.async_load()) is not None:
                 found = decode(self._kind, data, damaged)
-        except _UNREADABLE:
+        except UNREADABLE:
             damaged.append("everything")
         if damaged:
             LOGGER.warning("Damaged in %s, and begun anew: %s", self._store.key, ", ".join(damaged))
         return found
 
-    async def async_save(self, content: T) -> None:
-        """Write now."""
-        await self._store.async_save(encode(content))
+    async def async_save(self, content: T) -> bool:
+        """Write now. False where it is not on disk afterwards."""
+        return await self._store.async_write(encode(content))
 
     async def async_remove(self) -> None:
         """Delete the file."""
@@ -113,7 +103,7 @@ class StoredFile[T]:
 def migrate_parts(data: dict[str, Any], **parts: Callable[[Any], Any]) -> None:
     """Bring parts of a file into another form; what is damaged stays as it is, and is left out later."""
     for name, migrate in parts.items():
-        with suppress(*_UNREADABLE):
+        with suppress(*UNREADABLE):
             data[name] = migrate(data[name])
 
 
@@ -149,7 +139,8 @@ def _validation_of_0_1(validation: dict[str, Any]) -> dict[str, Any]:
         "exchange": "replacement",
         "said": "overrides",
     }
-    changed = {"holds": held, "records": records, "exchange": other}
+    dismissed = dict.fromkeys(validation["kept"])
+    changed = {"holds": held, "records": records, "exchange": other, "kept": dismissed}
     return _renamed({**validation, **changed}, names)
 
 
@@ -164,6 +155,8 @@ class MeterStore(StoredFile[Stored]):
         """Name the file; nothing is read yet."""
         super().__init__(hass, Stored, f"{DOMAIN}.{entry_id}")
         self._pending: Callable[[], Stored] | None = None
+        # What was last given to be written; a full disk may have refused it.
+        self._unwritten: Callable[[], Stored] | None = None
         self._due = 0.0  # by the loop's clock
         self._ended = False
 
@@ -196,22 +189,24 @@ class MeterStore(StoredFile[Stored]):
         self._pending, self._due = content, due
 
         def data() -> dict[str, Any]:
-            self._pending = None
+            self._pending, self._unwritten = None, content
             plain: dict[str, Any] = encode(content())
             return plain
 
         self._store.async_delay_save(data, delay)
 
     @override
-    async def async_save(self, content: Stored) -> None:
-        """Write now, whatever was going to be written."""
-        if not self._ended:
-            self._pending = None
-            await super().async_save(content)
+    async def async_save(self, content: Stored) -> bool:
+        """Write now, whatever was going to be written. False where it is not on disk afterwards."""
+        if self._ended:
+            return False
+        self._pending = None
+        return await super().async_save(content)
 
     async def async_flush(self) -> None:
         """Write now what is waiting to be written, for the last time: the entry is unloaded."""
-        content, self._pending, self._ended = self._pending, None, True
+        unwritten = None if self._store.is_written else self._unwritten
+        content, self._pending, self._ended = self._pending or unwritten, None, True
         if content is not None:
             await super().async_save(content())
 

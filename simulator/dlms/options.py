@@ -9,6 +9,7 @@ from ..manners import Manners
 from ..meter import Content
 from .device import KEY, PASSWORD, Device, Login
 from .meter import BinaryManners, BinaryMeter
+from .push import AUTHENTICATION_KEY, KEY as PUSH_KEY, MAKES, PushMeter
 from .things import Thing, household, name
 from .values import scaler_unit, u32
 
@@ -32,6 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--high", choices=_MECHANISMS, help="mechanism of client 2")
     group.add_argument("--high-secret", default="a shared secret", help="of client 2")
     group.add_argument("--protected", action="store_true", help="registers need the password")
+    group.add_argument(
+        "--push", choices=MAKES, help="sends DLMS by itself, as meters of that kind do"
+    )
 
 
 def binary_meter(options: argparse.Namespace, content: Content, manners: Manners) -> BinaryMeter:
@@ -64,4 +68,17 @@ def binary_meter(options: argparse.Namespace, content: Content, manners: Manners
             reads_out=not options.no_readout,
             reaction=manners.reaction,
         ),
+    )
+
+
+def push_meter(options: argparse.Namespace, content: Content) -> PushMeter:
+    """The meter that pushes by itself."""
+    return PushMeter(content, MAKES[options.push])
+
+
+def push_keys() -> str:
+    """What its key file holds."""
+    return (
+        f'encryption_key = "{PUSH_KEY.hex().upper()}"\n'
+        f'authentication_key = "{AUTHENTICATION_KEY.hex().upper()}"'
     )

@@ -186,7 +186,7 @@ class Bench:
         """In place of a look-up of the host's name."""
         return self.hosts.get(host, host)
 
-    async def open_line(self, url: str, *, speed: int) -> FakeLine:
+    async def open_line(self, url: str, *, speed: int, watched: bool = False) -> FakeLine:
         if self.open_error is not None:
             raise self.open_error
         assert not any(line.name == url and not line.closed for line in self.lines), "two masters"

@@ -16,7 +16,20 @@ from typing import Any
 
 import pytest
 
-from simulator import Echo, Faults, Foreign, Link, Manners, Meter, Mode, Pusher, Transport, serve
+from simulator import (
+    Echo,
+    Faults,
+    Foreign,
+    Household,
+    Link,
+    Manners,
+    Meter,
+    Mode,
+    Pusher,
+    Transport,
+    serve,
+)
+from simulator.dlms.push import MAKES, PushMeter
 
 from .proxy import proxy
 from .servers import SER2NET, free_port, ser2net
@@ -75,6 +88,12 @@ def stock_meter() -> Meter:
 def _manners(**other: Any) -> Manners:
     settings: dict[str, Any] = {"flag": "LGZ", "speed": 2400, "reaction": REACTION}
     return Manners(**settings | other)
+
+
+@asynccontextmanager
+async def _meter_that_pushes(_: Path) -> AsyncIterator[str]:
+    async with serve(PushMeter(Household(), MAKES["optical"])) as served:
+        yield served.url
 
 
 def _push(
@@ -250,9 +269,9 @@ CAUSES = (
     Cause("an SML meter", _push(Foreign.SML, 9600), "other_protocol", {"protocol": "SML"}),
     Cause(
         "a meter that pushes DLMS",
-        _push(Foreign.DLMS, 9600),
-        "other_protocol",
-        {"protocol": "DLMS push"},
+        _meter_that_pushes,
+        "push_key_needed",
+        {"make": "Iskraemeco"},
     ),
     Cause("no data behind the name", _meter(Faults(drop_after=0)), "no_data"),
     Cause("the data stop", _meter(Faults(drop_after=30)), "incomplete"),

@@ -12,6 +12,7 @@ import tty
 from custom_components.iec62056.protocol.transport.line import (
     SerialLine,
 )
+from custom_components.iec62056.protocol.transport.trace import CLEAR_BIT_7
 
 from .waiting import until
 
@@ -111,5 +112,5 @@ async def read_until(line: SerialLine, end: bytes) -> bytes:
     while end not in got:
         run = await line.read(line.now() + 5)
         assert run, f"only {got!r}"
-        got += run
+        got += run if line.binary else run.translate(CLEAR_BIT_7)
     return got

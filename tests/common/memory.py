@@ -48,7 +48,7 @@ class _Transport:
     def write(self, data: bytes) -> None:
         self._pump.received(data)
 
-    async def reconfigure_port(self, *, baudrate: int) -> None:
+    async def reconfigure_port(self, *, baudrate: int, **_: Any) -> None:
         self._pump.switched(baudrate)
 
     def close(self) -> None:

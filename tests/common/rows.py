@@ -18,6 +18,7 @@ from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.model import LineProfile, Mode as ClientMode, Reading
 from custom_components.iec62056.protocol.transport.line import Line as OpenLine, open_line
 from simulator import (
+    BridgeManners,
     Cell,
     Echo,
     Guard,
@@ -31,6 +32,7 @@ from simulator import (
     serve,
 )
 from simulator.dlms import BinaryManners, BinaryMeter, Device, household
+from simulator.manners import OBEDIENT
 
 from .clock import hurried
 from .esphome import esphome
@@ -83,7 +85,10 @@ class Stock:
 
 @dataclass(frozen=True)
 class Line:
-    """A kind of line. `fixed` is the speed it cannot leave, `meter_speed` where its meter hears requests."""
+    """A kind of line. `fixed` is the speed it cannot leave, `meter_speed` where its meter hears requests.
+
+    `bridge`: manners of its own, which have a table of their own.
+    """
 
     name: str
     transport: Transport = Transport.PTY
@@ -93,6 +98,7 @@ class Line:
     bus: bool = False
     meter_speed: int = SIGN_ON_SPEED
     linked: bool = False
+    bridge: BridgeManners = OBEDIENT
 
 
 @dataclass(frozen=True, order=True)
@@ -132,6 +138,15 @@ LINES = {
         Line("RFC 2217, another server", Transport.RFC2217),
         Line("ESPHome serial proxy", server=lambda terminal, _: esphome(terminal)),
         Line("20 mA loop or RS-485, two meters", bus=True),
+        *(
+            Line(f"RFC 2217, {name}", Transport.RFC2217, bridge=bridge)
+            for name, bridge in (
+                ("stays at 300 Bd", BridgeManners(fastest=300)),
+                ("2400 Bd at most", BridgeManners(fastest=2400)),
+                ("stays at 300 Bd and denies it", BridgeManners(fastest=300, truthful=False)),
+                ("acknowledges nothing", BridgeManners(answers=False)),
+            )
+        ),
     )
 }
 ROWS = tuple(
@@ -140,13 +155,21 @@ ROWS = tuple(
     for echo in (False, True)
     for battery in (False, True)
     for mode in "ABCD"
-    if (row := Row(name, mode, echo, battery)).possible
+    if (row := Row(name, mode, echo, battery)).possible and LINES[name].bridge is OBEDIENT
 )
 # What goes beyond the readout, on each line once.
 BEYOND = tuple(
     Row(name, mode, line.bus, battery=False)
     for name, line in LINES.items()
     for mode in (PROGRAMMING, BINARY)
+    if line.bridge is OBEDIENT
+)
+# Bridges with manners of their own, with each meter once.
+BRIDGES = tuple(
+    Row(name, mode, echo=False, battery=False)
+    for name, line in LINES.items()
+    for mode in ("A", "B", "C", "D", PROGRAMMING, BINARY)
+    if line.bridge is not OBEDIENT
 )
 
 
@@ -203,6 +226,7 @@ async def served(row: Row, folder: Path) -> AsyncIterator[str]:
                 speed=line.fixed or SIGN_ON_SPEED,
                 link=line.link,
                 echo=Echo.FULL if row.echo else Echo.NONE,
+                bridge=line.bridge,
             )
         )
         if line.server is None:
@@ -307,4 +331,6 @@ def shown(one: str) -> str:
         return "other speed"
     if one == "seven_bits":
         return "7 bits"
+    if one == "bridge_refused_settings":
+        return "refused"
     return f"{one} Bd" if one.isdecimal() else one

@@ -109,7 +109,6 @@ class WiredLine(TimedLine):
         self.trace.add(Direction.RECEIVED, self._now, self.speed, run)
         if self.binary:
             self.tally.characters += len(run)
-            self._input += run
         else:
             self.tally.count(run)
-            self._input += bytes(octet & 0x7F for octet in run)
+        self._input += run

@@ -21,6 +21,7 @@ from custom_components.iec62056.flows.reading import _action
 from custom_components.iec62056.meter import ports
 from custom_components.iec62056.meter.alignment_run import Signal
 from custom_components.iec62056.protocol.ascii.checks import without_check
+from custom_components.iec62056.protocol.dlms_errors import PushKeyError, PushUnframed
 from custom_components.iec62056.protocol.errors import (
     BridgeSilent,
     CheckWrong,
@@ -194,6 +195,9 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
     bench.answers = [filled(kind)]
     result = await read(hass, address="12345678", mode="c")
     assert result["type"] is FlowResultType.FORM
+    if issubclass(kind, PushKeyError):
+        assert result["step_id"] == "push_key"
+        return
     assert result["step_id"] == "user"
     assert result["errors"] == {"base": kind.key}
     # Markup could come from a meter, in an error message of its own.
@@ -216,6 +220,7 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
         NumberUnsteady,
         LineBusy,
         BridgeSilent,
+        PushUnframed,
     )
     assert suggested == {
         "device": PORT,

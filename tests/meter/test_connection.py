@@ -17,12 +17,22 @@ from custom_components.iec62056.meter import connection
 from custom_components.iec62056.protocol.errors import (
     BridgeNotReady,
     ConnectionLost,
+    LineError,
     PortBusy,
     PortMissing,
 )
 from custom_components.iec62056.protocol.transport.connect import public_name
 
 from ..common.bench import Bench
+
+
+@pytest.mark.parametrize("url", ["/dev/tty\0USB0", "socket://ho\0st:1", "rfc2217://\0:1"])
+async def test_key_of_a_name_with_nul(hass: HomeAssistant, url: str) -> None:
+    """It is no name of a port, which the opening says."""
+    assert "\0" in await connection.async_key(hass, url)
+    with pytest.raises(LineError):
+        async with connection.acquire_line(hass, url):
+            pass
 
 
 @pytest.mark.parametrize(

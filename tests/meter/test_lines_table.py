@@ -8,7 +8,7 @@ import pytest
 from simulator import Link
 
 from ..common.document import documented, section
-from ..common.rows import BEYOND, BINARY, LINES, PROGRAMMING, ROWS, Row, other_than
+from ..common.rows import BEYOND, BINARY, BRIDGES, LINES, PROGRAMMING, ROWS, Row, other_than
 from ..common.servers import needs_servers
 
 pytestmark = [pytest.mark.usefixtures("socket_enabled"), needs_servers]
@@ -28,12 +28,22 @@ def documented_beyond() -> dict[Row, str]:
     return found
 
 
+def documented_bridges() -> dict[Row, str]:
+    """The cells of the table of bridges with manners of their own."""
+    found = {}
+    for text in section("bridges").strip().splitlines()[2:]:
+        name, *cells = (cell.strip() for cell in text.strip("|").split("|"))
+        for mode, cell in zip((*"ABCD", PROGRAMMING, BINARY), cells, strict=True):
+            found[Row(name, mode, echo=False, battery=False)] = cell
+    return found
+
+
 def sample() -> tuple[Row, ...]:
     """Every line with every mode once; echo and battery as they fall."""
     random = Random(SEED)
     return tuple(
         random.choice([row for row in ROWS if (row.line, row.mode) == (name, mode)])
-        for name in LINES
+        for name in dict.fromkeys(row.line for row in ROWS)
         for mode in "ABCD"
     )
 
@@ -64,6 +74,12 @@ async def test_sample_is_read_as_documented(tmp_path: Path) -> None:
 async def test_programming_and_mode_e_are_as_documented(tmp_path: Path) -> None:
     stated = documented_beyond()
     assert stated.keys() == set(BEYOND)
+    assert await other_than(stated, tmp_path) == {}
+
+
+async def test_bridges_with_manners_of_their_own_are_as_documented(tmp_path: Path) -> None:
+    stated = documented_bridges()
+    assert stated.keys() == set(BRIDGES)
     assert await other_than(stated, tmp_path) == {}
 
 

@@ -27,7 +27,8 @@ from custom_components.iec62056.entry_data import profile_overrides
 from custom_components.iec62056.meter import invocation_counters
 from custom_components.iec62056.meter.credentials import completed, credentials_of
 from custom_components.iec62056.protocol.dlms.security import Keys
-from custom_components.iec62056.protocol.errors import BadSecret, CounterExhausted
+from custom_components.iec62056.protocol.dlms_errors import CounterExhausted
+from custom_components.iec62056.protocol.errors import BadSecret
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Mode
 from custom_components.iec62056.protocol.register_session import Level
 from custom_components.iec62056.services.registers import EVENT_CHANGED

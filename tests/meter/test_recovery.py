@@ -60,7 +60,7 @@ class Life:
         self.opened = 0
         bench_open = bench.open_line
 
-        async def open_line(url: str, *, speed: int) -> Any:
+        async def open_line(url: str, *, speed: int, watched: bool = False) -> Any:
             self.tries.append(self.seconds)
             line = await bench_open(url, speed=speed)
             self.opened += 1

@@ -143,3 +143,46 @@ async def test_closed_at_once(
     async with bridge(at_once, scheme) as url:
         for _ in range(3):
             assert await failure(hass, url) is told
+
+
+@pytest.mark.parametrize(
+    ("frees_itself_in", "reads"),
+    [
+        (0.02, 8),
+        (0.5, 8),
+        # It stays taken.
+        (3600.0, 1),
+    ],
+)
+async def test_bridge_that_needs_a_moment_behind_our_own_session(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    frees_itself_in: float,
+    reads: int,
+) -> None:
+    monkeypatch.setattr(line_module, "REFUSED_WITHIN", 1.0)
+    free_from = 0.0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal free_from
+        if hass.loop.time() < free_from:
+            return
+        free_from = float("inf")
+        try:
+            await reader.readuntil(b"\n")
+            writer.write(b"/LGZ5ZMD120\r\n")
+            await reader.read()
+        finally:
+            free_from = hass.loop.time() + frees_itself_in
+
+    async def read(url: str, meter: int) -> bytes:
+        async with connection.acquire_line(hass, url, user=meter) as line:
+            await line.write(b"/?!\r\n")
+            return await line.read(line.now() + 5)
+
+    async with bridge(serve) as url:
+        told = await asyncio.gather(
+            *(read(url, turn % 2) for turn in range(8)), return_exceptions=True
+        )
+    assert sum(isinstance(one, bytes) for one in told) == reads
+    assert {type(one) for one in told} <= {bytes, BridgeTaken}

@@ -6,11 +6,14 @@ The client and the meter are real (the simulator's), the line between them is in
 import asyncio
 from itertools import pairwise
 from typing import Any, Final
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.file import WriteError
 
 from custom_components.iec62056.meter.wake_budget import WAKE_UPS_A_DAY
+from custom_components.iec62056.protocol.errors import NotWritten
 
 from ..common.battery_house import DAY, HOUR, house
 from ..common.bench import START
@@ -64,3 +67,21 @@ async def test_whoever_asks_no_day_has_more_than_the_budget(
                 assert over - first >= DAY - ROUNDING
             assert DAYS <= len(woken) <= DAYS * WAKE_UPS_A_DAY
             assert max(later - earlier for earlier, later in pairwise(woken)) <= DAY + HOUR
+
+
+async def test_no_wake_up_that_could_not_be_noted(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    """A crash would forget it, and the meter be woken again and again."""
+    full = WriteError("no space left on device")
+    with leaping(START) as clock:
+        async with house(hass, clock) as one:
+            before = len(one.woken)
+            with patch("homeassistant.helpers.storage.Store._async_write_data", side_effect=full):
+                await asyncio.sleep(2 * DAY)
+            assert len(one.woken) == before
+            failed = one.entry.runtime_data.coordinator.last_exception
+            assert failed is not None
+            assert isinstance(failed.__cause__, NotWritten)
+            await asyncio.sleep(DAY)
+            assert len(one.woken) > before

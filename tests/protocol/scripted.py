@@ -21,6 +21,7 @@ class Reply:
     """What the meter sends `after` seconds behind hearing `to` whole at `heard_at` baud; `flip`: damaged characters.
 
     `mask`: which bits of those are damaged; 0x80 is the parity bit. `behind`: what must have been sent just before.
+    `gap`: before the character at that place, so many seconds pass.
     """
 
     to: bytes
@@ -32,6 +33,7 @@ class Reply:
     mask: int = 0x10
     times: int = 1
     behind: bytes = b""
+    gap: tuple[int, float] = (0, 0.0)
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ class Sent:
 class ScriptedLine(TimedLine):
     """See `Reply` and `Push`. `run`: seconds of characters that come at once, as adapters deliver them.
 
-    `fed_by`: DTR and RTS as they must stand for the probe to hear and to be heard. `fastest`: what a bridge can do.
+    `fed_by`: DTR and RTS as they must stand for the probe to hear and to be heard. `fastest`: what a bridge can do, and
+    `switches_in`: the seconds it needs for that.
     `holds`: how long an adapter holds characters that should have left; a change of speed meanwhile garbles the last
     of them, so that the meter does not understand, and sends `unasked` at the first speed instead (Std 6.4.3.3).
     """
@@ -80,6 +83,8 @@ class ScriptedLine(TimedLine):
     pins: list[tuple[bool | None, bool | None]] = field(default_factory=list)
     fed_by: tuple[bool, bool] | None = None
     fastest: int = 115200
+    can_refuse: bool = False
+    switches_in: float = 0.0
     closed: bool = False
     binary: bool = False
     holds: float = 0.0
@@ -117,7 +122,12 @@ class ScriptedLine(TimedLine):
             if reply.to == data and reply.heard_at == self.speed and self._hears(reply):
                 self._replies.remove(reply)
                 self._answer = self._schedule(
-                    reply.data, self._sent_at + reply.after, reply.speed, reply.flip, reply.mask
+                    reply.data,
+                    self._sent_at + reply.after,
+                    reply.speed,
+                    reply.flip,
+                    reply.mask,
+                    reply.gap,
                 )
                 break
 
@@ -136,7 +146,7 @@ class ScriptedLine(TimedLine):
             run.append(character if speed == self.speed else character * 37 + len(run) & 0xFF)
         self.tally.count(bytes(run))
         self.trace.add(Direction.RECEIVED, self._now, self.speed, bytes(run))
-        return bytes(character & 0x7F for character in run)
+        return bytes(run)
 
     @override
     async def set_speed(self, speed: int, at: float) -> None:
@@ -145,6 +155,7 @@ class ScriptedLine(TimedLine):
         if speed == self.speed:
             return
         assert self._now >= self._sent_at, "the speed changed under our own characters"
+        self._now += self.switches_in
         if speed > self.fastest:
             raise BridgeRefusedSettings(port=self.name, wanted=f"{speed} Bd")
         if self._now < self._sent_at + self.holds and self._answer:
@@ -184,14 +195,20 @@ class ScriptedLine(TimedLine):
         self.on_await()
         await asyncio.sleep(0)
 
-    def _schedule(
-        self, data: bytes, start: float, speed: int, flip: tuple[int, ...], mask: int
+    def _schedule(  # noqa: PLR0917
+        self,
+        data: bytes,
+        start: float,
+        speed: int,
+        flip: tuple[int, ...],
+        mask: int,
+        gap: tuple[int, float] = (0, 0.0),
     ) -> list[tuple[float, int, int]]:
         wire = bytearray(with_even_parity(data) if self.parity and data.isascii() else data)
         for index in flip:
             wire[index] ^= mask
         scheduled = [
-            (start + (index + 1) * 10 / speed, speed, character)
+            (start + (index + 1) * 10 / speed + gap[1] * (index >= gap[0]), speed, character)
             for index, character in enumerate(wire)
         ]
         self._coming += scheduled

@@ -17,8 +17,8 @@ LINES = (
 
 
 def text(lines: Sequence[str] = LINES) -> bytes:
-    """The block of a readout without its end mark."""
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+    """The block of a readout without its end mark; a line may hold any octet, as the character of that number."""
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
 
 
 def framed(block: bytes | None = None, *, check: str = "xor") -> bytes:

@@ -20,6 +20,7 @@ from custom_components.iec62056.protocol.errors import (
     BusSilent,
     CheckWrong,
     FixedSpeed,
+    InvertedSignal,
     LineBusy,
     MeterBreak,
     MeterError,
@@ -40,6 +41,7 @@ from custom_components.iec62056.protocol.model import (
     LineProfile,
     Medium,
     Mode,
+    ParitySeen,
     Progress,
     Reading,
     Stage,
@@ -56,6 +58,7 @@ NAME_C = b"/LGZ5ZMX310.A01\r\n"
 NAME_B = b"/LUGCUX50\r\n"
 NAME_A = b"/KAM MX\r\n"
 ACK_9600 = b"\x06050\r\n"
+STAY = b"\x06000\r\n"
 BREAK = b"\x01B0\x03q"
 WAKE_UP = bytes(66)
 BURST = bytes(16)
@@ -94,7 +97,7 @@ def _mode_c(ask: bytes = ASK, name: bytes = NAME_C) -> list[Reply]:
 
 
 def _every(period: float, data: bytes, speed: int = 9600, first: float = 0.3) -> list[Push]:
-    return [Push(data, at=first + period * turn, speed=speed) for turn in range(40)]
+    return [Push(data, at=first + period * turn, speed=speed) for turn in range(120)]
 
 
 def _addresses(reading: Reading) -> list[str]:
@@ -183,11 +186,97 @@ async def test_meter_that_sends_by_itself(data: bytes, speed: int, period: float
     assert reading.health.mode is Mode.D
 
 
+@pytest.mark.parametrize("can_switch", [True, False])
+@pytest.mark.parametrize("message", ["\xff" * 2048, "Z\xe1ra"], ids=["never written", "accent"])
+async def test_p1_with_octets_of_eight_bits(message: str, can_switch: bool) -> None:
+    telegram = p1((*LINES, f"0-0:96.13.0({message})"))
+    line = ScriptedLine(
+        _every(5.0, telegram, 115200),
+        can_switch=can_switch,
+        speed=300 if can_switch else 115200,
+        parity=False,
+    )
+    profile, reading, _ = await _climb(line)
+    assert (profile.mode, profile.listen_speed) == (Mode.D, 115200)
+    assert _addresses(reading) == [*WANTED, "0-0:96.13.0"]
+    health = reading.health
+    assert (health.check, health.check_kind) == (Verdict.RIGHT, CheckKind.CRC16)
+    assert (health.parity, health.parity_errors) == (ParitySeen.STRIPPED, 0)
+
+
 async def test_push_meter_is_found_within_eight_seconds() -> None:
     line = ScriptedLine(_every(1.0, PUSH))
     _, _, rungs = await _climb(line)
     assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
     assert line.elapsed < 8
+
+
+@pytest.mark.parametrize("speed", [2400, 4800, 9600, 19200])
+async def test_meter_in_a_session_that_nobody_knows(speed: int) -> None:
+    """It hears nothing but its own speed, until that session is ended."""
+
+    class Deaf(ScriptedLine):
+        @override
+        def _hears(self, reply: Reply) -> bool:
+            ended = any(sent.data == BREAK and sent.speed == speed for sent in self.sent)
+            return ended and ScriptedLine._hears(self, reply)
+
+    line = Deaf(_mode_c())
+    profile, _, rungs = await _climb(line)
+    assert rungs == [DiscoveryStep.SIGN_ON]
+    assert profile.sign_on_speed == 300
+    assert line.elapsed < 9
+
+
+@pytest.mark.parametrize("fastest", [300, 2400])
+async def test_meter_behind_a_bridge_that_refuses_its_speed(fastest: int) -> None:
+    """The meter is not asked to change to a speed at which nobody would hear it."""
+    script = [Reply(ASK, NAME_C), Reply(STAY, framed())]
+    line = ScriptedLine(script, fastest=fastest, can_refuse=True)
+    profile, reading, rungs = await _climb(line)
+    assert rungs == [DiscoveryStep.SIGN_ON]
+    assert line.messages == [ASK, STAY]
+    assert _addresses(reading) == WANTED
+    assert (profile.speed, profile.refused_speed, profile.stay) == (None, 9600, False)
+    later = ScriptedLine(script, fastest=fastest, can_refuse=True)
+    again, _ = await discover(later, DiscoveryHints(profile))
+    assert (later.speeds, again.refused_speed) == ([], 9600)
+
+
+async def test_meter_behind_a_bridge_that_takes_its_speed() -> None:
+    line = ScriptedLine(_mode_c(), can_refuse=True)
+    profile, _, _ = await _climb(line)
+    assert [speed for _, speed in line.speeds] == [9600, 300, 9600]
+    later = ScriptedLine(_mode_c(), can_refuse=True)
+    await discover(later, DiscoveryHints(profile))
+    assert [speed for _, speed in later.speeds] == [9600]
+
+
+async def test_meter_that_did_not_wait_for_a_slow_bridge() -> None:
+    """It sends by itself, without an acknowledgement, which would only disturb it."""
+    script: list[Reply | Push] = [Reply(ASK, NAME_C), Push(framed(), at=3.0, speed=300)]
+    line = ScriptedLine(script, can_refuse=True, switches_in=0.8)
+    _, reading, _ = await _climb(line)
+    assert line.messages == [ASK]
+    assert _addresses(reading) == WANTED
+
+
+async def test_bridge_that_listens_at_no_speed() -> None:
+    line = ScriptedLine([], fastest=300, can_refuse=True)
+    failure, _ = await _fails(line)
+    assert isinstance(failure, NoAnswer)
+    with pytest.raises(BridgeRefusedSettings):
+        await discover(ScriptedLine([], fastest=300), DiscoveryHints(LineProfile(mode=Mode.D)))
+
+
+async def test_inverted_signal_is_named() -> None:
+    telegram = bytes(1 | (~code & 0x7F) << 1 for code in p1(LINES))
+    line = ScriptedLine(
+        _every(10.0, telegram, 115200, first=9.0), can_switch=False, speed=115200, parity=False
+    )
+    failure, _ = await _fails(line)
+    assert isinstance(failure, InvertedSignal)
+    assert line.elapsed < 30
 
 
 async def test_speed_that_a_bridge_cannot_listen_at_is_passed_over() -> None:
@@ -197,23 +286,10 @@ async def test_speed_that_a_bridge_cannot_listen_at_is_passed_over() -> None:
     assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
 
 
-@pytest.mark.parametrize(
-    ("data", "speed", "protocol"),
-    [
-        (SML, 9600, "SML"),
-        (
-            b"\x7e\xa0\x23\xce\xff\x03\x13\x12\x8b\xe6\xe7\x00"
-            + bytes(range(0x01, 0x17))
-            + b"\x99\x7e",
-            2400,
-            "DLMS push",
-        ),
-    ],
-)
-async def test_other_protocol_is_named(data: bytes, speed: int, protocol: str) -> None:
-    failure, _ = await _fails(ScriptedLine(_every(1.0, data, speed), parity=False))
+async def test_other_protocol_is_named() -> None:
+    failure, _ = await _fails(ScriptedLine(_every(1.0, SML, 9600), parity=False))
     assert isinstance(failure, OtherProtocol)
-    assert failure.placeholders["protocol"] == protocol
+    assert failure.placeholders["protocol"] == "SML"
 
 
 async def test_meter_that_sleeps() -> None:

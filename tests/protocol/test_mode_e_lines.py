@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.iec62056.protocol.client import MeterClient
-from custom_components.iec62056.protocol.errors import SevenBits
+from custom_components.iec62056.protocol.dlms_errors import SevenBits
 from custom_components.iec62056.protocol.model import LineProfile, Mode, Reading
 from custom_components.iec62056.protocol.transport.line import open_line
 from simulator import Echo, Link, Manners, Served, Transport, serve

@@ -12,6 +12,7 @@ BEGUN = 1000.0
 class TimedLine(Line):
     """A line whose clock is moved by what is said on it."""
 
+    even_parity: bool = False
     _now: float
     _sent_at: float
 
@@ -32,3 +33,8 @@ class TimedLine(Line):
     @override
     def utcnow(self) -> datetime:
         return START + timedelta(seconds=self.elapsed)
+
+    @override
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
+        await self.set_speed(speed, self._now)
+        self.even_parity = even_parity

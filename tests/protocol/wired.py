@@ -72,7 +72,7 @@ class WiredLine(TimedLine):
             if run:
                 self.tally.count(run)
                 self.trace.add(Direction.RECEIVED, self._now, self.speed, run)
-                return bytes(octet & 0x7F for octet in run)
+                return run
             self._there()
             if self._now >= deadline:
                 return b""

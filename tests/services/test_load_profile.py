@@ -3,10 +3,11 @@
 from typing import Any
 from unittest.mock import patch
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import Unauthorized
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
 from custom_components.iec62056.const import DOMAIN
@@ -27,7 +28,7 @@ STORED = {
 }
 
 
-async def ask(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
+async def ask(hass: HomeAssistant, entry: MockConfigEntry, context: Context | None = None) -> Any:
     with patch.object(MeterReader, "async_read_profile", side_effect=AssertionError):
         answer: Any = await hass.services.async_call(
             DOMAIN,
@@ -35,8 +36,21 @@ async def ask(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
             {"config_entry_id": entry.entry_id, ATTR_PROFILE: "billing"},
             blocking=True,
             return_response=True,
+            context=context,
         )
     return answer["meters"][0]["billings"]
+
+
+async def test_for_administrators_and_automations(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    hass_admin_user: MockUser,
+    hass_read_only_user: MockUser,
+) -> None:
+    for context in (Context(user_id=hass_admin_user.id), Context()):
+        assert await ask(hass, loaded, context)
+    with pytest.raises(Unauthorized):
+        await ask(hass, loaded, Context(user_id=hass_read_only_user.id))
 
 
 async def test_what_was_stored_at_resets(

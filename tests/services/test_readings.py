@@ -14,6 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.iec62056.const import DOMAIN
+from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import Medium, Mode
 
@@ -203,6 +204,48 @@ async def test_address_is_redacted(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert "A5556B" not in str(await call(hass, "raw_telegram", config_entry_id=entry.entry_id))
+
+
+async def test_reading_is_masked_for_other_users(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    hass_admin_user: MockUser,
+    hass_read_only_user: MockUser,
+) -> None:
+    """An automation has no user, and passes on what it gets at its own risk; one who was removed has no rights."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ADDRESS: "A5556B"})
+    bench.answers = [
+        reading({**HOUSEHOLD, "0.0.1": ["42"], "ZZ1": [f"of {NUMBER}"], "ZZ2": ["A5556B"]})
+    ]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    for user, masked in (
+        (hass_admin_user.id, False),
+        (None, False),
+        (hass_read_only_user.id, True),
+        ("nobody", True),
+    ):
+        response = await call(
+            hass, "read_now", Context(user_id=user), config_entry_id=entry.entry_id
+        )
+        values = {one["address"]: one["value"] for one in response["meters"][0]["registers"]}
+        assert values["1.8.0"] == "12345.678"
+        assert (NUMBER not in str(values)) is masked
+        assert ("A5556B" not in str(values)) is masked
+        assert values["0.0.1"] == ("99" if masked else "42")
+
+
+@pytest.mark.parametrize("padding", ["\0\0\0\0", " \0", "\0 \0"])
+async def test_telegram_with_padding_is_redacted(
+    hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, padding: str
+) -> None:
+    bench.answers = [reading({**HOUSEHOLD, "C.1.0": [f"{padding}{NUMBER}{padding}"]})]
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    response = await call(hass, "raw_telegram", config_entry_id=entry.entry_id)
+    assert f"C.1.0({padding}99999999{padding})" in response["meters"][0]["text"]
+    assert NUMBER not in str(await async_get_config_entry_diagnostics(hass, entry))
 
 
 async def test_unredacted_telegram_is_for_administrators(

@@ -69,3 +69,20 @@ def test_length_and_class_stay(text: str) -> None:
             assert before.isdigit() == after.isdigit() or set(text) & set("abcdefABCDEF")
             assert before.isalnum() == after.isalnum()
             assert before.isalnum() or before == after
+
+
+@given(
+    st.text(st.sampled_from("0123456789ABCDEFabcdef \0\t-xyz\xe9"), max_size=40),
+    st.sampled_from(["", "\0", " \0\0", "\n"]),
+)
+def test_a_mask_keeps_the_length_whatever_stands_around_the_number(text: str, around: str) -> None:
+    whole = around + text + around
+    assert len(mask(whole)) == len(whole)
+    assert len(redact(f"0.0.0({whole})\r\n1.8.0(17*kWh)")) == len(whole) + 22
+
+
+@pytest.mark.parametrize("number", ["12345678", CODED])
+def test_number_padded_with_nul(number: str) -> None:
+    masked = redact(f"0.0.0({number}{chr(0) * 4})")
+    assert number[:4] not in masked
+    assert masked.endswith(chr(0) * 4 + ")")

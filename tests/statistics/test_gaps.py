@@ -86,3 +86,12 @@ def test_their_number_is_limited() -> None:
     past = read(ReadingHistory(), *((2 * number, str(number)) for number in range(MOST_GAPS + 5)))
     assert len(past.gaps) == MOST_GAPS
     assert past.gaps[-1].last.number == MOST_GAPS + 4
+
+
+def test_a_clock_that_was_ahead_hides_no_outage() -> None:
+    past = read(ReadingHistory(), (0, "1"), (24.5, "1.5"))
+    past = past.without_future(at(1))
+    assert past.gaps == ()
+    past = read(past, (1, "2"), (6, "9"))
+    assert [(gap.first.at, gap.last.at) for gap in past.gaps] == [(at(1), at(6))]
+    assert past.begun == {KEY: (Point(at(0), Decimal(1)), "kWh")}

@@ -761,7 +761,7 @@ async def test_events_are_shown(week: Week) -> None:
     ]
 
 
-async def test_a_profile_that_disagrees_is_not_imported(
+async def test_what_was_used_in_a_missing_period_is_told(
     by_hand: Week, outages: list[tuple[datetime, datetime]], memory: Memory
 ) -> None:
     week = by_hand
@@ -771,10 +771,13 @@ async def test_a_profile_that_disagrees_is_not_imported(
     memory.profile.periods = [one for one in memory.profile.periods if one not in lost]
     done = await service(week, "import_load_profile", **{"from": at(4).isoformat()})
     (refused,) = done["sensors"][0]["refused"]
-    assert refused["reason"] == "disagrees"
-    difference = Decimal(refused["register"]) - Decimal(refused["profile"])
-    assert difference == pytest.approx(Decimal(lost[0].amounts[0]) / 1000)
-    assert [await week.rows(key) for key in KEYS] == before
+    assert refused["reason"] == "missing"
+    assert Decimal(refused["register"]) == pytest.approx(Decimal(lost[0].amounts[0]) / 1000)
+    after = [await week.rows(key) for key in KEYS]
+    assert after != before
+    assert [list(rows.values())[-1] for rows in after] == [
+        list(rows.values())[-1] for rows in before
+    ]
 
 
 async def test_without_a_recorder(

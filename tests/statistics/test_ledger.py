@@ -8,7 +8,6 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder import statistics as recorder_statistics
 from homeassistant.components.recorder.core import Recorder
-from homeassistant.components.recorder.db_schema import Statistics, StatisticsShortTerm
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -21,7 +20,8 @@ from custom_components.iec62056.validation.offsets import Offset, OffsetReason
 
 from ..common.bench import NUMBER, Bench, later, state
 from ..common.course import Course
-from ..common.replacement import OTHER, answer
+from ..common.refused import Refused
+from ..common.replacement import OTHER, answer, questions
 
 ENERGY = "1-0:1.8.0"
 PERIODIC = "1-0:1.9.0"
@@ -124,7 +124,7 @@ async def test_sum_of_tariffs_loses_what_a_person_put_right(
     await course.read(30, **tariffs("012001.000", "000345.000"))
     for minute in (61, 62):
         await course.read(minute, **tariffs("011000.000", "000345.000"))
-    await answer(hass, "held", "accept_held")
+    await answer(hass, "fell", "accept_held")
     await course.read(90, **tariffs("011001.000", "000345.000"))
     await course.go_on(125)
     assert await course.changes(TOTAL) == [1, -1000]
@@ -138,7 +138,7 @@ async def test_two_answers_within_five_minutes(hass: HomeAssistant, course: Cour
     for shown in ("001000.000", "000010.000"):
         for minute in (61, 62):
             await course.read(minute, **{"1_8_0": shown})
-        await answer(hass, "held", "accept_held")
+        await answer(hass, "fell", "accept_held")
     await course.read(90, **{"1_8_0": "000011.000"})
     await course.go_on(125)
     assert await course.changes(ENERGY) == [1, 11 - 50_001]
@@ -156,20 +156,6 @@ async def test_two_billing_resets_within_five_minutes(hass: HomeAssistant, cours
         await course.read(minute, **{"1_9_0": shown})
     await course.go_on(125)
     assert await course.changes(PERIODIC) == [4, 0.85]
-
-
-class Refused:
-    """A database that refuses to change one of the tables of the statistics, so many times."""
-
-    def __init__(self, *refused: list[bool]) -> None:
-        self._refused = dict(zip((StatisticsShortTerm, Statistics), refused, strict=True))
-        self._adjust = recorder_statistics._adjust_sum_statistics
-
-    def __call__(self, session: Any, table: Any, *arguments: Any) -> None:
-        left = self._refused[table]
-        if left and left.pop(0):
-            return
-        self._adjust(session, table, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -255,3 +241,60 @@ async def test_crash_before_the_new_number_is_shown(
     await course.read(70, **{"1_9_0": "000003.000"})
     await course.go_on(125)
     assert await course.changes(PERIODIC) == [2, 3]
+
+
+@pytest.mark.parametrize("days", [0, 1, 12])
+async def test_wrong_number_is_taken_back_in_its_hour(
+    hass: HomeAssistant, course: Course, days: int
+) -> None:
+    """It was confirmed by a second reading; what was used since then is a gap."""
+    assert await async_setup_component(hass, "repairs", {})
+    await course.begin(**tariffs("000050.000", "000050.000"))
+    await course.read(30, **tariffs("000051.000", "000050.000"))
+    for minute in (61, 70):
+        await course.read(minute, **tariffs("000551.000", "000050.000"))
+    await course.go_on(125)
+    later_on = 120 + days * 24 * 60
+    course.summed = later_on
+    for minute in (1, 2):
+        await course.read(later_on + minute, **tariffs("000071.000", "000050.000"))
+    await answer(hass, "fell", "accept_held")
+    await course.read(later_on + 30, **tariffs("000072.000", "000050.000"))
+    await course.go_on(later_on + 65)
+    for key in (TOTAL, "1-0:1.8.1"):
+        assert [one for one in await course.changes(key) if one] == [1, 21]
+    gaps = course.entry.runtime_data.importer.history.gaps
+    assert [(one.first.number, one.last.number) for one in gaps if one.key == "1-0:1.8.1"][-1] == (
+        51,
+        71,
+    )
+
+
+async def test_counter_that_began_anew_after_a_repair(hass: HomeAssistant, course: Course) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    await course.begin(**{"1_8_0": "045000.000"})
+    await course.read(30, **{"1_8_0": "045001.000"})
+    for minute in (61, 62):
+        await course.read(minute, **{"1_8_0": "000003.000"})
+    await answer(hass, "fell", "counter_restarted")
+    await course.read(90, **{"1_8_0": "000004.000"})
+    await course.go_on(125)
+    assert await course.changes(ENERGY) == [1, 4]
+
+
+async def test_kept_value_is_asked_about_again_when_it_falls_further(
+    hass: HomeAssistant, course: Course
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    await course.begin(**{"1_8_0": "045000.000"})
+    for minute in (1, 2):
+        await course.read(minute, **{"1_8_0": "044000.000"})
+    await answer(hass, "fell", "keep_published")
+    for minute, shown, asked in (
+        (3, "044000.000", []),
+        (4, "044001.000", []),
+        (5, "000003.000", ["fell"]),
+    ):
+        await course.read(minute, **{"1_8_0": shown})
+        assert questions(hass) == asked
+    assert state(hass, ENERGY).state == "45000.000"

@@ -163,10 +163,11 @@ def test_a_profile_that_disagrees_is_reported_with_both_figures() -> None:
     house = House()
     rows = house.flat(house.rows(START, at(40)), at(5.0), at(14.0))
     profile = house.profile()
-    # One row of a quarter was lost; the meter had power.
-    lost = profile[30]
+    # One row of a quarter is too small; none is missing.
+    lost = profile[30].number
+    profile[30] = profile[30]._replace(number=Decimal(0))
     found = plan(
-        [one for one in profile if one is not lost],
+        profile,
         rows,
         [gap(house, at(5.0), at(14.0))],
         first=START,
@@ -178,7 +179,62 @@ def test_a_profile_that_disagrees_is_reported_with_both_figures() -> None:
     assert refusal.reason is Reason.DISAGREES
     assert refusal.register is not None
     assert refusal.profile is not None
-    assert refusal.register - refusal.profile == lost.number
+    assert refusal.register - refusal.profile == lost
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_hours_around_missing_periods_are_true(seed: int) -> None:
+    """What was used in the missing ones is booked where they end, and told."""
+    house, random = House(seed=seed), Random(seed)
+    true = house.rows(START, at(40))
+    begin, end = at(5 + random.random()), at(14 + random.random())
+    broken = house.flat(true, begin, end)
+    lost = sorted(random.sample(range(24, 54), random.randrange(1, 5)))
+    profile = [one for number, one in enumerate(house.profile()) if number not in lost]
+    found = plan(
+        profile,
+        broken,
+        [gap(house, begin, end)],
+        first=START,
+        last=at(40),
+        step=Decimal("0.00025"),
+    )
+    (refusal,) = found.refusals
+    assert refusal.reason is Reason.MISSING
+    assert (refusal.first, refusal.last) == (
+        START + lost[0] * QUARTER,
+        START + (lost[-1] + 1) * QUARTER,
+    )
+    after, truth = changes(written(broken, found)), changes(true)
+    inside = [
+        hour for hour in range(40) if refusal.first < at(hour + 1) and at(hour) < refusal.last
+    ]
+    for hour in range(40):
+        if hour not in inside:
+            assert after[hour] == pytest.approx(truth[hour], abs=2e-3), hour
+    assert sum(after[hour] for hour in inside) == pytest.approx(
+        sum(truth[hour] for hour in inside), abs=2e-3
+    )
+    assert min(after) >= 0
+
+
+def test_no_course_leads_across_an_exchange() -> None:
+    """Another meter with a higher number continued the old one's: its profile says nothing of that."""
+    house = House()
+    true = house.rows(START, at(40))
+    for everything in (False, True):
+        found = plan(
+            house.profile(),
+            true,
+            [gap(house, at(5), at(14))],
+            first=at(3),
+            last=at(20),
+            begun=house.point(at(10)),
+            everything=everything,
+            barriers=[at(9.5)],
+        )
+        assert all(not at(8) < change.start < at(11) for change in found.changes)
+    assert not any(change.start < at(3) for change in found.changes)
 
 
 def test_its_resolution_is_no_disagreement() -> None:

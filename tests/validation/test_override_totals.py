@@ -129,7 +129,7 @@ async def test_register_becomes_a_total_and_another_one(
     for minute in (5, 6):
         await poll(hass, entry, bench, freezer, minute, "00003.0")
     assert found() == ("104.0", "held", "kWh")
-    assert questions(hass) == ["held"]
+    assert questions(hass) == ["fell"]
     # It was counted in something else: the number stays, nothing is held, nobody is asked.
     await say({**counter, "unit": "MWh"})
     assert found() == ("104.0", "restored", "MWh")
@@ -161,7 +161,7 @@ async def test_total_of_a_persons_making_that_fell_is_put_right(
     for minute in (6, 9, 12):
         await poll(hass, entry, bench, freezer, minute, f"{120 + minute / 60:07.1f}")
     assert state(hass, KEY).state == "150.0"
-    await answer(hass, "held", "accept_held")
+    await answer(hass, "fell", "accept_held")
     assert state(hass, KEY).state == "120.2"
     steps = entry.runtime_data.coordinator.record.offsets
     assert [(step.key, step.offset, step.unit, str(step.last)) for step in steps] == [

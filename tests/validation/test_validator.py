@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -82,7 +83,10 @@ async def test_answer_that_comes_while_a_reading_is_judged_counts(
     checked = validator.check(sent, coordinator.reader.line_profile, coordinator.data)
     await coordinator.async_publish(validator.keep_published(ENERGY, coordinator.data))
     validator.apply(checked, coordinator.data, later(2))
-    assert (validator.state.dismissed, validator.state.pending_repairs) == ({ENERGY}, frozenset())
+    assert (validator.state.dismissed, validator.state.pending_repairs) == (
+        {ENERGY: Decimal("11000.000")},
+        frozenset(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,13 +106,13 @@ async def test_total_that_fell_asks_a_person(
     for minute in (1, 2, 3):
         await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, minute)
         assert state(hass, ENERGY).state == "12345.678"
-    assert questions(hass) == ["held"]
+    assert questions(hass) == ["fell"]
     # It is there again after a start, as is what is held.
     await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
-    assert questions(hass) == ["held"]
+    assert questions(hass) == ["fell"]
     assert state(hass, "held_values").state == "1"
-    await answer(hass, "held", choice)
+    await answer(hass, "fell", choice)
     assert questions(hass) == []
     assert state(hass, ENERGY).state == shown
     await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, 4)
@@ -125,7 +129,7 @@ async def test_question_goes_when_the_value_is_right_again(
 ) -> None:
     for minute in (1, 2):
         await read_again(loaded, bench, freezer, {"1.8.0": ["011000.000*kWh"]}, minute)
-    assert questions(hass) == ["held"]
+    assert questions(hass) == ["fell"]
     await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 3)
     assert questions(hass) == []
     assert state(hass, ENERGY).state == "12345.700"

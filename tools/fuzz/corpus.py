@@ -3,6 +3,11 @@
 Here: bytes. Never here: what is done with them.
 """
 
+from datetime import UTC, datetime
+
+from simulator.dlms.push import AUTHENTICATION_KEY, ciphered, hdlc, in_blocks, mbus, notification
+from simulator.dlms.things import date_time, name
+from simulator.dlms.values import array, enum, i8, octets, scaler_unit, struct, u16, u32
 from tests.protocol.dlms.test_fuzz import ANSWERS, VALUES
 from tests.protocol.dlms.wire import frame
 from tests.protocol.telegrams import LINES, framed, p1, text
@@ -139,6 +144,34 @@ STREAMS = (
     b"\x7e\xa0\x10\x41\x03\x13" + bytes(12) + b"\x7e",
 )
 
+_LIST = struct(
+    octets(date_time(datetime(2031, 5, 17, 8, tzinfo=UTC))),
+    *(octets(name("1.8.0")), u32(4711), scaler_unit(0, 30)),
+    *(octets(name("32.7.0")), u16(2301), scaler_unit(-1, 35)),
+    octets(b"100200300400"),
+)
+_OBJECTS = struct(
+    array([struct(u16(3), octets(name(code)), i8(2), u16(0)) for code in ("0-8:25.9.0", "31.7.0")]),
+    u16(46),
+)
+_PLAIN = notification(_LIST, None)
+_TITLE = b"KFM\x01\x02\x03\x04\x05"
+PUSHES = (
+    b"".join(hdlc(_PLAIN, size=40)),
+    b"".join(hdlc(ciphered(_PLAIN, _TITLE, 1)) + hdlc(ciphered(_PLAIN, _TITLE, 2))),
+    b"".join(mbus(ciphered(_PLAIN, _TITLE, 1), size=60)),
+    b"".join(in_blocks(notification(_OBJECTS, None), size=30)),
+    ciphered(_PLAIN, _TITLE, 1, auth=AUTHENTICATION_KEY),
+    b"/KFM5meter\r\n\r\n" + ciphered(p1(LINES), _TITLE, 1, auth=AUTHENTICATION_KEY) + b"!0000\r\n",
+)
+LISTS = (
+    _LIST,
+    _OBJECTS,
+    struct(struct(octets(name("1.7.0")), u32(5), scaler_unit(0, 27))),
+    b"\x02\x02" + enum(1) + b"\x01\x01\x02\x02\x00\x03" + name("1.8.0") + b"\x02" + u32(7),
+    struct(octets(bytes(12)), *(u32(number) for number in range(8))),
+)
+
 SEEDS: dict[str, tuple[bytes, ...]] = {
     "messages": (*NAMES, *COMMANDS, framed()),
     "datasets": (text(), *ODD, PROFILE, LOG),
@@ -157,6 +190,9 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "push": READOUT,
     "programming": DIALOGUE,
     "binary": ASSOCIATION,
+    "pushed": PUSHES,
+    "pushed_list": LISTS,
+    "pushed_file": (*PUSHES, _PLAIN, *(one.hex().encode("ascii") for one in PUSHES)),
 }
 
 WORDS = (

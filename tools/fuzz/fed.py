@@ -86,9 +86,9 @@ class FedLine(TimedLine):
         self.trace.add(Direction.RECEIVED, self._now, self.speed, run)
         if self.binary:
             self.tally.characters += len(run)
-            return run
-        self.tally.count(run)
-        return bytes(octet & 0x7F for octet in run)
+        else:
+            self.tally.count(run)
+        return run
 
     @override
     async def set_speed(self, speed: int, at: float) -> None:

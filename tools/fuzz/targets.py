@@ -23,12 +23,16 @@ from custom_components.iec62056.protocol.ascii.programming_frames import (
 from custom_components.iec62056.protocol.ascii.push_telegrams import Listener
 from custom_components.iec62056.protocol.ascii.receiver import MAX_TELEGRAM, Receiver
 from custom_components.iec62056.protocol.ascii.registers import registers
-from custom_components.iec62056.protocol.cli import telegram_file
+from custom_components.iec62056.protocol.cli import pushed_file, telegram_file
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.discovery import DiscoveryHints, discover
 from custom_components.iec62056.protocol.dlms.axdr import decode, encode
+from custom_components.iec62056.protocol.dlms.push import telegrams
+from custom_components.iec62056.protocol.dlms.push.ciphering import PushKeys
+from custom_components.iec62056.protocol.dlms.push.messages import Carrier, Message
+from custom_components.iec62056.protocol.dlms_errors import DlmsError
 from custom_components.iec62056.protocol.errors import (
-    DlmsError,
+    InvertedSignal,
     MeterError,
     NoTelegram,
     OtherProtocol,
@@ -40,17 +44,21 @@ from custom_components.iec62056.protocol.model import (
     Mode,
     Reading,
     Value,
+    Verdict,
 )
 from custom_components.iec62056.protocol.profiles import events, load_profile
 from custom_components.iec62056.protocol.profiles.billing import billings
+from custom_components.iec62056.protocol.push import PushReader
 from custom_components.iec62056.protocol.register_session import Level, Permits
 from custom_components.iec62056.protocol.transport.echo import EchoFilter
+from simulator.dlms.push import AUTHENTICATION_KEY, KEY
 from tests.protocol.dlms.test_fuzz import through_the_link, understand
 from tests.protocol.dlms.wire import frame
 
 from .fed import FedLine, drive
 
 NOW = dt.datetime(2031, 5, 17, 8, 0, tzinfo=dt.UTC)
+PUSH_KEYS = PushKeys(KEY, AUTHENTICATION_KEY)
 MEDIA = (Medium.ELECTRICITY, Medium.HEAT)
 # The longest any conversation may take, in seconds: readouts of 900 s in every way there is, and all waits.
 LONGEST = 6 * 3600.0
@@ -147,13 +155,13 @@ def listen_(data: bytes) -> None:
     """Telegrams out of a stream."""
     stream = seven(data)
     listener = Listener()
-    with contextlib.suppress(OtherProtocol):
+    with contextlib.suppress(InvertedSignal, OtherProtocol):
         for piece in pieces(stream):
             for found in listener.feed(piece):
                 assert found.identification
                 assert found.datasets
     whole = Listener()
-    with contextlib.suppress(OtherProtocol):
+    with contextlib.suppress(InvertedSignal, OtherProtocol):
         whole.feed(stream)
 
 
@@ -366,6 +374,36 @@ def binary_(part: bytes) -> None:
     _hold(line, read(), LONGEST_BINARY)
 
 
+def pushed_(data: bytes) -> None:
+    """A stream of a meter that pushes gives the same readings however it is cut, and none without a right check."""
+    whole, cut = PushReader(PUSH_KEYS), PushReader(PUSH_KEYS)
+    readings = whole.feed(data, 0.0, NOW) + whole.silence(NOW)
+    others = [one for piece in pieces(data) for one in cut.feed(piece, 0.0, NOW)]
+    others += cut.silence(NOW)
+    assert [one.registers for one in others] == [one.registers for one in readings]
+    assert (cut.telegrams, cut.replayed) == (whole.telegrams, whole.replayed)
+    assert all(one.health.check is Verdict.RIGHT for one in readings)
+
+
+def pushed_list_(data: bytes) -> None:
+    """The list of a push, behind a right beginning."""
+    with contextlib.suppress(DlmsError):
+        pushed = telegrams.understand(
+            Message(b"\x0f\0\0\0\1\0" + data, Carrier.HDLC, in_blocks=len(data) % 2 == 1)
+        )
+        assert pushed is not None
+        for one in pushed.registers:
+            assert one.values
+            assert one.obis is None or obis.parse(str(one.obis)) == one.obis
+
+
+def pushed_file_(data: bytes) -> None:
+    """A stored telegram, opened with a key."""
+    with contextlib.suppress(MeterError):
+        reading = pushed_file.explain(data, "stored", NOW, PUSH_KEYS)
+        assert reading.registers or reading.unparsed
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "messages": messages_,
     "datasets": datasets_,
@@ -384,4 +422,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "push": push_,
     "programming": programming_,
     "binary": binary_,
+    "pushed": pushed_,
+    "pushed_list": pushed_list_,
+    "pushed_file": pushed_file_,
 }

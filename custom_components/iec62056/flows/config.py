@@ -57,12 +57,11 @@ from .forms import (
     shown,
 )
 from .options import MeterOptionsFlow
-from .reading import ReadFlow
-from .reauth import ReauthFlow
+from .push_keys import PushKeyFlow
 from .release import ReleaseFlow
 
 
-class MeterConfigFlow(ReleaseFlow, ReadFlow, ReauthFlow, domain=DOMAIN):
+class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
     """Add a meter, or tell where it is now."""
 
     VERSION = 1

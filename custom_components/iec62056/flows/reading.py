@@ -19,7 +19,8 @@ from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
 from ..protocol.dlms.login import Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import HdlcSilent, LoginUnanswered, MeterError, NumberUnsteady
+from ..protocol.dlms_errors import HdlcSilent
+from ..protocol.errors import LoginUnanswered, MeterError, NumberUnsteady
 from ..protocol.model import LineProfile, Progress, Stage, Verdict
 from ..state.meter_state import MeterState
 from .alignment import PlaceFlow

@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from ..entry_data import idle_of
 from ..protocol.ascii.sign_on import RetryPolicy
 from ..protocol.client import MeterClient
+from ..protocol.dlms_errors import PushUnframed
 from ..protocol.errors import (
     BridgeSilent,
     CheckWrong,
@@ -70,6 +71,7 @@ _SIGNALS: Final[dict[type[MeterError], Signal]] = {
     CheckWrong: Signal.DAMAGED,
     NumberUnsteady: Signal.DAMAGED,
     LineBusy: Signal.DAMAGED,
+    PushUnframed: Signal.DAMAGED,
 }
 # No place of the probe changes these.
 _FINAL: Final = (OtherProtocol, SeveralMeters)

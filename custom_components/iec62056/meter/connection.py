@@ -18,7 +18,14 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..protocol.errors import BridgeNotReady, BridgeShared, ConnectionLost, PortBusy, PortHeld
+from ..protocol.errors import (
+    BridgeNotReady,
+    BridgeShared,
+    ConnectionLost,
+    ConnectionRefused,
+    PortBusy,
+    PortHeld,
+)
 from ..protocol.model import SIGN_ON_SPEED
 from ..protocol.transport.connect import public_name
 from ..protocol.transport.fair_lock import FairLock
@@ -34,15 +41,23 @@ RESOLVED_WITHIN: Final = 2.0
 # A bridge that restarts ends one session; so many in a row are ended for another reason, in seconds from their start.
 ENDED_IN_A_ROW: Final = 2
 ENDED_WITHIN: Final = 600.0
+# A bridge that serves one client needs a moment to see that we left: so long after our own session it may refuse us, and
+# is asked again after these pauses, in seconds.
+FREED_WITHIN: Final = 5.0
+FREED_AFTER: Final = (0.3, 1.0)
 
 
 @dataclass(slots=True)
 class _Port:
-    """One port: the queue in front of it, the line while it is open, the last sessions in a row its bridge has ended."""
+    """One port: the queue in front of it, the line while it is open, the last sessions in a row its bridge has ended.
+
+    `left_at` is when our own last session ended, by the loop's clock.
+    """
 
     queue: FairLock = field(default_factory=FairLock)
     line: Line | None = None
     ended: int = 0
+    left_at: float = -FREED_WITHIN
 
 
 # A port that was used once is kept: how long it rests is known of it.
@@ -53,6 +68,9 @@ async def async_key(hass: HomeAssistant, url: str) -> str:
     """The name under which every name of one port is known: the real device, a bridge's address, a node and its port."""
     scheme, found, rest = url.partition("://")
     scheme = scheme.lower()
+    if "\0" in url:
+        # The opening says what is wrong.
+        return url
     if not found or scheme == "device":
         path = Path(rest if found else url)
         return str(await hass.async_add_executor_job(path.resolve))
@@ -118,7 +136,7 @@ async def acquire_line(
     """
     port = hass.data.setdefault(_PORTS, {}).setdefault(await async_key(hass, url), _Port())
     async with port.queue.turn(object() if user is None else user, idle):
-        line = port.line = await _open(hass, url, speed)
+        line = port.line = await _open(hass, url, speed, port.left_at + FREED_WITHIN)
         opened, (ended, port.ended) = hass.loop.time(), (port.ended, 0)
         try:
             yield line
@@ -138,6 +156,7 @@ async def acquire_line(
             port.line = None
             # A port left open would lock out the next reading: two masters disturb the bus.
             await line.close()
+            port.left_at = hass.loop.time()
 
 
 @callback
@@ -158,8 +177,15 @@ def _queue(hass: HomeAssistant, line: Line) -> FairLock | None:
     return next((port.queue for port in hass.data[_PORTS].values() if port.line is line), None)
 
 
-async def _open(hass: HomeAssistant, url: str, speed: int) -> Line:
+async def _open(hass: HomeAssistant, url: str, speed: int, freed_at: float) -> Line:
+    """The open line; until `freed_at` a bridge may still hold our own last session."""
+    pauses = FREED_AFTER if hass.loop.time() < freed_at else ()
     try:
+        for pause in pauses:
+            try:
+                return await open_line(url, speed=speed, watched=True)
+            except ConnectionRefused:
+                await asyncio.sleep(pause)
         return await open_line(url, speed=speed)
     except HomeAssistantError as err:
         # Home Assistant's own serial transport: ESPHome is not loaded, or its node is asleep.

@@ -33,8 +33,10 @@ from ..protocol.dlms.login import (
     default_keyring,
 )
 from ..protocol.dlms.object_cache import ObjectCache
+from ..protocol.dlms.push.ciphering import PushKeys
 from ..protocol.dlms.security import SYSTEM_TITLE, Credentials as Proof, Keys, Mechanism
-from ..protocol.errors import BadSecret, DlmsUnsent
+from ..protocol.dlms_errors import DlmsUnsent
+from ..protocol.errors import BadSecret
 from ..protocol.model import Identification, LineProfile, Mode
 from ..protocol.reasons import Secret
 from ..protocol.register_session import Level, Permits
@@ -48,11 +50,15 @@ _AT_ONCE: Final = PRESETS["MIR"]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What proves who asks; empty where nothing was given. `login` is the one of mode E, `client` its client address."""
+    """What proves who asks; empty where nothing was given. `login` is the one of mode E, `client` its client address.
+
+    `push_keys` are those of a meter that pushes: nothing is proven with them.
+    """
 
     password: Password | None = None
     login: DlmsLogin | None = None
     client: int | None = None
+    push_keys: PushKeys | None = None
 
     @property
     def secret(self) -> str | None:
@@ -79,6 +85,8 @@ NOBODY = Credentials()
 def credentials_of(data: Mapping[str, Any]) -> Credentials:
     """The credentials in an entry's data, or in a form. Raises BadSecret."""
     try:
+        if data.get(CONF_MODE) == Mode.D:
+            return Credentials(push_keys=_push_keys(data))
         login = _login(data)
     except DlmsUnsent as err:
         raise BadSecret(why=err.placeholders["why"]) from None
@@ -117,6 +125,14 @@ def _login(data: Mapping[str, Any]) -> DlmsLogin | None:
     return None if login.level is Level.OPEN else login
 
 
+def _push_keys(data: Mapping[str, Any]) -> PushKeys | None:
+    """The keys of a meter that pushes. Raises DlmsUnsent."""
+    if CONF_ENCRYPTION_KEY not in data:
+        return None
+    authentication = _octets(data, CONF_AUTHENTICATION_KEY) or None
+    return PushKeys(_octets(data, CONF_ENCRYPTION_KEY), authentication)
+
+
 def _octets(data: Mapping[str, Any], name: str) -> bytes:
     try:
         return bytes.fromhex(data.get(name, ""))
@@ -132,6 +148,8 @@ def completed(
     Both must stay: a number of the counter counts for one title, and a refusal for one address.
     """
     whole = dict(data)
+    if data.get(CONF_MODE) == Mode.D:
+        return whole
     security: str = data.get(CONF_SECURITY, AUTO)
     keyed = CONF_ENCRYPTION_KEY in data
     if security == AUTO and not keyed and data.get(CONF_MODE) != Mode.E:
@@ -153,7 +171,7 @@ async def async_keyring(
     """The logins of mode E, with what the meter said of its objects: the public client, and that of the credentials."""
     login = credentials.in_mode_e(profile)
     if login is None:
-        return replace(default_keyring(profile), known=known)
+        return replace(default_keyring(profile), known=known, push_keys=credentials.push_keys)
     keyring = Keyring((PUBLIC, login), known=known)
     keys, title = login.credentials.keys, login.credentials.system_title
     if keys is not None:

@@ -21,7 +21,7 @@ from homeassistant.util.json import load_json_object
 
 from ..const import DOMAIN, LOGGER
 from ..protocol.dlms.security import InvocationCounter, Keys
-from ..protocol.errors import CounterUnkept
+from ..protocol.dlms_errors import CounterUnkept
 from ..protocol.reasons import Unkept
 
 FILE: Final = f"{DOMAIN}.counters"

@@ -25,5 +25,5 @@ class KnownMeter(Protocol):
     def replacement_open(self) -> bool:
         """Whether another meter answers, and the user has not said what that means."""
 
-    async def async_wake_up_spent(self) -> None:
-        """Keep the budget; on disk when this returns."""
+    async def async_wake_up_spent(self) -> bool:
+        """Keep the budget; whether it is on disk when this returns."""

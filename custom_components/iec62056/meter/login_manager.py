@@ -28,11 +28,13 @@ from ..protocol.errors import (
     LoginError,
     LoginUnanswered,
     MeterError,
+    NotWritten,
     OperandRepeated,
     SecretNeeded,
 )
 from ..protocol.transport.trace import CLEAR_BIT_7, Direction, Trace
 from .credentials import NOBODY, Credentials, credentials_of
+from .stores import UNREADABLE, CheckedStore
 
 VERSION: Final = 1
 # A meter says that it is locked, not for how long; those that lock for a day are the worst known.
@@ -102,7 +104,7 @@ class LoginManager:
         self.refused: LoginAttempt | None = None
         self._hass = hass
         self._entry = entry
-        self._store: Store[dict[str, Any]] = Store(
+        self._store = CheckedStore[dict[str, Any]](
             hass, VERSION, f"{DOMAIN}.{entry.entry_id}.login", atomic_writes=True, private=True
         )
         self._attempt: LoginAttempt | None = None
@@ -143,10 +145,16 @@ class LoginManager:
         return tried is not None and tried.outcome is LoginOutcome.ACCEPTED
 
     async def async_begin(self, credentials: Credentials) -> bool:
-        """Write down that a password is tried whose end is not known; whether that was needed."""
+        """Write down that a password is tried whose end is not known; whether that was needed.
+
+        Raises NotWritten where that cannot be kept: it must not be sent then.
+        """
         if credentials.secret is None or await self.async_is_accepted(credentials):
             return False
         await self._note(credentials, LoginOutcome.UNANSWERED)
+        if self._own.secret == credentials.secret and not self._store.is_written:
+            await self._forget(credentials.secret)
+            raise NotWritten
         return True
 
     async def async_end(
@@ -211,7 +219,7 @@ class LoginManager:
 
     async def _save(self, attempt: LoginAttempt) -> None:
         self._attempt, self._loaded = attempt, True
-        await self._store.async_save(encode(attempt))
+        await self._store.async_write(encode(attempt))
 
     async def _load(self) -> LoginAttempt | None:
         if not self._loaded:
@@ -219,7 +227,7 @@ class LoginManager:
             try:
                 data = await self._store.async_load()
                 self._attempt = None if data is None else decode(LoginAttempt, data)
-            except AttributeError, KeyError, TypeError, ValueError:
+            except UNREADABLE:
                 LOGGER.warning("What %s says of the last login cannot be used", self._store.key)
         return self._attempt
 
@@ -235,7 +243,7 @@ async def async_migrate_logins(hass: HomeAssistant) -> None:
             str(one["meter"]): (LoginOutcome(one["outcome"]), datetime.fromisoformat(one["at"]))
             for one in sorted(data["tried"], key=lambda one: str(one["at"]))
         }
-    except AttributeError, KeyError, TypeError, ValueError:
+    except UNREADABLE:
         LOGGER.warning("What %s says of refused passwords cannot be used", store.key)
         last = {}
     for entry in hass.config_entries.async_entries(DOMAIN):

@@ -16,6 +16,8 @@ from .schedule import INTERVAL_FACTOR, Schedule, Timer
 
 SHORTEST_AGE: Final = timedelta(minutes=15)
 AGE_INTERVALS: Final = 3
+# Some meters that push DLMS send their totals each hour, and everything else every few seconds.
+HOURLY_AGE: Final = timedelta(hours=2, minutes=15)
 
 
 class Poller:
@@ -69,6 +71,12 @@ class Poller:
     def is_fresh(self, received: datetime) -> bool:
         """Whether a value received at that time may still be shown."""
         return dt_util.utcnow() < self.schedule.expiry(received, self.max_age)
+
+    def is_register_fresh(self, received: datetime) -> bool:
+        """Whether a register received at that time may still be shown while the meter is heard."""
+        if not self._reader.line_profile.dlms_push:
+            return self.is_fresh(received)
+        return dt_util.utcnow() < received + max(self.max_age, HOURLY_AGE)
 
     @callback
     def start(self) -> None:

@@ -106,6 +106,6 @@ async def async_why(hass: HomeAssistant, device: str) -> Why | None:
 
 
 async def _async_name(hass: HomeAssistant, device: str) -> Name:
-    if not device.startswith("/dev/"):
+    if not device.startswith("/dev/") or "\0" in device:
         return Name(device)
     return await hass.async_add_executor_job(lasting_name, device)

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import replace
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
-from ..protocol.client import MeterClient
 from ..protocol.errors import MeterError
 from ..protocol.model import Reading
 from .background import in_background
@@ -61,10 +59,7 @@ class PushListener:
     async def _hear_on(self) -> None:
         """Listen until the line fails. Raises MeterError."""
         async with self._reader.hold_line() as line:
-            profile = self._reader.line_profile
-            if self._reader.needs_rediscovery:
-                profile = replace(profile, listen_speed=None)
-            client = MeterClient(line, profile)
+            client = await self._reader.async_listener(line)
             async with aclosing(client.listen()) as readings:
                 async for reading in readings:
                     self._reader.use_line_profile(client.profile)

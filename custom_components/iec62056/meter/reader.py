@@ -31,17 +31,19 @@ from ..entry_data import (
 from ..protocol.ascii.sign_on import RetryPolicy
 from ..protocol.client import MeterClient
 from ..protocol.discovery import discover
-from ..protocol.dlms.login import DlmsLogin, Keyring
+from ..protocol.dlms.login import Keyring
 from ..protocol.dlms.object_cache import ObjectCache
-from ..protocol.errors import MeterError, NoProgramming, PasswordRefused
+from ..protocol.dlms_errors import PushKeyError
+from ..protocol.errors import MeterError, NoProgramming, NotWritten, PasswordRefused
 from ..protocol.model import LineProfile, Mode, Reading
 from ..protocol.profiles.events import Event
 from ..protocol.profiles.load_profile import Profile
 from ..protocol.register_session import NOTHING, Answer, RegisterSession
 from ..protocol.transport.line import Line
 from . import connection
-from .credentials import NOBODY, Credentials, async_keyring, credentials_of, permits_of
+from .credentials import NOBODY, Credentials, credentials_of, permits_of
 from .intended_meter import IntendedMeter
+from .keyrings import Keyrings
 from .known_meter import KnownMeter
 from .login_manager import (
     LoginManager,
@@ -63,7 +65,7 @@ def _joined(reading: Reading, answers: Sequence[Answer]) -> Reading:
 
 
 class MeterReader:
-    """How one meter is reached. `object_cache` is what a meter of mode E said of its objects."""
+    """How one meter is reached."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, meter: KnownMeter) -> None:
         """Nothing is opened yet."""
@@ -73,16 +75,16 @@ class MeterReader:
         self.line_profile = line_profile_of(entry.data)
         self.login = LoginManager(hass, entry)
         self.wake_budget = WakeBudget()
-        self.object_cache = ObjectCache()
+        self.keyrings = Keyrings(hass, entry, self.login)
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
         self.history = SessionHistory()
+        # Why the key of a meter that pushes does not fit, once that is known.
+        self.key_error: PushKeyError | None = None
         self._hass = hass
         self._entry = entry
         self._meter = meter
         self._closed = False
-        # Kept as long as the entry is set up, for the login it was made for.
-        self._keyring: tuple[DlmsLogin | None, Keyring] | None = None
         entry.async_on_unload(self._close)
 
     @callback
@@ -94,7 +96,7 @@ class MeterReader:
         self, wake_budget: WakeBudget, object_cache: ObjectCache, aligned_at: datetime | None
     ) -> None:
         """Take what was stored."""
-        self.wake_budget, self.object_cache = wake_budget, object_cache
+        self.wake_budget, self.keyrings.object_cache = wake_budget, object_cache
         self.aligned_at = aligned_at
 
     @callback
@@ -121,6 +123,14 @@ class MeterReader:
     def in_mode_e(self) -> bool:
         """Whether the meter is read in mode E, in which the plain readout itself needs a login."""
         return self.line_profile.mode is Mode.E
+
+    @callback
+    def failed(self, err: MeterError) -> None:
+        """Count a failed reading; the user is asked for a key that does not fit any more."""
+        self.history.failed(err)
+        if isinstance(err, PushKeyError):
+            self.key_error = err
+            self._entry.async_start_reauth(self._hass)
 
     @property
     def needs_rediscovery(self) -> bool:
@@ -149,16 +159,15 @@ class MeterReader:
         return self.wake_budget.allows(dt_util.utcnow(), self._meter.due)
 
     async def async_spend_wake_up(self) -> bool:
-        """Count a wake-up before it is sent, so that no crash forgets it. False where none is left: send nothing."""
+        """Keep a wake-up on disk before it is sent. False where none is left: send nothing. Raises NotWritten."""
         if self._meter.data is None or not self.line_profile.on_battery:
             return True
         if not self.may_wake:
             return False
         self.wake_budget = self.wake_budget.spend(dt_util.utcnow(), self._meter.due)
-        await self._meter.async_wake_up_spent()
+        if not await self._meter.async_wake_up_spent():
+            raise NotWritten
         return True
-
-    # Sessions
 
     @asynccontextmanager
     async def session(
@@ -256,7 +265,8 @@ class MeterReader:
         """
         profile = tried or self.line_profile
         dlms_login = credentials.in_mode_e(profile)
-        keyring = await self._keyring_for(credentials, profile, fresh=tried is not None)
+        made = self.keyrings.async_of if tried is None else self.keyrings.async_new
+        keyring = await made(credentials, profile)
         keyring.intended = self._intended(change=change)
         unproven = await self.login.async_begin(credentials)
         if dlms_login is not None and not unproven:
@@ -285,17 +295,6 @@ class MeterReader:
                 outcome = outcome_in_mode_e(keyring, dlms_login)
             await self.login.async_end(credentials, outcome, unproven=unproven)
 
-    async def _keyring_for(
-        self, credentials: Credentials, profile: LineProfile, *, fresh: bool = False
-    ) -> Keyring:
-        dlms_login = credentials.in_mode_e(profile)
-        if fresh or self._keyring is None or self._keyring[0] != dlms_login:
-            keyring = await async_keyring(self._hass, credentials, profile, self.object_cache)
-            if fresh:
-                return keyring
-            self._keyring = dlms_login, keyring
-        return self._keyring[1]
-
     def _intended(self, *, change: bool = False) -> IntendedMeter:
         since = dt_util.utcnow() - self._meter.interval if change else None
         return IntendedMeter.of(self._entry, self._meter.data, change_needs=since)
@@ -307,6 +306,11 @@ class MeterReader:
         it. What this meter has refused before is not sent again.
         """
         credentials = credentials_of(data)
+        if self.key_error is not None:
+            keyring = Keyring(push_keys=credentials.push_keys)
+            async with self.hold_line() as line:
+                await MeterClient(line, self.key_error.found, keyring=keyring).read_all()
+            return
         secret = credentials.secret
         if secret is not None:
             before = await self.login.async_find(secret)
@@ -325,18 +329,23 @@ class MeterReader:
     ) -> tuple[Profile, ...]:
         """Part of a load profile, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
-            zone = dt_util.get_default_time_zone()
-            return await session.read_profile(code, first, last, zone)
+            return await session.read_profile(code, first, last, dt_util.get_default_time_zone())
 
     async def async_read_events(
         self, code: str, first: datetime, last: datetime
     ) -> tuple[Event, ...]:
         """Part of an event log, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
-            zone = dt_util.get_default_time_zone()
-            return await session.read_events(code, first, last, zone)
+            return await session.read_events(code, first, last, dt_util.get_default_time_zone())
 
     # Readings
+
+    async def async_listener(self, line: Line) -> MeterClient:
+        """The client on an open line that listens to a meter that sends by itself."""
+        profile = self.line_profile
+        if self.needs_rediscovery:
+            profile = replace(profile, listen_speed=None)
+        return MeterClient(line, profile, keyring=await self.keyrings.async_of(NOBODY, profile))
 
     async def async_read(
         self,
@@ -351,7 +360,8 @@ class MeterReader:
         # One that sends by itself is only heard.
         acquired = self.hold_line() if self.line_profile.pushes else self.acquire_line()
         async with acquired as line:
-            if self.needs_rediscovery:
+            # Of one that pushes, an entry does not say what.
+            if self.needs_rediscovery or (self.line_profile.pushes and self._meter.data is None):
                 return [await self._rediscover(line)]
             first = await self._read_once(line)
             if not is_doubtful(first) or not await self.async_spend_wake_up():
@@ -380,18 +390,10 @@ class MeterReader:
         own = self._entry.entry_id
         others = await connection.async_entries_at(self._hass, self.device, other_than=own)
         hints = hints_of(self._entry.data, self.line_profile, shared=bool(others))
-        hints = replace(hints, keyring=await self._keyring_that_was_taken())
+        usable = await self.login.async_usable()
+        credentials = NOBODY if self._meter.replacement_open else usable
+        keyring = await self.keyrings.async_accepted(credentials, self.line_profile)
+        keyring.intended = self._intended()
+        hints = replace(hints, keyring=keyring)
         self.line_profile, reading = await discover(line, hints)
         return reading
-
-    async def _keyring_that_was_taken(self) -> Keyring:
-        """The logins of mode E that the meter may be searched for with: only what it took before."""
-        credentials, profile = await self.login.async_usable(), self.line_profile
-        if self._meter.replacement_open:
-            credentials = NOBODY
-        keyring = await self._keyring_for(credentials, profile)
-        taken = credentials.in_mode_e(profile) in keyring.proven
-        if not taken and not await self.login.async_is_accepted(credentials):
-            keyring = await async_keyring(self._hass, NOBODY, profile, self.object_cache)
-        keyring.intended = self._intended()
-        return keyring

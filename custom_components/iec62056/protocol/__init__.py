@@ -1,15 +1,13 @@
 """An asynchronous client for meters that speak IEC 62056-21 (optical port, current loop, RS-485).
 
-    line = await open_line("/dev/ttyUSB0")
-    try:
-        profile, reading = await climb(line)
-        later = await Meter(line, profile).read_all()
-        async with Meter(line, profile, password=Password("...")).conversation() as talk:
-            answers = await talk.read(["1.7.0", "32.7.0"])
-    finally:
-        await line.close()
-
-Here: what a user of the client may import. Nothing below this package knows Home Assistant.
+line = await open_line("/dev/ttyUSB0")
+try:
+    profile, reading = await discover(line)
+    later = await MeterClient(line, profile).read_all()
+    async with MeterClient(line, profile, password=Password("...")).conversation() as session:
+        answers = await session.read(["1.7.0", "32.7.0"])
+finally:
+    await line.close()
 """
 
 from .ascii.passwords import Password, PasswordMethod

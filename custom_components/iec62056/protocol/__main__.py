@@ -1,14 +1,14 @@
-"""The command line: read a meter, or explain a stored telegram, as a table or as JSON.
+"""Command line that reads a meter, or explains a stored telegram, as a table or as JSON.
 
-Here: arguments in, text out, one sentence on standard error when there is no reading.
-Never here: how a meter is read. Passwords are never arguments: other users see those.
+Passwords are never arguments: other users of the machine see those.
 """
 
 import argparse
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 import json
 import os
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any
 
 from .cli import registers
 from .cli.diagnostics_file import downloaded
-from .cli.key_file import read_keyring
-from .cli.telegram_file import MAX_FILE, explain
+from .cli.key_file import read_keyring, read_push_keys
+from .cli.pushed_file import explain
+from .cli.telegram_file import MAX_FILE
 from .client import MeterClient
 from .discovery import DiscoveryHints, discover
 from .errors import MeterError, NoTelegram
@@ -34,6 +35,7 @@ from .model import (
     Verdict,
 )
 from .obis import register_timestamp
+from .push import PushReader, listen
 from .register_session import Answer
 from .transport.line import open_line
 from .values import MeterTime
@@ -63,18 +65,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.register:
             return _show_answers(asyncio.run(_ask(options)), options)
-        reading = _stored(options.file) if options.file else asyncio.run(_read(options))
+        if options.listen:
+            return asyncio.run(_listen(options))
+        reading = _stored(options) if options.file else asyncio.run(_read(options))
     except MeterError as err:
         print(err, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
+    _show(reading, options)
+    return 0
+
+
+def _show(reading: Reading, options: argparse.Namespace) -> None:
     if options.json:
         _print(json.dumps(as_json(reading), indent=2, ensure_ascii=False))
     else:
         _print("\n".join(as_table(reading)))
-    return 0
 
 
 def _show_answers(answers: Sequence[Answer], options: argparse.Namespace) -> int:
@@ -106,7 +114,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--address", default="", help="the meter's number, where several share the line"
     )
     mode_e = parser.add_argument_group("mode E")
-    mode_e.add_argument("--key-file", type=Path, metavar="FILE", help="password and keys, in TOML")
+    mode_e.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="password and keys, in TOML; also of a meter that pushes",
+    )
     mode_e.add_argument("--client", type=int, help="client address where there is no key file")
     mode_e.add_argument("--server", type=int, default=1, help="logical device, default 1")
     mode_e.add_argument("--physical", type=int, help="physical address of the meter")
@@ -120,16 +133,25 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--trace", type=Path, metavar="FILE", help="write every byte and its time to FILE"
     )
     parser.add_argument("--file", type=Path, metavar="TELEGRAM", help="explain a stored telegram")
+    parser.add_argument(
+        "--listen",
+        action="store_true",
+        help="print the readings of a meter that pushes DLMS, until stopped",
+    )
     options = parser.parse_args(arguments)
     if (options.url is None) == (options.file is None):
         parser.error("give either the port of a meter or --file")
     if options.file is not None and options.register:
         parser.error("a stored telegram has no register to ask for")
+    if options.listen and (options.file is not None or options.register):
+        parser.error("--listen is for the port of a meter alone")
     return options
 
 
-def _stored(path: Path) -> Reading:
+def _stored(options: argparse.Namespace) -> Reading:
     """The reading in a file."""
+    path: Path = options.file
+    keys = None if options.key_file is None else read_push_keys(options.key_file)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE)
@@ -137,13 +159,13 @@ def _stored(path: Path) -> Reading:
     except OSError as err:
         raise NoTelegram(name=f"{path} ({err.strerror})") from err
     if (download := downloaded(data)) is None:
-        return explain(data, path.name, modified)
+        return explain(data, path.name, modified, keys)
     reading = explain(download.text, path.name, modified)
     return replace(reading, health=download.health, redacted=True)
 
 
 def _profile(options: argparse.Namespace) -> LineProfile:
-    """What a person says of the meter."""
+    """The options as a line profile."""
     return LineProfile(
         address=options.address,
         mode=None if options.mode == "auto" else Mode(options.mode),
@@ -193,8 +215,23 @@ async def _read(options: argparse.Namespace) -> Reading:
             _write_trace(options.trace, line.trace.as_text())
 
 
+async def _listen(options: argparse.Namespace) -> int:
+    """Print what a meter pushes, until that ends: with an error, or by the user."""
+    keys = None if options.key_file is None else read_push_keys(options.key_file)
+    line = await open_line(options.url)
+    try:
+        async with aclosing(listen(line, PushReader(keys))) as readings:
+            async for reading in readings:
+                _show(reading, options)
+        return 0
+    finally:
+        await line.close()
+        if options.trace is not None:
+            _write_trace(options.trace, line.trace.as_text())
+
+
 def _teller() -> ProgressCallback | None:
-    """Who tells a waiting person which way is tried; None where nobody watches."""
+    """Callback that prints which way is tried; None where standard error is no terminal."""
     if not sys.stderr.isatty():
         return None
     told: set[DiscoveryStep] = set()
@@ -273,12 +310,15 @@ def _values(register: Register) -> Iterator[tuple[str, str | None, dict[str, str
 
 
 def _iso(moment: MeterTime) -> str:
-    """The meter's own clock in ISO 8601, without a zone: which one it keeps, it does not say."""
-    return "T".join(part.isoformat() for part in (moment.date, moment.time) if part is not None)
+    """The meter's own clock in ISO 8601, without a zone where it does not say which one it keeps."""
+    date, time = moment.date, moment.time
+    if moment.offset is not None and date is not None and time is not None:
+        return datetime.combine(date, time, timezone(moment.offset)).isoformat()
+    return "T".join(part.isoformat() for part in (date, time) if part is not None)
 
 
 def as_table(reading: Reading) -> Iterator[str]:
-    """The reading for a person."""
+    """The reading as lines of text."""
     if reading.identification is not None:
         yield reading.identification.raw
         yield ""

@@ -1,8 +1,4 @@
-"""One way to read a meter, whatever mode it speaks: identify, read everything, listen.
-
-Here: from an open line and a LineProfile to a Reading, and what the profile learns on the way.
-Never here: opening ports, the conversation itself (`ascii.session`), Home Assistant.
-"""
+"""Client for one meter, whatever mode it speaks: identifies it, reads it, listens to it, changes it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -16,12 +12,14 @@ from .ascii.readout import Session
 from .ascii.register_writer import RegisterWriter
 from .ascii.sign_on import FED_AFTER, WHOLE_EFFORT, RetryPolicy, SessionContext
 from .ascii.write_guard import WriteGuard
-from .dlms.login import DlmsLogin, Keyring, default_keyring
+from .dlms.login import PUBLIC, DlmsLogin, Keyring, default_keyring
 from .dlms.session import NOT_TAKEN
-from .errors import BinaryRefused, HdlcSilent, LoginError, MeterError, NoData
+from .dlms_errors import BinaryRefused, HdlcSilent
+from .errors import MeterError, NoData
 from .mode_d import ModeDMeter
 from .mode_e import ModeEMeter
 from .model import Identification, LineProfile, Mode, ProgressCallback, Reading
+from .push import pushed
 from .register_session import NOTHING, Answer, Permits, RegisterSession, Written
 from .transport.line import Line
 
@@ -62,13 +60,15 @@ class MeterClient:
         self._password = password
         self._permits = permits
         self._readout: Reading | None = None
+        self._binary: ModeEMeter | None = None
         self._other_wake_ups = 0
         self._pins: tuple[bool | None, bool | None] = (None, None)
 
     @property
     def wake_ups(self) -> int:
         """How often the meter was woken up for this."""
-        return self._session.wake_ups + self._other_wake_ups
+        binary = 0 if self._binary is None else self._binary.wake_ups
+        return self._session.wake_ups + self._other_wake_ups + binary
 
     async def identify(self) -> Identification:
         """Sign on and say who answered. Raises MeterError."""
@@ -101,16 +101,22 @@ class MeterClient:
 
     async def _read_binary(self) -> Reading:
         """One reading in mode E."""
-        binary = ModeEMeter(
-            self._line, self.profile, self._keyring, self._progress, effort=self._effort
-        )
+        binary = self._mode_e()
         try:
             reading = await binary.read_all()
         finally:
-            self._other_wake_ups += binary.wake_ups
             self.refusal = binary.refusal
         self.profile = binary.profile
         return reading
+
+    def _mode_e(self) -> ModeEMeter:
+        """The meter in mode E: one, so that it is known how the last link ended."""
+        if self._binary is None:
+            self._binary = ModeEMeter(
+                self._line, self.profile, self._keyring, self._progress, effort=self._effort
+            )
+        self._binary.profile = self.profile
+        return self._binary
 
     async def _read_out(self) -> Reading:
         """One data readout."""
@@ -147,21 +153,21 @@ class MeterClient:
     async def read(self, codes: Sequence[str]) -> tuple[Answer, ...]:
         """Registers by their codes, in a session of their own. Raises MeterError.
 
-        Where the password is refused, what is readable without one is read, and `refusal` says why.
+        Where the login is not taken, what is readable without one is read, and `refusal` says why.
         """
         self.refusal = None
         try:
             async with self._talk(self._password) as talk:
                 return await talk.read(codes)
-        except LoginError as err:
+        except NOT_TAKEN as err:
             self.refusal = err
-        async with self._talk(None) as talk:
+        async with self._talk(None, PUBLIC) as talk:
             return await talk.read(codes)
 
     async def survey(self, codes: Sequence[str]) -> tuple[Answer, ...]:
         """What may be seen: each register at the lowest level that shows it, or as the highest refused it.
 
-        Raises MeterError where the meter lets nobody in. A refused password or login is the `refusal`, once more.
+        Raises MeterError where the meter takes no login. A refused password or login is the `refusal`, once more.
         """
         self.refusal = None
         answers: dict[str, Answer] = {}
@@ -206,14 +212,18 @@ class MeterClient:
         In mode E it is one by that login, or by the best of the keyring.
         """
         if self._speaks_binary:
-            binary = ModeEMeter(
-                self._line, self.profile, self._keyring, self._progress, effort=self._effort
-            )
-            talk: RegisterSession = binary.conversation(self._permits, login)
-            client: ModeEMeter | RegisterWriter = binary
+            binary = self._mode_e()
             await self._feed()
+            session = binary.conversation(self._permits, login)
+            try:
+                yield session
+            finally:
+                try:
+                    await session.close()
+                finally:
+                    self.profile = binary.profile
         else:
-            talk = client = RegisterWriter(
+            talk = RegisterWriter(
                 SessionContext(self._line, self.profile, self._progress, self._effort),
                 Entrance(
                     password,
@@ -224,14 +234,14 @@ class MeterClient:
                     self._keyring.intended,
                 ),
             )
-        try:
-            yield talk
-        finally:
-            self._other_wake_ups += client.wake_ups
             try:
-                await talk.close()
+                yield talk
             finally:
-                self.profile = client.profile
+                self._other_wake_ups += talk.wake_ups
+                try:
+                    await talk.close()
+                finally:
+                    self.profile = talk.profile
 
     @property
     def _speaks_binary(self) -> bool:
@@ -239,8 +249,18 @@ class MeterClient:
         return mode is Mode.E or (mode is None and self._keyring.private)
 
     async def listen(self) -> AsyncGenerator[Reading]:
-        """The telegrams a meter sends unasked, without end (mode D, P1). Raises as `ModeDMeter.listen`."""
+        """The telegrams a meter sends unasked, without end (mode D, P1, DLMS). Raises as `ModeDMeter.listen`.
+
+        Of DLMS, also PushKeyError where the telegrams cannot be opened.
+        """
         await self._feed()
+        if self.profile.dlms_push:
+            pushes = pushed(self._line, self.profile, self._keyring, self._progress)
+            async with aclosing(pushes) as readings:
+                async for profile, reading in readings:
+                    self.profile = profile
+                    yield reading
+            return
         pushing = ModeDMeter(self._line, self.profile, self._progress)
         async with aclosing(pushing.listen()) as telegrams:
             async for telegram in telegrams:

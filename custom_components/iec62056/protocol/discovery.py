@@ -12,9 +12,10 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from .ascii import checks, sign_on
-from .ascii.sign_on import RetryPolicy
+from .ascii.sign_on import REMEMBERED_SPEEDS, RetryPolicy
 from .client import ANY_METER, MeterClient
 from .dlms.login import Keyring
+from .dlms_errors import PushUnframed
 from .errors import (
     BridgeRefusedSettings,
     BridgeSilent,
@@ -29,8 +30,10 @@ from .errors import (
     NumberNeeded,
     NumberUnanswered,
     OnlyEcho,
+    PushHeard,
     WrongParity,
 )
+from .mode_d import LISTEN_WINDOW
 from .model import (
     SIGN_ON_SPEED,
     DiscoveryStep,
@@ -39,20 +42,34 @@ from .model import (
     ParitySeen,
     ProgressCallback,
     Reading,
+    Register,
 )
 from .transport.line import Line
 from .transport.trace import LineStats
 
 # Characters that stand for other lists: current values (UH50), the short list (AS1440).
 OTHER_REQUESTS = ("#", "2")
-# What meters stay at that remember their speed, or whose session was cut off; the most frequent first.
-REMEMBERED_SPEEDS = (9600, 2400, 4800, 19200)
 # DTR and RTS: a port is opened with both set.
 OTHER_PINS = ((True, False), (False, True), (False, False))
 OPENED_PINS = (True, True)
 
+# The fields of a profile that say how the meter was reached.
+_WAY = (
+    "mode",
+    "request",
+    "sign_on_speed",
+    "refused_speed",
+    "wake_up",
+    "fast_wake_up",
+    "listen_speed",
+    "dtr",
+    "rts",
+    "dlms_push",
+    "even_parity",
+)
 # These leave it open whether there is a meter; the later ones tell more.
 _NOT_FOUND = (NoAnswer, BusSilent, OnlyEcho, LineBusy, NoIdentification, WrongParity)
+_SILENT = (NoAnswer, BusSilent, OnlyEcho)
 _CALL = RetryPolicy(tries=1, patience=0.0)
 _TWO_CALLS = RetryPolicy(tries=2, patience=0.0)
 # Who waits for a dialogue is told that a meter is still sending.
@@ -145,9 +162,8 @@ def _steps(line: Line, hints: DiscoveryHints) -> Iterator[_Step]:
 
 def _base(hints: DiscoveryHints) -> LineProfile:
     """The profile without the way it was reached by, apart from what a person has fixed."""
-    way = ("mode", "request", "sign_on_speed", "wake_up", "fast_wake_up", "listen_speed")
     kept = hints.fixed
-    unknown = {name: getattr(ANY_METER, name) for name in (*way, "dtr", "rts") if name not in kept}
+    unknown = {name: getattr(ANY_METER, name) for name in _WAY if name not in kept}
     return replace(hints.profile, **unknown)
 
 
@@ -207,14 +223,25 @@ class _Ladder:
         effort = replace(step.effort, wake_ups=self._wake_ups)
         watcher = self._watcher(step.rung)
         meter = MeterClient(self._line, step.profile, watcher, effort, self._hints.keyring)
+        before = self._line.tally.characters
         try:
             if step.listens:
                 return await self._listen(meter, step)
             reading = await self._read(meter, step)
+        except PushHeard:
+            if self._base.mode not in (None, Mode.D):
+                raise
+            return await self._hear_push(watcher)
         except _NOT_FOUND as err:
             self._failures.append(err)
+            if step.listens and self._line.tally.characters > before:
+                with suppress(PushUnframed, NoAnswer):
+                    return await self._hear_push(watcher)
         except BridgeRefusedSettings:
-            if step.rung not in (DiscoveryStep.REMEMBERED_SPEED, DiscoveryStep.PINS):
+            # Where nothing was heard at any speed, that tells more; where something was, the meter's speed was refused.
+            silent = self._failures and all(isinstance(one, _SILENT) for one in self._failures)
+            elsewhere = step.rung in (DiscoveryStep.REMEMBERED_SPEED, DiscoveryStep.PINS)
+            if not elsewhere and not (step.listens and silent):
                 raise
         else:
             return await self._unasked(step, reading) or (meter.profile, reading)
@@ -252,6 +279,23 @@ class _Ladder:
             reading = await anext(telegrams)
         return meter.profile, reading
 
+    async def _hear_push(self, watcher: ProgressCallback | None) -> tuple[LineProfile, Reading]:
+        """The first telegrams of a meter that pushes DLMS.
+
+        Some makes name the meter in every few telegrams only: those before are joined with that one.
+        """
+        line, profile = self._line, replace(_listening(self._base), dlms_push=True)
+        meter = MeterClient(line, profile, watcher, keyring=self._hints.keyring)
+        found: dict[str, Register] = {}
+        deadline = None
+        async with aclosing(meter.listen()) as telegrams:
+            async for reading in telegrams:
+                found |= {register.key: register for register in reading.registers}
+                deadline = deadline or line.now() + LISTEN_WINDOW
+                if reading.identification is not None or line.now() >= deadline:
+                    break
+        return meter.profile, replace(reading, registers=tuple(found.values()))
+
     async def _unasked(self, step: _Step, reading: Reading) -> tuple[LineProfile, Reading] | None:
         """What came without an option select may have come unasked: then it comes again.
 
@@ -270,7 +314,15 @@ class _Ladder:
     def _reason(self) -> MeterError:
         """Of all failures the one that tells most, the latest of its kind."""
         line, profile = self._line, self._hints.profile
+        for failure in self._failures:
+            if isinstance(failure, NoIdentification) and failure.steady:
+                # At the speed of the meter nothing was damaged.
+                return failure
         told = max(reversed(self._failures), key=lambda failure: _NOT_FOUND.index(type(failure)))
+        if isinstance(told, WrongParity):
+            # What other speeds make of the meter's characters says nothing of the line.
+            damaged = (one for one in self._failures if isinstance(one, WrongParity))
+            return min(damaged, key=lambda one: int(one.placeholders["percent"]))
         silent = isinstance(told, NoAnswer | OnlyEcho)
         if silent and not line.can_switch and line.speed != SIGN_ON_SPEED:
             return FixedSpeed(port=line.name, speed=str(line.speed))

@@ -8,17 +8,9 @@ from typing import Any, ClassVar, override
 
 from .model import LineProfile
 from .reasons import (
-    Association,
-    Authentication,
-    Counter,
     Field,
-    Lost,
     Reason,
     Secret,
-    Security,
-    Service,
-    Unkept,
-    Unsent,
 )
 
 _WORDS = re.compile(r"(?<=.)(?=[A-Z])")
@@ -58,6 +50,10 @@ class LineError(MeterError):
 
 class BadUrl(LineError):
     text = "{port} is not a port or an address of a bridge. Use a device such as /dev/ttyUSB0, or socket://host:port, rfc2217://host:port."
+
+
+class BridgeAddress(BadUrl):
+    text = "{port} looks like the address of a bridge. Write rfc2217://{port} where the bridge speaks RFC 2217, or socket://{port} where it is a raw TCP bridge, with the number of its port behind it."
 
 
 class PortMissing(LineError):
@@ -113,13 +109,13 @@ class LineBusy(LineError):
 
 
 class NoAnswer(MeterError):
-    text = "The meter did not answer: not a single character came. Turn and shift the probe on the meter, and check that it is the optical port."
+    text = "The meter did not answer: not a single character came. Turn and shift the probe on the meter, and check that it is the optical port. Some meters answer only to their number: enter it."
 
 
 class BridgeSilent(NoAnswer):
     """A raw bridge says neither its settings nor whether it has another client."""
 
-    text = "Not a single character came through {port}. Shift the probe; check that the bridge is set to 300 Bd and has no other client."
+    text = "Not a single character came through {port}. Shift the probe; check that the bridge is set to 300 Bd and has no other client. Some meters answer only to their number: enter it."
 
 
 class NumberUnanswered(MeterError):
@@ -139,6 +135,9 @@ class WrongParity(MeterError):
 
 
 class NoIdentification(MeterError):
+    """Readable characters, but not what a meter says first. `steady`: as many as only the right speed brings."""
+
+    steady: bool = False
     text = "Characters came, but no identification of a meter. Another device may be on the line, or the line runs at another speed."
 
 
@@ -160,6 +159,12 @@ class MeterFaster(FixedSpeed):
 
 class OtherProtocol(MeterError):
     text = "This meter speaks {protocol}, not IEC 62056-21. Home Assistant reads it with: {integration}."
+
+
+class InvertedSignal(MeterError):
+    """What comes makes sense only with high and low exchanged."""
+
+    text = "The signal is inverted: the probe or the adapter turns it round. Set it to the other polarity, or use a probe or cable made for this meter."
 
 
 class NoData(MeterError):
@@ -312,68 +317,15 @@ class BadKeyFile(MeterError):
     text = "The file {name} cannot be used: {why}. docs/mode_e.md says what stands in it."
 
 
-class DlmsError(MeterError):
-    """Anything that goes wrong in mode E, behind the sign-on."""
+class NotWritten(MeterError):
+    """What must survive a crash before something is sent is not on disk."""
+
+    text = "Nothing was sent: what must be kept of it could not be written to the disk. Make room on the disk; it is tried again."
 
 
-class SevenBits(DlmsError):
-    text = "The line {port} is fixed to 7 data bits and cannot carry the binary mode (E). Set the bridge to 8 data bits without parity (8N1); the other modes work with it too."
+class PushHeard(MeterError):
+    """A meter that was asked, or listened to for text, sends DLMS by itself."""
 
-
-class BinaryRefused(DlmsError):
-    text = "The meter {meter} did not change to its binary mode (E). Choose the automatic mode, or mode C."
-
-
-class HdlcSilent(DlmsError):
-    text = "The meter does not answer in binary mode (HDLC). Check the client and server address, and that the line carries eight bits."
-
-
-class HdlcRefused(DlmsError):
-    """DM or FRMR in answer to SNRM."""
-
-    text = "The meter refuses a connection in binary mode (HDLC). Another client may be connected: wait two minutes. Then check the client address."
-
-
-class HdlcLost(DlmsError, reasons=Lost):
-    text = "The connection in binary mode broke: {why}. The reading is tried again; move the probe if it happens often."
-
-
-class DlmsMalformed(DlmsError):
-    text = "The meter sent an answer that cannot be understood ({why}). The reading is tried again; if it stays, send the diagnostics with a report."
-
-
-class DlmsUnsent(DlmsError, ValueError, reasons=Unsent):
-    text = "The request cannot be sent: {why}. Check the register and the value."
-
-
-class AssociationRefused(DlmsError, reasons=Association):
     text = (
-        "The meter refuses the association: {why}. Check the client address and the security level."
+        "The meter sends DLMS telegrams by itself. Leave the mode to “Automatic”, or choose mode D."
     )
-
-
-class AuthenticationRefused(AssociationRefused, LoginError, reasons=Authentication):
-    """Diagnostics 11 to 14 of an AARE."""
-
-    text = "The meter refuses the login: {why}. Check the password or key and the security level; do not try often, it may lock."
-
-
-class ServiceRefused(DlmsError, reasons=Service):
-    text = "The meter refuses the request: {why}. This meter may not offer the service at this security level."
-
-    def __init__(self, *, counter: int | None = None, **placeholders: str) -> None:
-        """Keep the invocation counter the meter expects."""
-        self.counter = counter
-        super().__init__(**placeholders)
-
-
-class SecurityBroken(DlmsError, LoginError, reasons=Security):
-    text = "The meter's answer is not secure: {why}. Check the keys. If they are right, something on the line may be changing the data."
-
-
-class CounterExhausted(DlmsError, reasons=Counter):
-    text = "No message can be encrypted: {why}. The meter needs a new key; ask its operator."
-
-
-class CounterUnkept(CounterExhausted, reasons=Unkept):
-    text = "No message can be encrypted: {why}. Make room on the disk; if the file .storage/iec62056.counters is damaged, restore it from a backup, or delete it."

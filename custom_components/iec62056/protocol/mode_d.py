@@ -5,16 +5,16 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from .ascii import checks
-from .ascii.diagnosis import Heard, reason
+from .ascii.diagnosis import BAD_PERCENT, Heard, reason, unreadable_percent
 from .ascii.push_telegrams import Listener
 from .ascii.reading import Start, reading, with_medium
-from .errors import BridgeRefusedSettings, CheckWrong, NoIdentification
+from .errors import BridgeRefusedSettings, CheckWrong, MeterError, NoIdentification
 from .model import LineProfile, Mode, Progress, ProgressCallback, Reading, Stage, Verdict
 from .transport.line import Line
 
 # Where pushing meters are found: those that announce 9600, the standard's mode D (Std 6.4.4), P1.
 LISTEN_SPEEDS = (9600, 2400, 115200)
-# Meters push at least every 10 s.
+# Meters push at least every 10 s. Where text is heard, its beginning may have been missed: then as long again.
 LISTEN_WINDOW = 11.0
 # A meter that pushed before may pause; after this the reason is told.
 LISTEN_LIMIT = 60.0
@@ -32,7 +32,6 @@ class ModeDMeter:
         self.profile = profile
         self._line = line
         self._progress = progress
-        self._heard = Heard(line.tally.copy())
         # The shapes of the telegrams whose check was wrong since the last good one; empty where the line did harm.
         self._wrong = deque[bytes](maxlen=MOST_WRONG)
 
@@ -43,19 +42,20 @@ class ModeDMeter:
         all that came were alike, and wrong in nothing but their check.
         """
         line, wrong = self._line, self._wrong
-        known = self.profile.listen_speed
-        self._heard.begin(self._heard.start)
+        failures: list[tuple[int, MeterError]] = []
+        refused: MeterError | None = None
         for speed in self._speeds():
             if line.can_switch:
                 try:
                     await line.set_speed(speed, at=max(line.now(), line.sent_at + line.margin))
-                except BridgeRefusedSettings:
-                    if known is not None:
-                        raise
+                except BridgeRefusedSettings as err:
                     # Most bridges end below the speed of P1.
+                    refused = err
                     continue
             self._tell(Progress(Stage.LISTENING, speed=speed))
-            async for telegram in self._telegrams(LISTEN_WINDOW if known is None else LISTEN_LIMIT):
+            heard = Heard(line.tally.copy())
+            heard.begin(heard.start)
+            async for telegram in self._telegrams(heard):
                 self.profile = replace(self.profile, listen_speed=speed)
                 yield telegram
             if len(wrong) >= checks.WRONG_ALIKE and wrong[0] and len(set(wrong)) == 1:
@@ -63,10 +63,21 @@ class ModeDMeter:
                 fault.shape = wrong[0]
                 fault.without = checks.without_check(replace(self.profile, listen_speed=speed))
                 raise fault
+            unreadable = unreadable_percent(line, heard)
+            failure = reason(line, heard, self.profile)
+            if failure is None:
+                failure = NoIdentification()
+                failure.steady = unreadable < BAD_PERCENT
+            failures.append((unreadable, failure))
             if self.profile.listen_speed is not None:
                 break
-        told = CheckWrong() if len(wrong) >= checks.WRONG_ALIKE else NoIdentification()
-        raise reason(line, self._heard, self.profile) or told
+        if len(wrong) >= checks.WRONG_ALIKE:
+            raise CheckWrong
+        if not failures and refused is not None:
+            raise refused
+        # What other speeds make of the meter's characters says nothing of the line.
+        best = min(unreadable for unreadable, _ in failures)
+        raise next(failure for unreadable, failure in failures if unreadable == best)
 
     def _speeds(self) -> tuple[int, ...]:
         """The speeds to listen at, in order."""
@@ -75,24 +86,32 @@ class ModeDMeter:
         known = self.profile.listen_speed
         return LISTEN_SPEEDS if known is None else (known,)
 
-    async def _telegrams(self, window: float) -> AsyncGenerator[Reading]:
-        """Telegrams until none came for `window` seconds, a minute once there was one."""
+    async def _telegrams(self, heard: Heard) -> AsyncGenerator[Reading]:
+        """Telegrams until none came for a minute; for a window, where it is not known that any come."""
         line, listener, damaged = self._line, Listener(), 0
         start = Start.of(line)
-        deadline = line.now() + window
-        while line.now() < deadline and (run := await line.read(deadline)):
-            self._heard.add(run)
+        known = self.profile.listen_speed is not None
+        deadline = line.now() + (LISTEN_LIMIT if known else LISTEN_WINDOW)
+        while True:
+            run = await line.read(deadline) if line.now() < deadline else b""
+            if not run:
+                if known or unreadable_percent(line, heard) >= BAD_PERCENT:
+                    break
+                known = True
+                deadline = line.now() + LISTEN_WINDOW
+                continue
+            heard.add(run)
             if listener.receiver.idle:
                 start = replace(start, at=line.now())
             if not listener.receiver.started:
                 start = replace(start, received=line.utcnow())
             for receiver in listener.feed(run):
-                count = line.tally.since(start.before)
+                harmed = receiver.wrong(line.tally.since(start.before))
                 verdict = checks.verdict(self.profile, receiver.fits)
-                if verdict is Verdict.WRONG or count.wrong > (verdict is Verdict.RIGHT):
+                if verdict is Verdict.WRONG or harmed > (verdict is Verdict.RIGHT):
                     damaged += 1
                     if verdict is Verdict.WRONG:
-                        self._wrong.append(b"" if count.wrong else checks.shape(receiver.block))
+                        self._wrong.append(b"" if harmed else checks.shape(receiver.block))
                     continue
                 found = await reading(
                     line,
@@ -103,8 +122,9 @@ class ModeDMeter:
                     check=verdict,
                     retries=damaged + listener.broken,
                 )
-                known = checks.learn(self.profile, receiver.fits, receiver.block)
-                self.profile = with_medium(known, receiver)
+                learned = checks.learn(self.profile, receiver.fits, receiver.block)
+                self.profile = with_medium(learned, receiver)
+                known = True
                 damaged = listener.broken = 0
                 self._wrong.clear()
                 deadline = line.now() + LISTEN_LIMIT

@@ -1,8 +1,4 @@
-"""Mode E from the first character to the reading: the sign-on of `ascii`, then the session of `dlms`.
-
-Here: how both are put together, and what the line's profile learns.
-Never here: what either of them says; Home Assistant.
-"""
+"""Mode E: the sign-on of IEC 62056-21, then sessions of DLMS/COSEM."""
 
 from dataclasses import replace
 
@@ -31,7 +27,7 @@ from .transport.line import Line
 
 
 class ModeEMeter:
-    """One meter of mode E on one open line. `profile` is what was given plus what was learned."""
+    """One meter of mode E on one open line."""
 
     def __init__(
         self,
@@ -43,12 +39,20 @@ class ModeEMeter:
         effort: RetryPolicy = WHOLE_EFFORT,
     ) -> None:
         """Nothing is sent yet. Raises DlmsUnsent where the profile names an address that is none."""
-        self.profile = profile
         self._line = line
         self._progress = progress
         end = farewell(keyring.logins[-1].client, server_address(profile))
         self._handover = Handover(SessionContext(line, profile, progress, effort), farewell=end)
         self._session = Session(line, profile, keyring, self._open, progress=progress)
+
+    @property
+    def profile(self) -> LineProfile:
+        """What is known of the meter."""
+        return self._handover.profile
+
+    @profile.setter
+    def profile(self, profile: LineProfile) -> None:
+        self._handover.profile = profile
 
     @property
     def wake_ups(self) -> int:
@@ -91,12 +95,17 @@ class ModeEMeter:
                 mode=Mode.E,
                 late_switches=count.late_switches,
             ),
+            unparsed=tuple(
+                f"{about}: {error.placeholders.get('why') or error.placeholders['message']}"
+                for about, error in session.unread.items()
+            ),
         )
 
     def conversation(
         self, permits: Permits = NOTHING, login: DlmsLogin | None = None
     ) -> DlmsSession:
         """A session that stays open, by that login or the best there is: nothing is sent before it is opened."""
+        self._session.begin()
         return DlmsSession(self._session, permits, login)
 
     def _learn(self, found: tuple[Register, ...]) -> None:
@@ -108,7 +117,9 @@ class ModeEMeter:
             ),
             Medium.ELECTRICITY,
         )
-        line, profile = self._line, replace(self.profile, mode=Mode.E, medium=medium)
+        line = self._line
+        refused = self._handover.profile.refused_speed
+        profile = replace(self.profile, mode=Mode.E, medium=medium, refused_speed=refused)
         if line.can_switch and line.speed != profile.sign_on_speed:
             profile = replace(profile, speed=line.speed)
         self.profile = profile

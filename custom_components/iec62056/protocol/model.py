@@ -1,7 +1,5 @@
-"""The types that every mode of the protocol speaks in.
+"""Types that all modes share.
 
-Here: frozen values, and the small facts that follow from one value alone.
-Never here: input or output, parsing of telegrams, anything of Home Assistant.
 Terms are those of IEC 62056-21:2002 (cited "Std" with the clause).
 """
 
@@ -247,14 +245,16 @@ class Reading:
 class LineProfile:
     """How to reach one meter: what was given, and what worked. Stored with the meter; speeds in baud, times in s.
 
-    A person gives `address` (empty: whoever is there), and may give all but what only success teaches: `speed`, `stay`,
+    The user gives `address` (empty: the only meter on the line), and may give all but what only success teaches: `speed`, `stay`,
     `listen_speed`, `switch_delay`, `check_candidate`, `check_seen`. `stay`: the speed is never changed here, since that
     never led to data. `listen_speed`: the one at which telegrams come unasked. `check_candidate`: the kind of check that
     fitted once; another reading makes it the `check_kind`. `medium`: what codes without one are taken for.
     `request` is what stands between "/" and the address ("?" in the standard, "2" or "#" with some makes).
     `speed` is the one a change of speed has led to: proof that it works here, and where an old session may still be.
+    `refused_speed` is one that the bridge does not set: a meter that offers it is read at the first speed.
     `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
     and the shortest form; `hdlc_at_once` is for a meter that wants frames without a sign-on.
+    `dlms_push`: what comes unasked is DLMS, on a line with or without `even_parity`.
     `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
     instead of light, there is none. `dtr` and `rts` feed many probes (None: as the driver has them).
     `switch_delay`: the time that this line needs, beyond its own margin, before it may change its speed. `check_seen` is a
@@ -267,6 +267,7 @@ class LineProfile:
     sign_on_speed: int = SIGN_ON_SPEED
     stay: bool = False
     speed: int | None = None
+    refused_speed: int | None = None
     wake_up: bool = False
     fast_wake_up: bool = False
     listen_speed: int | None = None
@@ -283,6 +284,8 @@ class LineProfile:
     physical: int | None = None
     server_octets: int = 0
     hdlc_at_once: bool = False
+    dlms_push: bool = False
+    even_parity: bool = False
 
     @property
     def pushes(self) -> bool:
@@ -297,7 +300,7 @@ class LineProfile:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of a conversation, for whoever watches: stage, bytes and data sets so far, speed in baud.
+    """One step of a conversation, for a progress display: stage, bytes and data sets so far, speed in baud.
 
     `rung` says which way is tried, while the way to a meter is looked for.
     """

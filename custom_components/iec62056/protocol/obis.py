@@ -1,8 +1,4 @@
-"""OBIS codes: every notation meters write, as one canonical code, and what follows from the code alone.
-
-Here: parsing, the medium of short codes, which brackets of a register hold a time. Pure, total, cached.
-Never here: names, units and classes of Home Assistant (the catalogue's), the grammar of lines (ascii/datasets.py).
-"""
+"""Parses OBIS codes in every notation that meters use, and knows what follows from a code alone."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,8 +1,6 @@
-"""Why something cannot be sent or was refused, where one sentence has several reasons.
+"""Reasons for an error whose sentence has several.
 
-Here: one enumeration for each such error. A member's name makes the key of its own translation, its value stands in the
-English sentence.
-Never here: what is the meter's own word, or a detail for a report: that stays as it is in every language.
+The name of a member is part of the key of the translation, its value stands in the English sentence.
 """
 
 from enum import StrEnum
@@ -123,3 +121,10 @@ class Unkept(Reason):
 
     UNWRITTEN = "its number could not be written to the disk"
     UNREADABLE = "the numbers that were used before cannot be read"
+
+
+class PushKey(Reason):
+    """Which key of a meter that pushes encrypted telegrams is wrong."""
+
+    ENCRYPTION = "what comes out is no telegram"
+    AUTHENTICATION = "the encryption key fits, the authentication key does not"

@@ -1,8 +1,4 @@
-"""What a meter lets a person see and do: levels of access, what was asked for, what became of it.
-
-Here: frozen types that programming mode and mode E share, and the shape of an open conversation with either.
-Never here: a password or a key (each mode keeps its own), telegrams, the line.
-"""
+"""Sessions in which registers are read and changed one by one: access levels, answers, outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +57,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Permits:
-    """What a person allows to be changed: codes that may be written, codes that may be executed, the clock."""
+    """What the user allows to be changed: codes that may be written, codes that may be executed, the clock."""
 
     write: frozenset[str] = frozenset()
     execute: frozenset[str] = frozenset()
@@ -130,7 +126,7 @@ class RegisterSession(Protocol):
         return 1
 
     async def open(self) -> Identification | None:
-        """Sign on and prove who asks, with one try of a password at most."""
+        """Sign on and log in, with one try of a password at most."""
 
     async def read(self, codes: Sequence[str]) -> tuple[Answer, ...]:
         """Read registers, in as few turns as the meter allows."""

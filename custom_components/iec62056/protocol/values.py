@@ -1,8 +1,4 @@
-"""What the text between two brackets means: a number, a time, bits, coded text, a glued unit.
-
-Here: pure functions of one text. Each is total: what is not of the wanted kind gives None, nothing raises.
-Never here: which register a text belongs to (obis.py), the grammar of lines (ascii/datasets.py), floats.
-"""
+"""Parses the text between two brackets: numbers, times, bits, coded text; None where it is not of the wanted kind."""
 
 from dataclasses import dataclass
 import datetime as dt
@@ -101,11 +97,12 @@ class TimeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MeterTime:
-    """A moment of the meter's own clock; the half it did not send is None."""
+    """A moment of the meter's own clock; the half it did not send is None. `offset` is how far it is ahead of UTC."""
 
     date: dt.date | None
     time: dt.time | None
     season: Season | None = None
+    offset: dt.timedelta | None = None
 
     def utc(self, zone: dt.tzinfo) -> dt.datetime | None:
         """The moment in UTC, for a meter whose clock is set to `zone`; None where date or time is missing.
@@ -117,6 +114,8 @@ class MeterTime:
         if self.date is None or self.time is None:
             return None
         local = dt.datetime.combine(self.date, self.time)
+        if self.offset is not None:
+            return (local - self.offset).replace(tzinfo=dt.UTC)
         if self.season is Season.UTC:
             return local.replace(tzinfo=dt.UTC)
         if self.season is None:
@@ -133,6 +132,7 @@ class MeterTime:
 
 _DATE = r"(?P<year>(?:\d\d)?\d\d)-(?P<month>\d\d)-(?P<day>\d\d)"
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
+_OFFSET = r"(?P<offset>[+-](?:0\d|1[0-4]):[0-5]\d)"
 _SHORT = r"(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)"
 _LONG = r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
 _CLOCK = r"(?P<hour>\d\d)(?P<minute>\d\d)"
@@ -144,8 +144,11 @@ def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(source, re.ASCII) for source in sources)
 
 
-# What can be nothing but a date, wherever it stands: Norax and E650 (blank), Turkish makes (comma), UH50 (&), P1.
-_BY_FORM = _patterns(rf"{_DATE}(?:[ T,&]{_TIME})?", rf"{_SHORT}{_CLOCK}{_SECOND}(?P<season>[SW])")
+# What can be nothing but a date, wherever it stands: Norax and E650 (blank), Turkish makes (comma), UH50 (&), P1, and
+# pushes of DLMS with their offset from UTC.
+_BY_FORM = _patterns(
+    rf"{_DATE}(?:[ T,&]{_TIME}{_OFFSET}?)?", rf"{_SHORT}{_CLOCK}{_SECOND}(?P<season>[SW])"
+)
 # The order decides 12 digits: YYMMDDhhmmss (DSMR 2.2) before YYYYMMDDhhmm (ZPA), whose 20YY is no month as a rule.
 _BY_KIND = {
     TimeKind.TIME: _patterns(_TIME, rf"{_SEASON}{_CLOCK}{_SECOND}"),
@@ -160,6 +163,7 @@ _SEASONS = {
     "W": Season.WINTER,
     "S": Season.SUMMER,
 }
+_MARKS = ("season", "offset")
 _COSEM = re.compile(r"[0-9A-Fa-f]{24}").fullmatch
 
 
@@ -184,7 +188,7 @@ _YEARS = range(2001, 2100)
 
 def _moment(parts: dict[str, str | None]) -> MeterTime | None:
     """Put the named parts of a pattern together."""
-    values = {name: int(text) for name, text in parts.items() if text and name != "season"}
+    values = {name: int(text) for name, text in parts.items() if text and name not in _MARKS}
     date = time = None
     try:
         if (year := values.get("year")) is not None:
@@ -195,7 +199,10 @@ def _moment(parts: dict[str, str | None]) -> MeterTime | None:
             time = dt.time(values["hour"], values["minute"], values.get("second", 0))
     except ValueError:
         return None
-    return MeterTime(date, time, _SEASONS.get(parts.get("season") or ""))
+    season = _SEASONS.get(parts.get("season") or "")
+    zone = parts.get("offset")
+    offset = dt.time.fromisoformat(f"00:00{zone}").utcoffset() if zone else None
+    return MeterTime(date, time, season, offset)
 
 
 def _cosem(octets: bytes) -> MeterTime | None:

@@ -146,7 +146,7 @@ class DerivedSensor(MeterEntity, SensorEntity):
 
     def _refresh(self) -> None:
         result = self.coordinator.record.derived.result(self._kind)
-        is_fresh = self.coordinator.is_fresh(result.received)
+        is_fresh = self.coordinator.poller.is_register_fresh(result.received)
         value: Decimal | datetime | str | None = result.value if is_fresh else None
         if value is not None and result.restored:
             value = self.coordinator.record.recorded_numbers.get(self._kind, value)

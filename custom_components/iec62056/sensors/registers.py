@@ -141,7 +141,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
             held = {ATTR_REASON: hold.reason.value, ATTR_HELD: _as_sent(hold.register)}
         # If the last reading is too old, the entity is unavailable.
         is_last = known.received is self.coordinator.data.received
-        if not is_last and not self.coordinator.is_fresh(known.received):
+        if not is_last and not self.coordinator.poller.is_register_fresh(known.received):
             # The meter still sends, but this register no more, or nothing of it that may be published.
             self._source = None
             self._show(None, {ATTR_QUALITY: STALE, **held})

@@ -71,17 +71,13 @@ CLEAR_SCHEMA: Final = vol.Schema(METERS)
 
 @callback
 def async_setup_profile_services(hass: HomeAssistant) -> None:
-    """Register the actions; what changes the statistics is for administrators and automations."""
-    hass.services.async_register(
-        DOMAIN, SERVICE_READ_LOAD_PROFILE, _read, READ_SCHEMA, SupportsResponse.ONLY
-    )
-    for name, action, schema in (
-        (SERVICE_IMPORT_LOAD_PROFILE, _import, IMPORT_SCHEMA),
-        (SERVICE_CLEAR_IMPORTED, _clear, CLEAR_SCHEMA),
+    """Register the actions, for administrators and automations."""
+    for name, action, schema, response in (
+        (SERVICE_READ_LOAD_PROFILE, _read, READ_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_IMPORT_LOAD_PROFILE, _import, IMPORT_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_CLEAR_IMPORTED, _clear, CLEAR_SCHEMA, SupportsResponse.OPTIONAL),
     ):
-        async_register_admin_service(
-            hass, DOMAIN, name, action, schema, supports_response=SupportsResponse.OPTIONAL
-        )
+        async_register_admin_service(hass, DOMAIN, name, action, schema, supports_response=response)
 
 
 async def _read(call: ServiceCall) -> ServiceResponse:

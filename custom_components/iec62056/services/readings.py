@@ -29,7 +29,7 @@ from ..registers.values import native, taken_at
 from ..runtime import MeterConfigEntry, MeterRuntime
 from ..state.description import Description
 from ..state.meter_state import RegisterState
-from ..state.redaction import SHORTEST_SECRET, redact, secrets_of
+from ..state.redaction import SHORTEST_SECRET, redact, redact_value, secrets_of
 
 SERVICE_READ_NOW: Final = "read_now"
 SERVICE_RAW_TELEGRAM: Final = "raw_telegram"
@@ -70,7 +70,8 @@ async def _read_now(call: ServiceCall) -> ServiceResponse:
             raise result
     if not call.return_response:
         return None
-    return {"meters": [_reading(meter) for meter in meters]}
+    masked = await _is_no_administrator(call)
+    return {"meters": [_reading(meter, masked=masked) for meter in meters]}
 
 
 async def _raw_telegram(call: ServiceCall) -> ServiceResponse:
@@ -89,6 +90,13 @@ async def _only_administrators(call: ServiceCall) -> None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="unredacted")
     if not user.is_admin:
         raise Unauthorized(context=call.context, user_id=user_id)
+
+
+async def _is_no_administrator(call: ServiceCall) -> bool:
+    """Whether a user asks who is none; an automation may know what it reads."""
+    user_id = call.context.user_id
+    user = None if user_id is None else await call.hass.auth.async_get_user(user_id)
+    return user_id is not None and not (user and user.is_admin)
 
 
 def meters_of(call: ServiceCall) -> list[MeterCoordinator]:
@@ -137,15 +145,26 @@ def head_of(meter: MeterCoordinator) -> JsonObjectType:
     }
 
 
-def _reading(meter: MeterCoordinator) -> JsonObjectType:
-    return {
-        **head_of(meter),
-        "registers": [
-            _register(known, description)
-            for known in meter.data.registers.values()
-            for description in known.descriptions
-        ],
-    }
+def _reading(meter: MeterCoordinator, *, masked: bool) -> JsonObjectType:
+    registers = [
+        _register(known, description)
+        for known in meter.data.registers.values()
+        for description in known.descriptions
+    ]
+    if masked:
+        secrets = _secrets(meter)
+        for register in registers:
+            if register["value"] is not None:
+                address, value = str(register["address"]), str(register["value"])
+                register["value"] = redact_value(address, value, secrets)
+    return {**head_of(meter), "registers": [*registers]}
+
+
+def _secrets(meter: MeterCoordinator) -> frozenset[str]:
+    """What names the meter or its owner, wherever it stands."""
+    secrets = secrets_of(known.register for known in meter.data.registers.values())
+    address = meter.reader.address
+    return secrets | {address} if len(address) >= SHORTEST_SECRET else secrets
 
 
 def _register(known: RegisterState, description: Description) -> JsonObjectType:
@@ -167,9 +186,7 @@ def _telegram(meter: MeterCoordinator, *, unredacted: bool) -> JsonObjectType:
     state = meter.data
     text, unparsed = state.raw.decode("latin-1"), list(state.unparsed)
     if not unredacted:
-        secrets = secrets_of(known.register for known in state.registers.values())
-        if len(meter.reader.address) >= SHORTEST_SECRET:
-            secrets |= {meter.reader.address}
+        secrets = _secrets(meter)
         text = redact(text, secrets)
         unparsed = [redact(line, secrets) for line in unparsed]
     return {

@@ -9,6 +9,7 @@ import string
 from typing import Self
 
 from ..protocol.model import Identification, Medium, Obis, Register
+from ..protocol.push import TITLE_ADDRESS
 
 # Manufacturers by FLAG id, as met in identification messages. Some grid operators have their own id.
 MAKES = {
@@ -51,6 +52,7 @@ MAKES = {
     "SAT": "Satec",
     "SIE": "Siemens",
     "SLB": "Schlumberger",
+    "SMS": "Siemens",
     "TPC": "Taipit",
     "VIK": "Viko",
     "XMX": "Landis+Gyr",
@@ -72,6 +74,8 @@ FIRMWARE_CODE = (0, 2, 0)
 SHORTEST_NUMBER = 6
 # Hexadecimal text of eight characters; anything shorter is a number that only looks like it.
 SHORTEST_HEX_TEXT = 16
+# What stands around a text and is none of it.
+PADDING = string.whitespace + "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,11 @@ class Identity:
 
 def plain(text: str) -> str:
     """The text without padding, decoded where the meter sends its characters in hexadecimal."""
-    stripped = text.strip(string.whitespace + "\0")
+    stripped = text.strip(PADDING)
     if len(stripped) < SHORTEST_HEX_TEXT or len(stripped) % 2:
         return stripped
     try:
-        decoded = bytes.fromhex(stripped).decode("ascii").strip(string.whitespace + "\0")
+        decoded = bytes.fromhex(stripped).decode("ascii").strip(PADDING)
     except ValueError:
         return stripped
     return decoded if decoded.replace(" ", "").replace("-", "").isalnum() else stripped
@@ -170,6 +174,8 @@ def _number(
         candidates = [
             register for wanted in NUMBER_CODES for code, register in coded if code == wanted
         ]
+        # What encrypted telegrams name the meter by, where their list does not.
+        candidates += [register for register in registers if register.address == TITLE_ADDRESS]
     for register in candidates:
         number = plain(register.values[0].text) if register.values else ""
         # Zeros or dashes only: never programmed.

@@ -9,7 +9,8 @@ import string
 from typing import Final
 
 from ..protocol.model import Register
-from .identity import SHORTEST_HEX_TEXT, plain
+from ..protocol.push import TITLE_ADDRESS
+from .identity import PADDING, plain
 
 # Addresses that name the meter, its owner or its place: 0.0.x, C.1.x or 96.1.x, 42.0.0, the numbers of heat meters
 # (9.20, 9.21, and 9.6 that repeats them), and the messages to the customer (96.13).
@@ -18,7 +19,7 @@ _NAMING: Final = (
     r"(?:0\.0(?:\.\d{1,3})?|(?:C|96)\.(?:1|13)(?:\.\d{1,3})?|42\.0\.0|9\.(?:20|21|6))"
     r"(?:[*&]\d{1,3})?"
 )
-_NAMING_ADDRESS: Final = re.compile(_NAMING)
+_NAMING_ADDRESS: Final = re.compile(rf"{_NAMING}|{TITLE_ADDRESS}")
 # Such an address with its brackets, the last of which may be cut off.
 _NAMING_SET: Final = re.compile(rf"(?<![\d.:-]){_NAMING}((?:\([^()]*(?:\)|\Z))+)")
 # An identification message or a request, where the number may stand too.
@@ -59,12 +60,18 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return "".join(characters)
 
 
+def redact_value(address: str, text: str, secrets: Iterable[str] = ()) -> str:
+    """The text of a value, as `redact`."""
+    return mask(text) if _NAMING_ADDRESS.fullmatch(address) else redact(text, secrets)
+
+
 def mask(text: str) -> str:
     """Each character replaced by another of its class; text in hexadecimal stays text in hexadecimal."""
-    decoded = plain(text)
-    if decoded != text.strip() and len(text) >= SHORTEST_HEX_TEXT and len(text) % 2 == 0:
-        masked = bytes.fromhex(text).decode("ascii").translate(_MASK).encode().hex()
-        return masked.upper() if text == text.upper() else masked
+    # Without its padding, as `plain` takes it.
+    core = text.strip(PADDING)
+    if _HEX.fullmatch(core) and plain(core) != core:
+        masked = bytes.fromhex(core).decode("ascii").translate(_MASK).encode().hex()
+        return text.replace(core, masked.upper() if core == core.upper() else masked)
     if _HEX.fullmatch(text) and not text.isdigit():
         return text.translate(_HEX_MASK)
     return text.translate(_MASK)

@@ -13,6 +13,7 @@ from ..const import CONF_FILL_GAPS
 from ..coordinator import MeterCoordinator
 from ..meter.schedule import Timer
 from ..state.meter_state import MeterState
+from ..validation.offsets import OffsetReason
 from .gaps import SHORTEST_GAP, Gap, Point, ReadingHistory
 from .import_job import AIR, ImportJob, ImportStore
 from .planner import HOUR, hour_of
@@ -67,16 +68,33 @@ class GapFiller:
         longest = timedelta.max
         if before is not None:
             longest = max(SHORTEST_GAP, coordinator.interval * 1.5)
-        known = history = self.history
+        known = self.history
+        # What was stored may be older than the history after a crash.
+        history = known if before is None else known.without_future(state.received)
         for total in fillable_totals(coordinator):
             if total.number is not None:
                 point = Point(total.received, total.number)
-                history = history.with_reading(total.key, point, total.unit, longest)
+                if (begin := self._wrong_since(total.key, point)) is not None:
+                    history = history.with_wrong_time(total.key, begin, point, total.unit)
+                else:
+                    history = history.with_reading(total.key, point, total.unit, longest)
         self._store.imports.history = history
         if (history.gaps, history.begun) != (known.gaps, known.begun):
             # A gap that a crash forgets is never filled.
             coordinator.config_entry.async_create_task(coordinator.hass, self._store.async_write())
             self.schedule()
+
+    def _wrong_since(self, key: str, now: Point) -> Point | None:
+        """Where a register that has just fallen was right last, if a jump since then was taken back."""
+        latest = self.history.latest.get(key)
+        jumps = [
+            one
+            for one in self._coordinator.record.open_offsets
+            if one.key == key and one.reason is OffsetReason.JUMP and one.offset and one.last
+        ]
+        if not jumps or latest is None or now.number >= latest.number:
+            return None
+        return Point(jumps[0].at, jumps[0].last or latest.number)
 
     async def async_close(self, gaps: Iterable[Gap]) -> None:
         """These gaps are dealt with."""

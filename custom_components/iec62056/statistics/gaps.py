@@ -48,7 +48,9 @@ class ReadingHistory:
         """Go on with a reading; what is longer than `longest` since the last one is a gap."""
         gaps, begun, before = self.gaps, self.begun.get(key), self.latest.get(key)
         latest = {**self.latest, key: point}
-        if begun is not None and begun[1] == unit and before is not None:
+        if begun is not None and begun[1] == unit:
+            if before is None:
+                return replace(self, latest=latest)
             if point.at <= before.at:
                 # After a crash, the stored state may be older than this.
                 return self
@@ -58,6 +60,20 @@ class ReadingHistory:
                 return replace(self, latest=latest, gaps=gaps)
         gaps = tuple(gap for gap in gaps if gap.key != key)
         return replace(self, begun={**self.begun, key: (point, unit)}, latest=latest, gaps=gaps)
+
+    def without_future(self, now: datetime) -> Self:
+        """Forget what a clock that was ahead has noted."""
+        latest = {key: point for key, point in self.latest.items() if point.at <= now}
+        if len(latest) == len(self.latest):
+            return self
+        gaps = tuple(gap for gap in self.gaps if gap.last.at <= now)
+        return replace(self, latest=latest, gaps=gaps)
+
+    def with_wrong_time(self, key: str, first: Point, last: Point, unit: str) -> Self:
+        """Go on with a reading after a time with wrong ones: that is a gap."""
+        gaps = tuple(gap for gap in self.gaps if gap.key != key or gap.first.at < first.at)
+        gap = Gap(key, first, last, unit)
+        return replace(self, latest={**self.latest, key: last}, gaps=(*gaps, gap)[-MOST_GAPS:])
 
     def open(self) -> tuple[Gap, ...]:
         """The gaps that were not dealt with yet."""

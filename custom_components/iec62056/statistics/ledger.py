@@ -4,7 +4,7 @@ A row holds state and sum of its end. Between two rows that follow each other th
 the offsets whose new number came in between. Only that change is judged; any other jump of the sums is somebody else's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -123,11 +123,21 @@ class Ledger:
         await recorder.async_committed(hass)
         unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
         found = {one: await _recorded(hass, entity_id, one, unit) for one in offsets}
+        came: datetime | None = None
+        for one in reversed(offsets):
+            # A number that was never shown came with the next one that was.
+            if not found[one].recorded and came is not None:
+                found[one] = replace(one, at=came, recorded=True)
+            came = found[one].at if found[one].recorded else came
         kept = timedelta(days=get_instance(hass).keep_days)
         closed = []
         if (series := await recorder.async_series(hass, entity_id)) is not None:
-            recorded = [one for one in found.values() if one.recorded]
-            closed = await async_correct(hass, series, recorded) if recorded else []
+            closed = await async_correct(
+                hass,
+                series,
+                [one for one in found.values() if one.recorded],
+                [one for one in coordinator.record.offsets if one.key == key and one.closed],
+            )
         now = dt_util.utcnow()
         coordinator.record.update_offsets(
             {
@@ -186,18 +196,23 @@ async def _recorded(
 
 
 async def async_correct(
-    hass: HomeAssistant, series: Series, offsets: Iterable[Offset]
+    hass: HomeAssistant, series: Series, offsets: Sequence[Offset], closed: Sequence[Offset] = ()
 ) -> list[Offset]:
-    """Make both tables right at these offsets; those of which the hour was seen right. Raises DatabaseFailed."""
+    """Make both tables right at these offsets; those of which the hour was seen right. Raises DatabaseFailed.
+
+    `closed` are others, which rows may have in common with them.
+    """
+    if not offsets:
+        return []
     known = {
         offset: float(amount)
-        for offset in sorted(offsets, key=lambda one: one.at)
+        for offset in (*offsets, *closed)
         if (amount := in_unit(offset.offset, offset.unit, series.unit)) is not None
     }
     for _ in range(recorder.MOST_TRIES):
         short, hours = await _judge(hass, series, known)
         if not short.wrong and not hours.wrong:
-            return [offset for offset in known if offset not in hours.waiting]
+            return [offset for offset in offsets if offset not in hours.waiting]
         if _lack_the_same(short, hours):
             for start, lacking in short.wrong.items():
                 await recorder.async_move_sums(hass, series, start, lacking)
@@ -211,21 +226,19 @@ async def async_correct(
 async def _judge(
     hass: HomeAssistant, series: Series, known: Mapping[Offset, float]
 ) -> tuple[_Judged, _Judged]:
-    first = hour_of(min(offset.at for offset in known))
+    first = hour_of(min(offset.at for offset in known if not offset.closed))
     hours = await recorder.async_table(hass, series, HOUR, first - _USUAL)
     if not any(start < first for start in hours):
         hours = await recorder.async_table(hass, series, HOUR, BASELINE)
     short = await recorder.async_table(hass, series, PERIOD, first - _USUAL)
-    begun = min(short, default=None)
-    # Where the five minutes are gone, the hours tell what was before.
-    earlier = [
-        _Row(start, start + HOUR, hour)
-        for start, hour in hours.items()
-        if begun is not None and start + HOUR <= begun
-    ]
+    five_minutes, hour_rows = list(_rows(short, PERIOD)), list(_rows(hours, HOUR))
+    begun = five_minutes[0].start if five_minutes else first
+    # Where the five minutes are gone, the hours tell what was before; in the first hour of all, the five minutes do.
+    earlier = [row for row in hour_rows if row.end <= begun]
+    opening = five_minutes[:1] if hour_rows and hour_rows[0].start == hour_of(begun) else []
     return (
-        _judged(short, [*earlier, *_rows(short, PERIOD)], known),
-        _judged(hours, list(_rows(hours, HOUR)), known),
+        _judged(short, [*earlier, *five_minutes], known),
+        _judged(hours, [*opening, *hour_rows], known),
     )
 
 
@@ -236,16 +249,17 @@ def _rows(table: Mapping[datetime, Hour], span: timedelta) -> Iterator[_Row]:
 def _judged(
     table: Mapping[datetime, Hour], rows: Iterable[_Row], known: Mapping[Offset, float]
 ) -> _Judged:
-    left, wrong = dict(known), dict[datetime, float]()
+    left, wrong = set(known), dict[datetime, float]()
     before: Hour | None = None
     for row in rows:
-        due = [left.pop(offset) for offset in list(left) if offset.at < row.end]
+        due = [offset for offset in left if offset.at < row.end]
         # The first sums of all begin at nothing.
-        if due and before is not None:
+        if before is not None and not all(offset.closed for offset in due):
+            expected = row.hour.state - before.state + sum(known[offset] for offset in due)
             rise = row.hour.sum - before.sum
-            expected = row.hour.state - before.state + sum(due)
             if not near(row.hour.sum, before.sum + expected):
                 wrong[row.start] = expected - rise
+        left.difference_update(due)
         before = row.hour
     return _Judged(table, wrong, frozenset(left))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from .gaps import Gap, Point
@@ -70,20 +71,25 @@ def plan(
     running: tuple[datetime, Hour] | None = None,
     step: Decimal = Decimal(0),
     everything: bool = False,
+    barriers: Sequence[datetime] = (),
 ) -> Plan:
     """What a profile makes of the hourly rows of one sensor from `first` to `last`.
 
     `amounts` are those of the profile and `step` what each may be wrong by; all numbers are in the unit of the rows.
     `rows` are by the beginning of their hour, and reach beyond both ends. `begun` is the first good reading of all:
     before it the past is filled as far as the profile goes; `running` is the hour that is not summed up yet, with what it
-    has come to so far. `everything` replaces hours with good readings too.
+    has come to so far. `everything` replaces hours with good readings too. No course leads across `barriers`: there another
+    meter or another count began.
     """
     used = _in_order(amounts)
     changes: dict[datetime, Change] = {}
     refusals = []
     gaps = list(gaps)
     if everything:
-        stretches = list(_between_rows(rows, first, last))
+        edges = [first, *(moment for moment in barriers if first < moment < last), last]
+        stretches = [
+            found for one, other in pairwise(edges) for found in _between_rows(rows, one, other)
+        ]
     else:
         stretches = [
             (gap.first, gap.last) for gap in gaps if gap.last.at > first and gap.first.at < last
@@ -91,14 +97,19 @@ def plan(
     for begin, end in stretches:
         # The last row that is there is an end to join, unless it ends in an outage: then it is flat.
         joins = everything and not any(gap.first.at < end.at < gap.last.at for gap in gaps)
+        rise = end.number - begin.number
         try:
-            found = _fill(used, rows, begin, end, step, slack=everything, joins=joins)
+            _stay_within(begin, end, barriers)
+            found, hole = _fill(used, rows, begin, end, step, slack=everything, joins=joins)
         except RangeSkipped as skipped:
-            rise = end.number - begin.number
             refusals.append(SkippedRange(skipped.reason, begin.at, end.at, rise, skipped.profile))
         else:
             changes |= {change.start: change for change in found}
-    if begun is not None and first < begun.at:
+            if hole is not None:
+                before, behind = hole
+                missing = behind.number - before.number
+                refusals.append(SkippedRange(Reason.MISSING, before.at, behind.at, missing))
+    if begun is not None and first < begun.at and not any(one <= begun.at for one in barriers):
         known = rows if running is None else {running[0]: running[1], **rows}
         try:
             for change in _extend(used, known, begun, first):
@@ -106,6 +117,12 @@ def plan(
         except RangeSkipped as skipped:
             refusals.append(SkippedRange(skipped.reason, first, begun.at))
     return Plan(tuple(changes[start] for start in sorted(changes)), tuple(refusals))
+
+
+def _stay_within(begin: Point, end: Point, barriers: Iterable[datetime]) -> None:
+    """Raises RangeSkipped where another meter or another count began in between."""
+    if any(begin.at < moment <= end.at for moment in barriers):
+        raise RangeSkipped(Reason.SUMS)
 
 
 def _in_order(amounts: Iterable[Amount]) -> list[Amount]:
@@ -146,14 +163,14 @@ def _fill(
     *,
     slack: bool,
     joins: bool,
-) -> list[Change]:
-    """The rows that end between two readings. Raises RangeSkipped."""
+) -> tuple[list[Change], tuple[Point, Point] | None]:
+    """The rows that end between two readings, and where the profile has a hole. Raises RangeSkipped."""
     ends = list(_hours(begin.at, end.at))
     if not ends:
-        return []
+        return [], None
     offset = _offset(rows, begin.at, end.at, joins=joins)
     course = curve_between(used, begin, end, step, slack=slack)
-    return list(_changes(rows, ends, course, offset))
+    return list(_changes(rows, ends, course, offset)), course.hole
 
 
 def _hours(begin: datetime, end: datetime) -> Iterator[datetime]:

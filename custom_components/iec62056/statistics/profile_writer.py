@@ -11,6 +11,7 @@ from ..coordinator import MeterCoordinator
 from ..protocol.model import Obis
 from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
+from ..validation.offsets import NEW_COUNTS
 from . import profile_amounts, recorder
 from .gaps import Gap, Point
 from .import_job import AIR, ImportJob, ImportStore, Replaced
@@ -92,6 +93,11 @@ class ProfileWriter:
             running=await recorder.async_running(self._hass, series),
             step=step,
             everything=job.everything,
+            barriers=[
+                one.at
+                for one in self._coordinator.record.offsets
+                if one.key == total.key and one.reason in NEW_COUNTS
+            ],
         )
         return Imported(total.key, series.entity_id, series.unit, planned)
 

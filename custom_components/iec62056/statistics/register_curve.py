@@ -26,6 +26,7 @@ class Reason(StrEnum):
 
     DISAGREES = "disagrees"
     NO_PROFILE = "no_profile"
+    MISSING = "missing"
     SUMS = "sums"
     NOT_YET = "not_yet"
 
@@ -42,10 +43,11 @@ class RangeSkipped(Exception):
 class RegisterCurve:
     """A register between two readings, as the profile tells it; straight within a period, level where there is none."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
-        """Through these points, in the order of time."""
+    def __init__(self, points: Sequence[Point], hole: tuple[Point, Point] | None = None) -> None:
+        """Through these points, in the order of time; `hole` is where the profile lacks periods in which some was used."""
         self._times = [point.at for point in points]
         self._points = points
+        self.hole = hole
 
     def at(self, moment: datetime) -> Decimal:
         """The register at a moment between the first point and the last one."""
@@ -87,6 +89,11 @@ def curve_between(
             (one.number for one in used if _ends_at(one, begin.at, end.at)), Decimal(0)
         )
     rest = rise - certain
+    resolution = step * (len(inside) + 1) + digits
+    if (hole := _hole(inside, begin, end)) is not None and hole[1].number - hole[
+        0
+    ].number > resolution:
+        return _around_hole(inside, begin, end, hole)
     if rise < 0 or not -tolerance <= rest <= most_first + most_last + tolerance:
         guess = certain + share_after(cut_first, begin.at) + share_before(cut_last, end.at)
         raise RangeSkipped(Reason.DISAGREES, guess)
@@ -111,6 +118,46 @@ def curve_between(
     # Nothing gets lost in rounding: the last point is what was read.
     points.append(end)
     return RegisterCurve(points)
+
+
+def _hole(inside: Sequence[Amount], begin: Point, end: Point) -> tuple[Point, Point] | None:
+    """From the first to the last moment that no period tells of, with the register as it must be there."""
+    edges = [begin.at, *(edge for one in inside for edge in (one.begin, one.end)), end.at]
+    holes = [(edges[at], edges[at + 1]) for at in range(0, len(edges), 2)]
+    holes = [(first, last) for first, last in holes if first < last]
+    if not holes:
+        return None
+    first, last = holes[0][0], holes[-1][1]
+    before = [_share(one, begin.at, end.at) for one in inside if one.end <= first]
+    behind = [_share(one, begin.at, end.at) for one in inside if one.begin >= last]
+    return (
+        Point(first, begin.number + sum(before, Decimal(0))),
+        Point(last, end.number - sum(behind, Decimal(0))),
+    )
+
+
+def _around_hole(
+    inside: Sequence[Amount], begin: Point, end: Point, hole: tuple[Point, Point]
+) -> RegisterCurve:
+    """The register's course up to the hole and behind it; level in between, as nobody knows when it rose."""
+    first, last = hole
+    points, number = [begin], begin.number
+    for one in inside:
+        if one.begin >= last.at and points[-1].at <= first.at:
+            points += [Point(last.at, number), last]
+            number = last.number
+        if one.end <= first.at or one.begin >= last.at:
+            number += _share(one, begin.at, end.at)
+            points.append(Point(min(one.end, end.at), number))
+    if points[-1].at <= first.at:
+        points.append(Point(last.at, number))
+    return RegisterCurve([*points, end], hole)
+
+
+def _share(amount: Amount, begin: datetime, end: datetime) -> Decimal:
+    """What falls between two moments of a period, if it is used evenly."""
+    first, last = max(amount.begin, begin), min(amount.end, end)
+    return amount.number * _part(last - first, amount.end - amount.begin)
 
 
 def _around(used: Iterable[Amount], moment: datetime) -> Decimal:

@@ -1,18 +1,21 @@
 """Offsets of totals: what the change of a sensor's state misses where it went on from another number."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from ..registers.descriptions import TOTALS, kept_unit
+from ..registers.units import convert, unit_of
 from ..state.description import Description
 from ..state.meter_state import MeterState
 
 # Of one meter. Closed ones tell an import what it must not cross.
 MOST_OFFSETS: Final = 200
+# All sensors of a reading show it within a moment.
+AT_ONCE: Final = timedelta(seconds=10)
 
 
 class OffsetReason(StrEnum):
@@ -26,6 +29,10 @@ class OffsetReason(StrEnum):
     ANSWER = "answer"
     REPLACED = "replaced"
     TARIFFS = "tariffs"
+
+
+# Behind these the register is another one, or counts anew.
+NEW_COUNTS: Final = frozenset((OffsetReason.RESET, OffsetReason.REPLACED, OffsetReason.TARIFFS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,24 @@ class Offset:
         return (
             number < self.last if self.first < self.last else 2 * number >= self.last + self.first
         )
+
+
+def take_back(offsets: tuple[Offset, ...], jumps: Iterable[Offset]) -> tuple[Offset, ...]:
+    """The offsets with jumps taken back, and with them those of the sums that jumped at the same time."""
+    for jump in jumps:
+        unit = unit_of(jump.unit or "")
+        offsets = tuple(
+            replace(one, offset=one.offset + amount, closed=False)
+            if (
+                (one.key, one.reason) == (jump.key, OffsetReason.JUMP)
+                or one.reason is OffsetReason.TARIFFS
+            )
+            and abs(one.at - jump.at) < AT_ONCE
+            and (amount := convert(jump.offset, unit, one.unit)) is not None
+            else one
+            for one in offsets
+        )
+    return offsets
 
 
 def totals_of(state: MeterState, units: Mapping[str, str]) -> Iterator[Description]:

@@ -14,7 +14,7 @@ from ..state.identity import Identity, model_of, plain
 from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
 from .candidate import Candidate
 from .checks import ACCEPTED, CheckResult, check_value, check_values
-from .limits import ValueKind
+from .limits import TOTALS, ValueKind
 from .register_history import HeldSample, HoldReason, RegisterHistory, Sample
 from .register_value import RegisterValue, values_of
 from .totals import RESETTABLE, reset_offset
@@ -46,6 +46,8 @@ class ValidationResult(NamedTuple):
     held: int = 0
     # What totals that began again have counted besides the change of their number, in the units of their sensors.
     resets: Mapping[str, Decimal] = {}
+    # The keys of totals that have risen to a number that was held first.
+    jumps: frozenset[str] = frozenset()
 
 
 def check_reading(
@@ -273,7 +275,8 @@ class ReadingCheck:
             if key in mine and key not in self._received
         }
         good = {key for key, result in self._results.items() if result.reason is None}
-        pending, dismissed = set(before.pending_repairs - good), before.dismissed - good
+        pending = set(before.pending_repairs - good)
+        dismissed = {key: one for key, one in before.dismissed.items() if key not in good}
         count = 0
         for value in self._values:
             result = self._results.get(value.key, ACCEPTED)
@@ -285,8 +288,9 @@ class ReadingCheck:
                 # The user is asked about a number.
                 now = before.held.get(value.register_key, now)
             held[value.register_key] = now
-            if result.repair and value.key not in dismissed:
+            if result.repair and not self._stays_dismissed(value.key):
                 pending.add(value.key)
+                dismissed.pop(value.key, None)
         validation = replace(
             before,
             histories=self._histories,
@@ -297,7 +301,28 @@ class ReadingCheck:
             replacement=None,
         )
         retry = any(one.retry for one in self._results.values())
-        return ValidationResult(validation, state, retry, count, self._resets())
+        return ValidationResult(validation, state, retry, count, self._resets(), self._jumps())
+
+    def _stays_dismissed(self, key: str) -> bool:
+        """Whether the user need not be asked again: a held number is no further from the published one than before."""
+        if key not in self._before.dismissed:
+            return False
+        known, history = self._before.dismissed[key], self._histories[key]
+        held, good = history.held[-1].sample.number, history.good
+        if known is None or held is None or good is None or good.number is None:
+            return True
+        return abs(held - good.number) <= abs(known - good.number)
+
+    def _jumps(self) -> frozenset[str]:
+        return frozenset(
+            value.key
+            for value in self._values
+            if value.kind in TOTALS
+            and (before := self._before.histories.get(value.key)) is not None
+            and before.good is not None
+            and any(held.reason is not HoldReason.TEXT for held in before.held)
+            and self._results.get(value.key, _NOT_CHECKED).good
+        )
 
     def _resets(self) -> dict[str, Decimal]:
         found = {}

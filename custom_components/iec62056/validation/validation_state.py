@@ -1,6 +1,6 @@
 """What is known of the values of one meter besides the values themselves, and how it is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -54,8 +54,8 @@ class ValidationState:
     varying_texts: frozenset[str] = frozenset()
     # Sensors whose held value waits for the user's decision.
     pending_repairs: frozenset[str] = frozenset()
-    # Sensors whose published value the user has confirmed.
-    dismissed: frozenset[str] = frozenset()
+    # Sensors whose published value the user has confirmed, with the number that was held.
+    dismissed: Mapping[str, Decimal | None] = field(default_factory=dict)
     replacement: MeterReplacement | None = None
     # The user's overrides that the histories were learned with, without names.
     overrides: Mapping[str, RegisterOverride] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class ValidationState:
             histories=histories,
             held={key: one for key, one in self.held.items() if key not in dropped},
             pending_repairs=self.pending_repairs - changed,
-            dismissed=self.dismissed - changed,
+            dismissed=_without(self.dismissed, changed),
             replacement=other,
             overrides=_nameless(overrides),
         )
@@ -133,6 +133,11 @@ class ValidationState:
                 return register_key, held
         return None
 
+    def held_number(self, key: str) -> Decimal | None:
+        """The latest number that is held of a description's key, in the unit of its sensor."""
+        numbers = [one.sample.number for one in self.histories[key].held]
+        return next((one for one in reversed(numbers) if one is not None), None)
+
     def number(self, key: str) -> Decimal | None:
         """The accepted number of a description's key, in the unit of its sensor."""
         history = self.histories.get(key)
@@ -143,8 +148,12 @@ class ValidationState:
         return replace(
             self,
             pending_repairs=self.pending_repairs - {key},
-            dismissed=self.dismissed - {key},
+            dismissed=_without(self.dismissed, {key}),
         )
+
+
+def _without[T](mapping: Mapping[str, T], keys: Collection[str]) -> dict[str, T]:
+    return {key: item for key, item in mapping.items() if key not in keys}
 
 
 def _published(state: MeterState, units: Mapping[str, str]) -> dict[str, RegisterHistory]:

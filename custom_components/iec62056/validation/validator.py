@@ -21,6 +21,8 @@ from .validation_state import NO_WRONG_CHECK, MeterReplacement, ValidationState
 
 # The recorder may keep its five-minute rows no longer than a day; meters on a battery are read once in one.
 LONG_SILENCE: Final = timedelta(hours=25)
+# For so long a jump can be taken back where it happened.
+JUMPS_KEPT: Final = timedelta(days=30)
 
 
 class CheckedReading(NamedTuple):
@@ -38,6 +40,8 @@ class Outcome(NamedTuple):
 
     state: MeterState
     offsets: tuple[Offset, ...] = ()
+    # Jumps of earlier that were wrong, as offsets that undo them.
+    taken_back: tuple[Offset, ...] = ()
 
 
 class ReadingValidator:
@@ -106,17 +110,55 @@ class ReadingValidator:
             # The line and its health are new, the values keep their age.
             state = replace(state, profile=profile, health=reading.health)
         resets = self._offsets(before, published, result.resets, OffsetReason.RESET, now)
-        silent = dict.fromkeys(_silent(published, state) - result.resets.keys(), Decimal(0))
+        jumped = dict.fromkeys(result.jumps - result.resets.keys(), Decimal(0))
+        jumps = self._offsets(before, published, jumped, OffsetReason.JUMP, now)
+        known = result.resets.keys() | jumped.keys()
+        silent = dict.fromkeys(_silent(published, state) - known, Decimal(0))
         silence = self._offsets(before, published, silent, OffsetReason.SILENCE, now)
-        return Outcome(state, (*resets, *silence))
+        return Outcome(state, (*resets, *jumps, *silence))
 
     def record_failure(self, err: MeterError) -> None:
         """Note a reading that failed: similar ones with a wrong check raise a question."""
         if isinstance(err, CheckWrong):
             self.state = self.state.check_failed(err.shape)
 
-    def accept_held(self, key: str, published: MeterState, now: datetime) -> Outcome:
-        """The user says that the held value is right."""
+    def accept_held(
+        self, key: str, published: MeterState, now: datetime, known: tuple[Offset, ...] = ()
+    ) -> Outcome:
+        """The user says that the held value is right, and a published one that was larger was wrong.
+
+        `known` are the offsets so far: a jump to that value is taken back where it happened.
+        """
+        jumps = self._jumps_to_take_back(key, known, now)
+        undone = sum((-one.offset for one in jumps), Decimal(0))
+        outcome = self._accept(key, published, now, undone)
+        return outcome._replace(taken_back=jumps)
+
+    def restart_counter(self, key: str, published: MeterState, now: datetime) -> Outcome:
+        """The user says that the counter began anew: what it shows was counted since."""
+        return self._accept(key, published, now, self.state.number(key) or Decimal(0))
+
+    def _jumps_to_take_back(
+        self, key: str, known: tuple[Offset, ...], now: datetime
+    ) -> tuple[Offset, ...]:
+        """The jumps since the register was last below the held number, with the offsets that undo them."""
+        held = self.state.held_number(key)
+        jumps = [
+            one
+            for one in known
+            if (one.key, one.reason) == (key, OffsetReason.JUMP)
+            and not one.offset
+            and now - one.at < JUMPS_KEPT
+        ]
+        below = [at for at, one in enumerate(jumps) if held is not None and (one.last or 0) <= held]
+        return tuple(
+            replace(one, offset=one.last - one.first, closed=False)
+            for one in (jumps[below[-1] :] if below else ())
+            if one.last is not None and one.first is not None
+        )
+
+    def _accept(self, key: str, published: MeterState, now: datetime, offset: Decimal) -> Outcome:
+        """Publish the held value; a total has counted so much besides the change of its number."""
         before, state = self.state, published
         self.state = before.decided(key)
         if (found := before.held_value(key)) is None:
@@ -134,14 +176,15 @@ class ReadingValidator:
         )
         state = replace(state, registers={**state.registers, register_key: known})
         state = describe_state(state, self._settings.overrides)
-        return Outcome(
-            state, self._offsets(before, published, {key: Decimal(0)}, OffsetReason.ANSWER, now)
-        )
+        last, first = before.number(key), self.state.number(key)
+        rose = last is not None and first is not None and first >= last
+        reason = OffsetReason.JUMP if rose else OffsetReason.ANSWER
+        return Outcome(state, self._offsets(before, published, {key: offset}, reason, now))
 
     def keep_published(self, key: str, published: MeterState) -> Outcome:
-        """The user says that the published value is right: no question until a good one has come."""
-        state = self.state.decided(key)
-        self.state = replace(state, dismissed=state.dismissed | {key})
+        """The user says that the published value is right: no question until a held one lies further from it."""
+        held, state = self.state.held_number(key), self.state.decided(key)
+        self.state = replace(state, dismissed={**state.dismissed, key: held})
         return Outcome(published)
 
     def dismiss_replacement(self, published: MeterState) -> Outcome:

@@ -21,6 +21,7 @@ from custom_components.iec62056.protocol.errors import (
     NoIdentification,
     OnlyEcho,
     OtherProtocol,
+    PushHeard,
     SeveralMeters,
     WrongParity,
 )
@@ -48,6 +49,8 @@ ACK_9600 = b"\x06050\r\n"
 ACK_STAY = b"\x06000\r\n"
 BREAK = b"\x01B0\x03q"
 NAK = b"\x15"
+# Before a meter is called again, an old session is ended at each speed it may have.
+END_OLD = [BREAK] * 5
 
 
 def _mode_c(data: bytes = framed(), name: bytes = NAME_C, reaction: float = 0.2) -> list[Reply]:
@@ -289,11 +292,11 @@ async def test_line_fixed_at_the_meters_own_speed_acknowledges_it() -> None:
     assert _addresses(await _read(line)) == WANTED
 
 
-async def test_noise_after_two_switches_means_stay_at_the_next_try() -> None:
-    """The meter does not go with us, however late the speed is changed."""
+async def test_noise_at_once_means_stay_at_the_next_try() -> None:
+    """The meter has understood and does not go with us."""
     line = ScriptedLine(
         [
-            *[Reply(ASK, NAME_C), Reply(ACK_9600, framed(), speed=300)] * 2,
+            *[Reply(ASK, NAME_C), Reply(ACK_9600, framed(), speed=300)],
             Reply(ASK, NAME_C),
             Reply(ACK_STAY, framed()),
         ]
@@ -304,7 +307,7 @@ async def test_noise_after_two_switches_means_stay_at_the_next_try() -> None:
     assert meter.profile.stay
     assert meter.profile.switch_delay == 0.0
     assert {speed for _, speed in line.speeds} == {300, 9600}
-    assert reading.health.retries == 2
+    assert reading.health.retries == 1
 
 
 @pytest.mark.parametrize(("reaction", "holds"), [(0.2, 0.1), (0.8, 0.38)])
@@ -557,7 +560,7 @@ async def test_one_damaged_parity_bit_costs_nothing_where_the_check_is_right() -
 async def test_identification_with_a_damaged_character_is_not_acted_upon() -> None:
     line = ScriptedLine([Reply(ASK, NAME_C, flip=(4,)), *_mode_c()])
     reading = await _read(line)
-    assert line.messages == [ASK, BREAK, ASK, ACK_9600]
+    assert line.messages == [ASK, *END_OLD, ASK, ACK_9600]
     assert reading.identification is not None
     assert reading.identification.speed_character == "5"
 
@@ -593,7 +596,7 @@ async def test_no_answer() -> None:
     line = ScriptedLine()
     with pytest.raises(NoAnswer):
         await _read(line)
-    assert line.messages == [ASK, BREAK, ASK]
+    assert line.messages == [ASK, *END_OLD, ASK]
     assert line.elapsed < 4.5
 
 
@@ -649,15 +652,15 @@ async def test_several_meters_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "protocol"),
+    ("answer", "error"),
     [
-        (b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01" + bytes(40), "SML"),
-        (b"\x7e\x20\x0b" + b"\x41\x05" * 4 + b"\x41\x7e", "DLMS"),
+        (b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01" + bytes(40), OtherProtocol),
+        (b"\x7e\x20\x0b" + b"\x41\x05" * 4 + b"\x41\x7e", PushHeard),
     ],
 )
-async def test_other_protocol(answer: bytes, protocol: str) -> None:
-    with pytest.raises(OtherProtocol, match=protocol):
-        await _read(ScriptedLine([Push(answer, at=0.5, speed=300)]))
+async def test_other_protocol(answer: bytes, error: type[MeterError]) -> None:
+    with pytest.raises(error):
+        await _read(ScriptedLine([Push(answer, at=0.5, speed=300)], parity=False))
 
 
 async def test_meter_refuses() -> None:
@@ -671,6 +674,51 @@ async def test_meter_breaks_off(at: str) -> None:
     script = [Reply(ASK, NAME_C + BREAK)] if at == "identification" else _mode_c(BREAK)
     with pytest.raises(MeterBreak):
         await _read(ScriptedLine(script))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [BREAK, text()[:50] + BREAK, b"\x02" + BREAK, b"\x02" + text()[:50] + BREAK],
+    ids=["at once", "in text", "in an empty frame", "in a frame"],
+)
+async def test_break_in_place_of_data_is_repeated(broken: bytes) -> None:
+    line = ScriptedLine([*_mode_c(broken), *_mode_c()])
+    reading = await _read(line)
+    assert _addresses(reading) == WANTED
+    assert reading.health.retries == 1
+    # A meter that gave up is not asked to say it again.
+    assert NAK not in line.messages
+
+
+@pytest.mark.parametrize("place", range(len(NAME_C)))
+async def test_gap_in_an_identification(place: int) -> None:
+    """Characters of one message may lie 1.5 s apart (Std 6.4.3.6)."""
+    name, data = _mode_c()
+    line = ScriptedLine([replace(name, gap=(place, 0.9)), data])
+    reading = await _read(line)
+    assert _addresses(reading) == WANTED
+    assert reading.health.retries == 0
+    assert line.sent[1].began >= line.sent[0].ended + 0.2 + 0.9 * (place > 0) + len(NAME_C) / 30
+
+
+@pytest.mark.parametrize("place", range(0, len(framed()), 3))
+@pytest.mark.parametrize("profile", [ANY_METER, LineProfile(check_kind=CheckKind.XOR)])
+async def test_gap_in_a_readout(place: int, profile: LineProfile) -> None:
+    name, data = _mode_c()
+    reading = await _read(ScriptedLine([name, replace(data, gap=(place, 0.9))]), profile)
+    assert (_addresses(reading), reading.health.retries) == (WANTED, 0)
+    assert reading.health.check is Verdict.RIGHT
+
+
+async def test_meter_that_acknowledges_and_does_not_switch() -> None:
+    """It understood: to change the speed later would only lose another readout."""
+    data = framed(text() * 15)
+    script = [Reply(ASK, NAME_C, times=3), Reply(ACK_9600, data, times=2), Reply(ACK_STAY, data)]
+    line = ScriptedLine(script)
+    reading = await _read(line)
+    assert line.messages.count(ACK_9600) == 1
+    assert reading.health.retries == 1
+    assert line.elapsed < 2 * len(data) / 30 + 15
 
 
 # Old sessions

@@ -5,7 +5,8 @@ import pytest
 
 from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.ascii.receiver import MAX_TELEGRAM, Receiver
-from custom_components.iec62056.protocol.model import CheckKind
+from custom_components.iec62056.protocol.model import CheckKind, DataSet, Value
+from custom_components.iec62056.protocol.transport.line import with_even_parity
 
 from ..telegrams import LINES, framed, p1, text
 
@@ -148,6 +149,37 @@ def test_memory_is_bounded() -> None:
     assert len(noise.raw) == 0
 
 
+@given(
+    st.lists(st.integers(0x80, 0xFF), min_size=1, max_size=300),
+    st.integers(0, len(LINES)),
+    st.integers(1, 600),
+)
+def test_push_telegram_with_octets_above_7f(octets: list[int], at: int, size: int) -> None:
+    message = f"0-0:96.13.0({''.join(map(chr, octets))})"
+    stream = p1((*LINES[:at], message, *LINES[at:]))
+    receiver = Receiver()
+    for start in range(0, len(stream), size):
+        receiver.feed(stream[start : start + size])
+    assert receiver.fits == {CheckKind.CRC16}
+    found = [dataset.address for dataset in receiver.datasets if dataset.address != "0-0:96.13.0"]
+    assert found == [line.split("(")[0] for line in LINES]
+    damaged = _received(stream.replace(b"004711", b"004712"))
+    assert damaged.closed
+    assert not damaged.fits
+
+
+@pytest.mark.parametrize("octet", ["\xff", "\x7f", "\x00"])
+def test_memory_that_was_never_written_is_an_empty_value(octet: str) -> None:
+    receiver = _received(p1((*LINES, f"0-0:96.13.0({octet * 2048})")))
+    assert receiver.fits == {CheckKind.CRC16}
+    assert receiver.datasets[-1] == DataSet("0-0:96.13.0", (Value(""),))
+    assert not receiver.unparsed
+
+
+def test_crc16_of_a_line_with_parity_is_over_seven_bits() -> None:
+    assert _received(with_even_parity(p1(LINES))).fits == {CheckKind.CRC16}
+
+
 _PIECES = st.sampled_from(
     [
         NAME,
@@ -158,6 +190,8 @@ _PIECES = st.sampled_from(
         b"!\r\n",
         b"!1A2B\r\n",
         p1(LINES[:3]),
+        with_even_parity(p1(LINES[:3])),
+        p1((*LINES[:3], "0-0:96.13.0(\xff\x83)")),
         b"\x02",
         b"\x03",
         b"\x01",
@@ -170,9 +204,7 @@ _PIECES = st.sampled_from(
         b"0.0.0(1",
     ]
 )
-_STREAMS = st.lists(
-    _PIECES | st.binary(max_size=9).map(lambda raw: bytes(c & 0x7F for c in raw)), max_size=9
-)
+_STREAMS = st.lists(_PIECES | st.binary(max_size=9), max_size=9)
 
 
 @settings(max_examples=300)
@@ -196,7 +228,7 @@ def test_division_into_runs_does_not_matter(stream: bytes, data: st.DataObject) 
 
 @given(st.binary(max_size=400))
 def test_any_bytes(stream: bytes) -> None:
-    receiver = _received(bytes(character & 0x7F for character in stream))
+    receiver = _received(stream)
     assert receiver.block in bytes(receiver.raw)
     assert not receiver.complete or receiver.started
     assert len(receiver.raw) <= len(stream)

@@ -267,3 +267,41 @@ def test_file_that_is_no_download(
     path.write_text(content)
     assert command.main(["--file", str(path)]) in (0, 1)
     assert "redacted" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("hostile", ["1e999", "-1e999", "NaN", "[]", "{}", '"x"', "9" * 5000])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "check",
+        "check_kind",
+        "parity",
+        "parity_errors",
+        "characters",
+        "retries",
+        "duration",
+        "speed",
+    ],
+)
+def test_download_with_hostile_numbers(
+    field: str, hostile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    health = {
+        "check": '"right"',
+        "check_kind": '"xor"',
+        "parity": '"even"',
+        "parity_errors": "0",
+        "characters": "1",
+        "retries": "0",
+        "duration": "1",
+        "speed": "300",
+        "mode": "null",
+        field: hostile,
+    }
+    said = ", ".join(f'"{name}": {text}' for name, text in health.items())
+    path = tmp_path / "download.json"
+    path.write_text(f'{{"data": {{"telegram": {{"text": "1.8.0(1)"}}, "health": {{{said}}}}}}}')
+    assert command.main(["--file", str(path), "--json"]) in (0, 1)
+    printed = capsys.readouterr()
+    assert "Infinity" not in printed.out
+    assert "redacted" not in printed.out or '"redacted": false' in printed.out

@@ -7,7 +7,8 @@ import pytest
 from custom_components.iec62056.protocol import __main__ as command
 from custom_components.iec62056.protocol.cli.key_file import read_keyring
 from custom_components.iec62056.protocol.dlms.security import Mechanism
-from custom_components.iec62056.protocol.errors import BadKeyFile, DlmsUnsent
+from custom_components.iec62056.protocol.dlms_errors import DlmsUnsent
+from custom_components.iec62056.protocol.errors import BadKeyFile
 from custom_components.iec62056.protocol.register_session import Level
 from simulator.dlms import Policy
 

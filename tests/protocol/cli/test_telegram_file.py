@@ -342,3 +342,29 @@ def test_each_character_is_parsed_at_most_once(
     data = part * (20_000 // len(part))
     _try(data)
     assert sum(handed) <= len(data) + 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[{}]",
+        "[ {} ]\n",
+        "{}",
+        '{{"type":"Buffer","data":[{}]}}',
+        "payload: [{}]",
+    ],
+)
+@pytest.mark.parametrize("between", [",", ", ", " ", ",\n", "; "])
+@pytest.mark.parametrize("parity", [True, False])
+def test_dump_in_decimal_numbers(form: str, between: str, parity: bool) -> None:
+    sent = NAME + framed()
+    octets = with_even_parity(sent) if parity else sent
+    reading = explain(form.format(between.join(map(str, octets))).encode(), "dump.txt", NOW)
+    assert [register.address for register in reading.registers] == WANTED
+    assert reading.health.check is Verdict.RIGHT
+
+
+@pytest.mark.parametrize("numbers", ["1, 2, 3", "300, " * 40, "7 " * 400, "1234567 " * 30])
+def test_numbers_that_are_no_dump(numbers: str) -> None:
+    with pytest.raises(NoTelegram):
+        explain(numbers.encode(), "dump.txt", NOW)

@@ -17,7 +17,7 @@ from custom_components.iec62056.protocol.dlms.security import (
     Keys,
     Mechanism,
 )
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,

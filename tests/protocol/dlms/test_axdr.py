@@ -27,7 +27,7 @@ from custom_components.iec62056.protocol.dlms.data import (
     octet_string,
     structure,
 )
-from custom_components.iec62056.protocol.errors import DlmsMalformed, DlmsUnsent
+from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed, DlmsUnsent
 
 KINDS = [
     ("00", NULL),

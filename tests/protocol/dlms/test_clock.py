@@ -12,7 +12,7 @@ from custom_components.iec62056.protocol.dlms.clock import (
     date_time,
     encode_date_time,
 )
-from custom_components.iec62056.protocol.errors import DlmsMalformed, DlmsUnsent
+from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed, DlmsUnsent
 from custom_components.iec62056.protocol.values import MeterTime, Season
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -23,7 +23,7 @@ from custom_components.iec62056.protocol.dlms.data import (
     structure,
 )
 from custom_components.iec62056.protocol.dlms.descriptors import LogicalName, Member, capture_object
-from custom_components.iec62056.protocol.errors import DlmsMalformed
+from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed
 
 
 def unsigned(number: int) -> Data:

@@ -12,11 +12,10 @@ from custom_components.iec62056.protocol.dlms import written_values
 from custom_components.iec62056.protocol.dlms.data import Data, Tag, octet_string
 from custom_components.iec62056.protocol.dlms.dlms_session import INACTIVITY, DlmsSession
 from custom_components.iec62056.protocol.dlms.security import Mechanism
+from custom_components.iec62056.protocol.dlms_errors import AuthenticationRefused, DlmsUnsent
 from custom_components.iec62056.protocol.errors import (
     AccessDenied,
-    AuthenticationRefused,
     ClockUnknown,
-    DlmsUnsent,
     MeterError,
     NotPermitted,
     NotThisMeter,

@@ -10,7 +10,7 @@ from custom_components.iec62056.protocol.dlms.frame import (
     Kind,
     check_sequence,
 )
-from custom_components.iec62056.protocol.errors import DlmsUnsent
+from custom_components.iec62056.protocol.dlms_errors import DlmsUnsent
 
 from . import wire
 

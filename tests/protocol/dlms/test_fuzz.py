@@ -17,7 +17,7 @@ from custom_components.iec62056.protocol.dlms.data import Data
 from custom_components.iec62056.protocol.dlms.descriptors import Item, LogicalName, Member
 from custom_components.iec62056.protocol.dlms.frame import Address
 from custom_components.iec62056.protocol.dlms.hdlc import Connection, Received
-from custom_components.iec62056.protocol.errors import DlmsError
+from custom_components.iec62056.protocol.dlms_errors import DlmsError
 
 from .wire import frame
 

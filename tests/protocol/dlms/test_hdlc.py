@@ -18,7 +18,7 @@ from custom_components.iec62056.protocol.dlms.hdlc import (
     State,
 )
 from custom_components.iec62056.protocol.dlms.negotiation import Parameters
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     DlmsMalformed,
     DlmsUnsent,
     HdlcLost,

@@ -10,7 +10,7 @@ import pytest
 from custom_components.iec62056.protocol.dlms.client import Client
 from custom_components.iec62056.protocol.dlms.frame import Address
 from custom_components.iec62056.protocol.dlms.link import Link
-from custom_components.iec62056.protocol.errors import HdlcLost
+from custom_components.iec62056.protocol.dlms_errors import HdlcLost
 from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
 from simulator import Echo
 

@@ -12,7 +12,7 @@ from custom_components.iec62056.protocol.dlms.cosem import Column, ScalerUnit
 from custom_components.iec62056.protocol.dlms.data import NULL, Data, Tag, octet_string
 from custom_components.iec62056.protocol.dlms.descriptors import LogicalName, Member
 from custom_components.iec62056.protocol.dlms.load_profile import events, profile, rows_between
-from custom_components.iec62056.protocol.errors import DlmsMalformed
+from custom_components.iec62056.protocol.dlms_errors import DlmsMalformed
 from custom_components.iec62056.protocol.profiles.events import Meaning
 from custom_components.iec62056.protocol.profiles.load_profile import Measure, Status
 

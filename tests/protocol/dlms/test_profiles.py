@@ -57,7 +57,7 @@ class Meter(DlmsSession):
         return tuple(CosemObject(7, 1, name, {}, {}) for name in names)
 
     @override
-    async def open(self) -> None:
+    async def _list(self) -> None:
         self.opened += 1
 
     @override

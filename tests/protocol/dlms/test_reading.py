@@ -7,17 +7,15 @@ import pytest
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.codec import decode, encode
 from custom_components.iec62056.protocol.discovery import DiscoveryHints, discover
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     BinaryRefused,
     HdlcLost,
     HdlcSilent,
-    MeterError,
-    NoAnswer,
-    NoData,
     SevenBits,
 )
+from custom_components.iec62056.protocol.errors import MeterError, NoAnswer, NoData
 from custom_components.iec62056.protocol.model import (
     LineProfile,
     Medium,
@@ -410,7 +408,7 @@ async def test_a_wrong_password_is_tried_once() -> None:
 
 async def test_a_wrong_password_where_nothing_is_readable_without() -> None:
     wrong = replace(LOW, credentials=replace(LOW.credentials, secret=b"87654321"))
-    dev, ring = device(), keyring(wrong)
+    dev, ring = device(logins={1: DOORS[1]}), keyring(wrong)
     ring.logins = (wrong,)
     _, reader = client(meter(dev), ring)
     with pytest.raises(AuthenticationRefused):

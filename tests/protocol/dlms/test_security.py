@@ -14,7 +14,11 @@ from custom_components.iec62056.protocol.dlms.security import (
     Mechanism,
     check_challenge,
 )
-from custom_components.iec62056.protocol.errors import CounterExhausted, DlmsUnsent, SecurityBroken
+from custom_components.iec62056.protocol.dlms_errors import (
+    CounterExhausted,
+    DlmsUnsent,
+    SecurityBroken,
+)
 
 # The example of the Green Book: keys, titles and challenges (9.2.7.2 and 9.2.7.4).
 KEYS = Keys(bytes(range(16)), bytes(range(0xD0, 0xE0)))

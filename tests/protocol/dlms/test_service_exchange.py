@@ -18,7 +18,7 @@ from custom_components.iec62056.protocol.dlms.descriptors import (
     capture_object,
 )
 from custom_components.iec62056.protocol.dlms.service_exchange import MAX_ANSWER, Exchange
-from custom_components.iec62056.protocol.errors import (
+from custom_components.iec62056.protocol.dlms_errors import (
     AuthenticationRefused,
     DlmsError,
     DlmsMalformed,

@@ -19,6 +19,7 @@ import serialx
 
 from custom_components.iec62056.protocol.errors import (
     BadUrl,
+    BridgeAddress,
     BridgeNotReady,
     BridgeRefusedSettings,
     BridgeTaken,
@@ -410,7 +411,7 @@ async def test_a_character_kept_back_in_vain_comes_by_itself(pty: Pty, line: Ser
     await line.write(SIGN_ON)
     await line.sleep_until(line.sent_at + 0.02)
     pty.send(with_even_parity(b"/"))
-    assert await line.read(line.now() + 5) == b"/"
+    assert await line.read(line.now() + 5) == with_even_parity(b"/")
     assert line.tally.echoed == 0
 
 
@@ -584,6 +585,22 @@ async def test_others_have_their_turn_while_a_flood_is_read(tcp: Tcp) -> None:
 async def test_a_port_that_is_not_there() -> None:
     with pytest.raises(PortMissing, match="/dev/ttyUSB77"):
         await open_line("/dev/ttyUSB77")
+
+
+@pytest.mark.parametrize(
+    "address", ["192.168.1.5", "192.168.1.5:2217", "meter.local", "ser2net:2217", "[fd00::5]:23"]
+)
+async def test_an_address_without_what_is_spoken_there(address: str) -> None:
+    with pytest.raises(BridgeAddress) as told:
+        await open_line(address)
+    for scheme in ("rfc2217", "socket"):
+        assert f"{scheme}://{address}" in str(told.value)
+
+
+@pytest.mark.parametrize("port", ["/dev/tty\0USB0", "rfc2217://ho\0st:1", "socket://\0:1"])
+async def test_a_name_with_nul(port: str) -> None:
+    with pytest.raises(LineError):
+        await open_line(port)
 
 
 async def test_a_port_in_use(pty: Pty, line: SerialLine) -> None:

@@ -83,4 +83,6 @@ async def test_back_to_seven_bits(line: SerialLine, pty: tuple[int, str]) -> Non
     await line.write(b"/?!\r\n")
     assert await far(pty[0], 5) == b"\xaf\x3f\x21\x8d\x0a"
     os.write(pty[0], b"\xaf\xc1")
-    assert await near(line, 2) == b"/A"
+    assert await near(line, 2) == b"\xaf\xc1"
+    # Parity is judged again.
+    assert line.tally.wrong == 1

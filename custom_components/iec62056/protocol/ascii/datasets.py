@@ -56,6 +56,8 @@ _IS_UNIT = re.compile(r"(?=[^*&]*?[A-Za-z%°])[^*&]{1,16}").fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 _CUT = re.compile(r"[0-9A-Za-z.,:*&-][\x00-\x08\x0e-\x1f\x7f]+\Z").search
 _SEVERAL = re.compile(r"[^*&]*+\*[^*&]++(?:&[^*&]*+\*[^*&]++)++").fullmatch
+# Memory that was never written, sent as a value, with bit 7 and without.
+_UNWRITTEN = "\x00\x7f\xff"
 _BLANK = "".join(map(chr, (*range(0x21), 0x7F)))
 
 
@@ -270,6 +272,8 @@ def _left(line: str, sets: list[_Set]) -> str:
 
 def _read_values(text: str) -> list[Value]:
     """The values of one bracket: as a rule one, two in `098.5*C&096.1*C` (UH50), none where it holds no text."""
+    if not text.strip(_UNWRITTEN):
+        return [Value("")]
     if _CONTROL(text):
         return []
     if "*" not in text:

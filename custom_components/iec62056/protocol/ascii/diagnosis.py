@@ -10,12 +10,16 @@ import re
 from ..errors import BusSilent, MeterError, NoAnswer, OnlyEcho, SeveralMeters, WrongParity
 from ..model import Identification, LineProfile
 from ..transport.line import Line
-from ..transport.trace import LineStats
+from ..transport.trace import CLEAR_BIT_7, LineStats
 
 _MAX_ANSWER = 256
 _MAX_NAMES = 96
 # More than this share of damaged characters is the line's fault, whatever else is wrong.
 BAD_PERCENT = 10
+
+# Fewer characters do not tell at which speed they were sent.
+_FEW = 20
+_NO_TEXT = bytes(code for code in range(0x20) if code not in b"\x00\x02\x03\r\n") + b"\x7f"
 
 _NAME = re.compile(rb"/[A-Za-z]{2}")
 
@@ -36,9 +40,9 @@ class Heard:
         self.answers.append(bytearray())
 
     def add(self, run: bytes) -> None:
-        """These characters came, our echo apart."""
+        """These octets came, our echo apart."""
         answer = self.answers[-1]
-        answer += run[: _MAX_ANSWER - len(answer)]
+        answer += run[: _MAX_ANSWER - len(answer)].translate(CLEAR_BIT_7)
 
     @property
     def silent_tries(self) -> int:
@@ -51,6 +55,16 @@ def percent_wrong(heard: LineStats) -> int:
     if not heard.wrong:
         return 0
     return max(1, round(100 * heard.wrong / heard.characters))
+
+
+def unreadable_percent(line: Line, heard: Heard) -> int:
+    """The share of what was heard that is damaged or no text; 100 where too little came to tell."""
+    count = line.tally.since(heard.start)
+    if count.characters < _FEW:
+        return 100
+    began = heard.answers[-1]
+    text = began.translate(None, _NO_TEXT)
+    return max(percent_wrong(count), 100 - round(100 * len(text) / len(began)))
 
 
 def reason(line: Line, heard: Heard, profile: LineProfile) -> MeterError | None:

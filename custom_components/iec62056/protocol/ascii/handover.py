@@ -7,10 +7,11 @@ Never here: what is said in mode E (`dlms`); the way to the identification (`sig
 import re
 from typing import override
 
-from ..errors import BinaryRefused
+from ..dlms_errors import BinaryRefused
 from ..model import MODE_C_SPEEDS, Identification
+from ..transport.trace import CLEAR_BIT_7
 from . import messages
-from .sign_on import ANSWER, REACTION, SessionContext, SignOn
+from .sign_on import ANSWER, BETWEEN, REACTION, SessionContext, SignOn
 
 # V and Y of the option select: the HDLC protocol procedure, binary mode (Std 6.4.5.2).
 _HDLC = "2"
@@ -41,7 +42,12 @@ class Handover(SignOn):
         if identification is None or receiver.started:
             raise BinaryRefused(meter="" if identification is None else identification.raw)
         offered = MODE_C_SPEEDS.get(identification.speed_character)
-        switches = line.can_switch and not self.profile.stay and offered is not None
+        switches = (
+            line.can_switch
+            and not self.profile.stay
+            and offered is not None
+            and (offered == line.speed or await self._takes(offered))
+        )
         same = switches or offered == line.speed
         character = identification.speed_character if same else messages.STAY
         await line.write(messages.option_select(character, _BINARY, _HDLC))
@@ -50,6 +56,8 @@ class Handover(SignOn):
         await self._hear_repetition(identification)
         line.binary = True
         line.drop_input()
+        # Frames end as frames do, not by silence.
+        self._busy = False
         return identification
 
     async def _hear_repetition(self, identification: Identification) -> None:
@@ -61,8 +69,8 @@ class Handover(SignOn):
             run = await line.read(deadline)
             if not run:
                 break
-            heard += run
-            deadline = min(line.now() + self._time_of(_LENGTH) + line.grace, line.sent_at + ANSWER)
+            heard += run.translate(CLEAR_BIT_7)
+            deadline = min(line.now(), line.sent_at + ANSWER) + BETWEEN + line.grace
         if repeated is None:
             if messages.STX in heard and len(heard) > _LENGTH:
                 raise BinaryRefused(meter=identification.raw)

@@ -1,6 +1,6 @@
 """One answer of programming mode, understood as it arrives: ACK, NAK, a data message, a command of the meter.
 
-Here: a pure receiver fed with runs of characters in any pieces, bit 7 removed (Std 6.3.5 to 6.3.10).
+Here: a pure receiver fed with runs of octets in any pieces, parity bit included (Std 6.3.5 to 6.3.10).
 Never here: data sets (`datasets`), readouts (`receive`), time, a line, what to answer.
 """
 
@@ -9,6 +9,7 @@ from enum import StrEnum, auto
 import re
 
 from ..model import CheckKind
+from ..transport.trace import CLEAR_BIT_7
 from . import messages
 
 # A block of a load profile; longer ones come in parts.
@@ -63,12 +64,13 @@ class FrameReceiver:
         return bool(self._raw)
 
     def feed(self, run: bytes) -> None:
-        """Take the next characters; those behind the answer are dropped.
+        """Take the next octets; those behind the answer are dropped.
 
         Another command than the meter's is our own, that came back too damaged for the line to know it: the answer is
         behind it. `echoes` counts them.
         """
         self.heard = self.heard or bool(run)
+        run = run.translate(CLEAR_BIT_7)
         while run and self.frame is None:
             if not self._raw:
                 start = _START.search(run)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from .. import obis
-from ..model import Health, LineProfile, Medium, Reading
+from ..model import Health, LineProfile, Medium, ParitySeen, Reading
 from ..transport.line import Line
 from ..transport.trace import LineStats
 from . import checks
@@ -47,8 +47,8 @@ async def reading(
     count = line.tally.since(start.before)
     known = Health(
         check_kind=checks.kind(profile, receiver.fits),
-        parity=line.tally.parity,
-        parity_errors=count.wrong,
+        parity=ParitySeen.STRIPPED if receiver.no_parity else line.tally.parity,
+        parity_errors=receiver.wrong(count),
         characters=count.characters,
         echo=count.echoed > 0,
         duration=line.now() - start.at,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import override
 
 from ..errors import (
+    BridgeRefusedSettings,
     BusSilent,
     CheckWrong,
     Incomplete,
@@ -28,7 +29,8 @@ from .diagnosis import BAD_PERCENT, percent_wrong
 from .receiver import Receiver
 from .sign_on import ANSWER, BETWEEN, BUSY_LIMIT, REACTION, SessionContext, SignOn
 
-# Std 6.4.3.6: a mode C meter that heard no acknowledgement sends its data before that time, in seconds.
+# Std 6.4.3.6: a mode C meter that heard no acknowledgement sends its data between these times, in seconds.
+LONGEST_SILENCE = 1.5
 UNASKED = 2.2
 # The slowest readout known takes 4:21 min at 300 Bd; the longest has 16 kB (9 min).
 READOUT_LIMIT = 900.0
@@ -58,6 +60,7 @@ class Session(SignOn):
         self._stays = terms.profile.stay
         self._delay = terms.profile.switch_delay
         self._waited = False
+        self._prompt = False
 
     async def identify(self) -> Identification:
         """Sign on, and off again where the meter waits for an answer. Raises MeterError."""
@@ -89,7 +92,7 @@ class Session(SignOn):
             fault = self._fault(receiver)
             if fault is None:
                 break
-            if isinstance(fault, MeterBreak | MeterRefused | MeterFaster):
+            if isinstance(fault, MeterRefused | MeterFaster):
                 raise fault
             if not self._other_way(receiver, fault) and self.repeats:
                 raise fault
@@ -160,6 +163,11 @@ class Session(SignOn):
             return
         self.mode = Mode.C
         speed = self._speed_for(identification, MODE_C_SPEEDS)
+        if speed is not None and not await self._takes(speed):
+            speed = None
+        if line.now() > self._heard_at + LONGEST_SILENCE:
+            # It was not acknowledged in time, and sends its data by itself (Std 6.4.3.6).
+            return
         at_speed = MODE_C_SPEEDS.get(identification.speed_character) == line.speed
         same = speed is not None or (at_speed and not self._stays)
         await line.write(
@@ -169,7 +177,12 @@ class Session(SignOn):
         )
         self._acknowledged = True
         if speed is not None:
-            await line.set_speed(speed, at=line.sent_at + line.margin + self._delay)
+            try:
+                await line.set_speed(speed, at=line.sent_at + line.margin + self._delay)
+            except BridgeRefusedSettings:
+                # It was set before: the next time the bridge is asked again.
+                self.profile = replace(self.profile, speed=None)
+                raise
             self._switched = True
 
     async def _receive(self, receiver: Receiver) -> None:
@@ -178,12 +191,16 @@ class Session(SignOn):
         end = line.now() + READOUT_LIMIT
         deadline = max(line.sent_at, self._heard_at) + UNASKED + line.grace
         rest = b""
+        heard = self._prompt = False
         if not receiver.started:
             self._data_from = line.tally.copy()
         while not receiver.closed:
             run = await line.read(min(deadline, end))
             if not run:
                 break
+            if not heard:
+                heard = True
+                self._prompt = line.now() - self._time_of(len(run)) < line.sent_at + ANSWER
             rest = self._hear(receiver, run)
             self._tell(Stage.READING, receiver)
             deadline = line.now() + self._gap(receiver)
@@ -206,7 +223,8 @@ class Session(SignOn):
         late.feed(rest)
         end = line.now() + ANSWER + self._time_of(messages.MAX_IDENTIFICATION)
         while late.identification is None and line.now() < end:
-            run = await line.read(line.now() + REACTION + line.grace)
+            pause = BETWEEN if late.identifying else REACTION
+            run = await line.read(line.now() + pause + line.grace)
             if not run:
                 return
             late.feed(run)
@@ -231,7 +249,7 @@ class Session(SignOn):
                 fault.shape = checks.shape(receiver.block)
             return fault
         # One damaged character in a block whose check is right: its parity bit alone, no bit of the data.
-        if heard.wrong > (self.verdict is Verdict.RIGHT):
+        if receiver.wrong(heard) > (self.verdict is Verdict.RIGHT):
             return WrongParity(percent=str(percent_wrong(heard)))
         return None
 
@@ -263,11 +281,12 @@ class Session(SignOn):
         # In mode B the meter has changed its speed, whatever is wanted of it.
         if not (self._acknowledged if noise else never):
             return False
-        # An adapter that changed its speed too early has cut the acknowledgement off.
+        # An adapter that changed its speed too early has cut the acknowledgement off; a meter that answers at once has
+        # understood it.
         longest = min(LONGEST_DELAY, self._reaction * _OF_REACTION)
         if never and silent and self._acknowledged and not self._waited:
             self._waited = True
-            if longest > self._delay + _LEAST_DELAY:
+            if not self._prompt and longest > self._delay + _LEAST_DELAY:
                 self._delay = longest
                 return True
         self._stays = True
@@ -276,7 +295,8 @@ class Session(SignOn):
     async def _again(self, receiver: Receiver) -> Receiver:
         """Have the data sent again: by NAK, or by a new request; by that too where the speed shall stay."""
         given_up = self._switched and self._stays
-        if self._acknowledged and not given_up and receiver.identification and receiver.datasets:
+        listens = self._acknowledged and not (given_up or receiver.meter_break)
+        if listens and receiver.identification and receiver.datasets:
             repeated = await self._ask_repeat(receiver.identification)
             if repeated is not None:
                 return repeated

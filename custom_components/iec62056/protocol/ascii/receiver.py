@@ -1,6 +1,6 @@
 """What one meter sends, understood as it arrives: identification, then data with or without a frame.
 
-Here: a pure receiver fed with runs of characters in any pieces, bit 7 removed; its state says what came so far.
+Here: a pure receiver fed with runs of octets in any pieces, parity bit included; its state says what came so far.
 Never here: time, a line, what to answer. It knows no mode: a readout and a push telegram look alike.
 """
 
@@ -8,6 +8,7 @@ from enum import Enum, auto
 import re
 
 from ..model import CheckKind, DataSet, Identification
+from ..transport.trace import CLEAR_BIT_7, LineStats
 from . import messages
 from .datasets import Parser
 
@@ -29,6 +30,8 @@ _ETX_OR_STX = re.compile(rb"[\x02\x03]")
 _END = re.compile(rb"!\s*\Z")
 # An identification where data are expected: the end of those before it was lost.
 _NEXT = re.compile(rb"[^ -~]/[A-Za-z]{3}[ \"-.0-~]{1,64}[\r\n]")
+# Without parity, an octet above 7F is no character of the standard: a letter of a message, or erased memory (FF).
+_SEVEN_BITS = bytes(range(128)) + b"?" * 127 + b"\x7f"
 
 
 class _At(Enum):
@@ -63,8 +66,11 @@ class Receiver:
         self.framed = False
         self.complete = False
         self.closed = False
+        self.no_parity = False
         self.received_check = b""
         self.raw = bytearray()
+        # What came since the telegram began, as it came: its end is `raw` with all eight bits.
+        self._octets = bytearray()
         self._parser = Parser()
         self._at = _At.NOISE if identification is None else _At.BODY
         self._tail = b"\n"
@@ -132,21 +138,36 @@ class Receiver:
     @property
     def fits(self) -> frozenset[CheckKind]:
         """Which kinds of check fit."""
-        check = self.received_check
-        # The CRC of a push telegram begins with the identification's slash.
-        start = 0 if len(check) > 1 else self._block_from
         if self._fits is None or not self.closed:
-            self._fits = messages.judge(bytes(self.raw[start : self._block_to]), check)
+            check = self.received_check
+            covered = self.raw[self._block_from : self._block_to]
+            if len(check) > 1:
+                # The CRC of a push telegram begins with the identification's slash, and is over all eight bits.
+                whole = self._octets[-len(self.raw) :] if self.no_parity else self.raw
+                covered = whole[: self._block_to]
+            self._fits = messages.judge(bytes(covered), check)
         return self._fits
 
+    def wrong(self, heard: LineStats) -> int:
+        """How many of the characters heard are damaged: none where all eight bits are the meter's own, and checked."""
+        own = self.no_parity and CheckKind.CRC16 in self.fits
+        return 0 if own else heard.wrong
+
     def feed(self, run: bytes) -> bytes:
-        """Take the next characters; returns those behind the end of this telegram."""
+        """Take the next octets; returns those behind the end of this telegram."""
         if self.closed:
             return run
         for start in range(0, len(run), _PIECE):
-            piece, at = run[start : start + _PIECE], 0
-            while at < len(piece):
-                at = self._take(piece, at)
+            octets, at = run[start : start + _PIECE], 0
+            while at < len(octets):
+                if self._at is _At.NOISE:
+                    self._octets.clear()
+                piece = octets.translate(_SEVEN_BITS if self.no_parity else CLEAR_BIT_7)
+                before, at = at, self._take(piece, at)
+                self._octets += octets[before:at]
+                if self._at is _At.BODY and 0 < self._named_to == len(self.raw):
+                    # Even parity sets bit 7 of the slash at least.
+                    self.no_parity = self._octets[-self._named_to :].isascii()
                 if len(self.raw) > MAX_TELEGRAM:
                     self.overflow = self.closed = True
                 if self.closed:
@@ -298,6 +319,8 @@ class Receiver:
             return len(run)
         self._keep(messages.ETX)
         self._finish(len(self.raw))
+        # A break where data are expected: the meter gave up (Std 6.3.10).
+        self.meter_break = messages.is_break(bytes(self.raw[-4:]))
         self._at = _At.CHECK
         return end + 1
 
@@ -320,6 +343,7 @@ class Receiver:
             else:
                 self._keep(messages.ETX)
                 self._finish(len(self.raw))
+                self.meter_break = messages.is_break(bytes(self.raw[-4:]))
                 self._at = _At.CHECK
         elif self.datasets:
             # A frame does not begin among data: noise.

@@ -5,12 +5,14 @@ Every wait has the standard's limit for its deadline; the link's own lag (`line.
 Never here: bytes on ports (`line`), understanding them (`receive`), what is asked of the meter afterwards.
 """
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..errors import LineBusy, MeterBreak, NoIdentification, SeveralMeters
+from ..errors import BridgeRefusedSettings, LineBusy, MeterBreak, NoIdentification, SeveralMeters
 from ..model import CheckKind, Identification, LineProfile, Progress, ProgressCallback, Stage
 from ..transport.line import Line
+from ..transport.trace import CLEAR_BIT_7
 from . import messages
 from .diagnosis import Heard, percent_wrong, reason
 from .push_telegrams import Foreign
@@ -35,6 +37,9 @@ LATEST = 1.0
 
 # How long a probe needs after its supply, DTR or RTS, was switched.
 FED_AFTER = 0.5
+
+# What meters stay at that remember their speed, or whose session was cut off; the most frequent first.
+REMEMBERED_SPEEDS = (9600, 2400, 4800, 19200)
 
 SIGN_ON_TRIES = 3
 # Each wakes a meter that lives on its battery.
@@ -157,7 +162,7 @@ class SignOn:
         if receiver.identification is None:
             noise = percent_wrong(self._line.tally.since(heard.asked)) > NOISE_PERCENT
             return receiver.started and not noise
-        damaged = self._line.tally.since(heard.identification_from).wrong
+        damaged = receiver.wrong(self._line.tally.since(heard.identification_from))
         known = receiver.identification in heard.identifications
         heard.identifications.append(receiver.identification)
         return not damaged or (known and damaged == 1)
@@ -182,25 +187,34 @@ class SignOn:
             await line.write(burst)
             pause = line.sent_at + self._time_of(2) + BURST_PAUSE
             while run := await line.read(pause):
-                if messages.ACK in run:
+                if messages.ACK in run.translate(CLEAR_BIT_7):
                     await line.sleep_until(line.now() + REACTION)
                     return
 
     async def _end_old_session(self) -> None:
-        """Send the break to a meter that may still be in a session of a client that was killed (Std 6.3.10)."""
-        line = self._line
-        for speed in (self.profile.speed, self.profile.sign_on_speed):
-            if speed is None or (speed != line.speed and not line.can_switch):
+        """Send the break to a meter that may still be in a session of a client that was killed (Std 6.3.10).
+
+        Its speed is one that has worked before, or any that is frequent.
+        """
+        line, known = self._line, self.profile.speed
+        speeds = REMEMBERED_SPEEDS if known is None else (known,)
+        for speed in (*speeds, self.profile.sign_on_speed):
+            if speed != line.speed and not line.can_switch:
                 continue
-            await self._set_speed(speed)
-            await self._sign_off()
+            # At one that the bridge refuses, no session can have been.
+            with suppress(BridgeRefusedSettings):
+                await self._set_speed(speed)
+                await self._write_break()
+        await line.sleep_until(line.sent_at + line.margin + REACTION)
 
     async def _sign_off(self) -> None:
         """The break, and the time a meter has before it may be spoken to again (Std 6.3.10)."""
-        line = self._line
+        await self._write_break()
+        await self._line.sleep_until(self._line.sent_at + self._line.margin + REACTION)
+
+    async def _write_break(self) -> None:
         check = self.profile.check_kind or self.profile.check_candidate or CheckKind.XOR
-        await line.write(messages.sign_off(check, fast=self.profile.fast_wake_up))
-        await line.sleep_until(line.sent_at + line.margin + REACTION)
+        await self._line.write(messages.sign_off(check, fast=self.profile.fast_wake_up))
 
     async def _until_silent(self, start: float, patience: float) -> bool:
         """Wait until nobody speaks: longer than characters of one message can lie apart. False: it never was."""
@@ -227,7 +241,7 @@ class SignOn:
                 wait = BETWEEN + line.grace
             elif receiver.raw.endswith(b"\r"):
                 # Some meters end the line with CR alone (core#51271): LF has its time to come.
-                wait = min(wait + self._time_of(2) + line.grace, LATEST)
+                wait = LATEST
             run = b""
             if self._heard_at + wait > line.now():
                 run = await line.read(self._heard_at + wait)
@@ -260,6 +274,23 @@ class SignOn:
     def _time_of(self, characters: int) -> float:
         """How long characters take at the present speed, in seconds (Std 5: ten bits each)."""
         return characters * 10 / self._line.speed
+
+    async def _takes(self, speed: int) -> bool:
+        """Whether the bridge sets that speed: tried before the meter is asked to change to it, and would go alone.
+
+        No light goes out meanwhile. A speed that is refused is noted in the profile.
+        """
+        line, first = self._line, self._line.speed
+        if speed not in (self.profile.refused_speed, self.profile.speed) and line.can_refuse:
+            refused: int | None = None
+            try:
+                await line.set_speed(speed, at=line.now())
+            except BridgeRefusedSettings:
+                refused = speed
+            # A bridge that does not answer now has refused nothing.
+            await line.set_speed(first, at=line.now())
+            self.profile = replace(self.profile, refused_speed=refused)
+        return speed != self.profile.refused_speed
 
     async def _set_speed(self, speed: int) -> None:
         line = self._line

@@ -1,10 +1,8 @@
-"""The telegram in a diagnostics file downloaded from Home Assistant, with the verdicts given before it was masked. Pure.
-
-Never here: what is masked and how.
-"""
+"""Finds the telegram in a diagnostics file downloaded from Home Assistant."""
 
 from collections.abc import Mapping
 import json
+from math import isfinite
 from typing import Any, NamedTuple
 
 from ..model import CheckKind, Health, Mode, ParitySeen, Verdict
@@ -27,7 +25,7 @@ def downloaded(data: bytes) -> Download | None:
             content["telegram"]["text"].encode("latin-1"),
             _health(content["health"]),
         )
-    except AttributeError, KeyError, RecursionError, TypeError, ValueError:
+    except AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError:
         return None
 
 
@@ -39,7 +37,14 @@ def _health(said: Mapping[str, Any]) -> Health:
         parity_errors=int(said["parity_errors"]),
         characters=int(said["characters"]),
         retries=int(said["retries"]),
-        duration=float(said["duration"]),
+        duration=_seconds(said["duration"]),
         speed=int(said["speed"]),
         mode=None if said["mode"] is None else Mode(said["mode"]),
     )
+
+
+def _seconds(said: Any) -> float:
+    seconds = float(said)
+    if not isfinite(seconds):
+        raise ValueError("no duration")
+    return seconds

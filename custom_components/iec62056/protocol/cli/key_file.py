@@ -1,15 +1,12 @@
-"""The logins of mode E in a file, for the command line: passwords and keys are never arguments, which other users see.
+"""Reads the logins of mode E from a file in TOML; the invocation counter is kept in a file beside it.
 
-Here: a file in TOML → a keyring, and the invocation counter in a file beside it.
-Never here: how Home Assistant keeps them.
-
-    client = 1
-    mechanism = "gmac"            # low, aes, md5, sha1, gmac, sha256
-    password = "..."              # low; the secret of aes, md5, sha1, sha256
-    encryption_key = "00 01 ..."  # keys and titles in hexadecimal digits
-    authentication_key = "D0 D1 ..."
-    system_title = "48 41 53 00 00 00 00 01"
-    ciphered = true
+client = 1
+mechanism = "gmac"            # low, aes, md5, sha1, gmac, sha256
+password = "..."              # low; the secret of aes, md5, sha1, sha256
+encryption_key = "00 01 ..."  # keys and titles in hexadecimal digits; of a meter that pushes, the keys alone
+authentication_key = "D0 D1 ..."
+system_title = "48 41 53 00 00 00 00 01"
+ciphered = true
 """
 
 import os
@@ -18,7 +15,9 @@ import tomllib
 from typing import Any
 
 from ..dlms.login import PUBLIC, DlmsLogin, Keyring
+from ..dlms.push.ciphering import PushKeys
 from ..dlms.security import Credentials, InvocationCounter, Keys, Mechanism
+from ..dlms_errors import DlmsUnsent
 from ..errors import BadKeyFile
 
 _NAMES = {
@@ -48,6 +47,23 @@ def read_keyring(path: Path) -> Keyring:
         _write(counter, str(end))
 
     return Keyring((PUBLIC, login), InvocationCounter(stored), store)
+
+
+def read_push_keys(path: Path) -> PushKeys:
+    """The keys of a meter that pushes, in a file. Raises BadKeyFile, and DlmsUnsent where a key has the wrong length."""
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+        authentication = data.get("authentication_key")
+        return PushKeys(
+            bytes.fromhex(data["encryption_key"]),
+            None if authentication is None else bytes.fromhex(authentication),
+        )
+    except OSError as err:
+        raise BadKeyFile(name=str(path), why=err.strerror or "it cannot be read") from err
+    except DlmsUnsent:
+        raise
+    except KeyError, ValueError, TypeError:
+        raise BadKeyFile(name=str(path), why="it is not as the documentation has it") from None
 
 
 def _login(data: dict[str, Any]) -> DlmsLogin:

@@ -1,8 +1,4 @@
-"""The command line's part for single registers: asked for by code, each with what the meter said to it.
-
-Here: options in, text or plain data out.
-Never here: how a register is read. A password is read from a file: other users see arguments.
-"""
+"""Options and output of the command line for single registers."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -85,7 +81,7 @@ def as_json(answers: Sequence[Answer]) -> dict[str, Any]:
 
 
 def as_table(answers: Sequence[Answer]) -> Iterator[str]:
-    """The answers for a person."""
+    """The answers as lines of text."""
     width = max(len(answer.code) for answer in answers)
     for answer in answers:
         told = str(answer.refusal) if answer.register is None else as_sent(answer.register.values)

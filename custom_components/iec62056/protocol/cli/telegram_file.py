@@ -1,8 +1,4 @@
-"""A stored telegram becomes a reading: as text, as bytes with or without parity bits, as a hex dump, inside a log.
-
-Here: undoing the ways people and programs write down what a meter sent. Pure.
-Never here: lines, time, files. A line knows what came when; here only the characters tell.
-"""
+"""Turns a stored telegram into a reading: text, bytes with or without parity bits, a hex dump, part of a log."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -49,6 +45,10 @@ _SIGNS = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
 _XXD = re.compile(rb"[0-9A-Fa-f]{4,8}:((?: [0-9A-Fa-f]{2,4})++)(?:  .*)?")
 _DUMP = re.compile(rb"(?:[0-9A-Fa-f]{6,8}[ \t]+)?((?:(?:0x)?[0-9A-Fa-f]{2}[ ,\t]*+)++)(?:\|.*)?")
 _DIGITS = re.compile(rb"0x|[ ,\t]")
+# Numbers in brackets or bare, perhaps with a few words before them: {"type":"Buffer","data":[47,...]}.
+_DECIMALS = re.compile(rb"\s*+(?:[^\[\]]{0,64}\[\s*+)?+([0-9][0-9,; \t\r\n]*+)(?:\][\s}]*+)?+")
+_NUMBER = re.compile(rb"[0-9]++")
+_LEAST_DECIMALS = 16
 
 _NAMES = b"|".join(name for name in _CONTROLS if len(name) == 3)
 _ESCAPED = re.compile(rb"\\r\\n|\\x[0-9A-Fa-f]{2}|\\(?:%b)\b|<(?:%b|CR|LF)>" % (_NAMES, _NAMES))
@@ -140,17 +140,36 @@ def characters(data: bytes) -> tuple[bytes, ParitySeen]:
     return _REMARK.sub(b"", data), ParitySeen.UNKNOWN
 
 
-def _from_dump(data: bytes) -> bytes | None:
-    """The bytes of a hex dump, None where the data are none."""
+def dumped(data: bytes) -> bytes | None:
+    """The bytes of a dump, None where the data are none. Lines that begin with # are remarks."""
     lines = [line.strip() for line in data.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(b"#")]
     for form in (_XXD, _DUMP):
         found = [form.fullmatch(line) for line in lines]
         if lines and all(found):
             digits = b"".join(_DIGITS.sub(b"", line[1]) for line in found if line is not None)
-            dumped = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
-            # A number alone is also hexadecimal; a telegram has its brackets or its slash.
-            return dumped if any(code & 0x7F in b"(/" for code in dumped) else None
+            return bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
     return None
+
+
+def _from_decimals(data: bytes) -> bytes | None:
+    """The bytes of a list of decimal numbers, as programs print a buffer; None where the data are none."""
+    found = _DECIMALS.fullmatch(data)
+    numbers = [] if found is None else _NUMBER.findall(found[1])
+    if len(numbers) < _LEAST_DECIMALS or any(len(number) > 3 for number in numbers):
+        return None
+    codes = [int(number) for number in numbers]
+    fits = max(codes) < 256 and any(code & 0x7F in b"(/" for code in codes)
+    return bytes(codes) if fits else None
+
+
+def _from_dump(data: bytes) -> bytes | None:
+    """The characters of a dump in hexadecimal or decimal numbers, None where the data are none."""
+    octets = dumped(data)
+    if octets is None:
+        return _from_decimals(data)
+    # A number alone is also hexadecimal; a telegram has its brackets or its slash.
+    return octets if any(code & 0x7F in b"(/" for code in octets) else None
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:
@@ -232,7 +251,7 @@ def _datasets(stream: bytes, asked: list[_Asked]) -> tuple[list[DataSet], list[s
 def _give_address(sets: list[DataSet], asked: list[str], unparsed: list[str]) -> None:
     """An answer needs no address (Std 6.6): it belongs to what was asked, never to the frame before.
 
-    Where nobody is seen asking, the values cannot be understood.
+    Where no request is seen, the values cannot be understood.
     """
     count = next((at for at, found in enumerate(sets) if found.address is not None), len(sets))
     if not count:

@@ -1,4 +1,1 @@
-"""Mode E: HDLC frames and DLMS/COSEM behind them.
-
-Never here: modes A to D (ascii), Home Assistant.
-"""
+"""Mode E: HDLC frames and DLMS/COSEM."""

@@ -1,13 +1,9 @@
-"""How an association is asked for, granted and released: AARQ, AARE, RLRQ in BER (Green Book 9.4.2), and the initiate PDUs.
-
-Here: small frozen values ↔ octets. Pure.
-Never here: the order of an association and its secrets (`association`), services (`apdu`).
-"""
+"""Encodes and decodes the PDUs that open and release an association: AARQ, AARE, RLRQ, initiate (Green Book 9.4.2)."""
 
 from dataclasses import dataclass, field
 from enum import IntFlag
 
-from ..errors import AssociationRefused, AuthenticationRefused, DlmsMalformed, DlmsUnsent
+from ..dlms_errors import AssociationRefused, AuthenticationRefused, DlmsMalformed, DlmsUnsent
 from ..reasons import Association, Authentication, Reason
 from .axdr import Reader, encode_string
 from .security import Mechanism

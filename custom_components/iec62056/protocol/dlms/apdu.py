@@ -1,14 +1,10 @@
-"""The services GET, SET and ACTION as PDUs (Green Book 9.5), by logical names.
-
-Here: requests as octets; answers as small frozen values. Pure.
-Never here: which PDU follows which (`exchange`), ciphering (`association`), what a value means (`cosem`).
-"""
+"""Encodes requests of GET, SET and ACTION by logical names, and decodes their answers (Green Book 9.5)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..errors import AuthenticationRefused, DlmsError, DlmsMalformed, ServiceRefused
+from ..dlms_errors import AuthenticationRefused, DlmsError, DlmsMalformed, ServiceRefused
 from ..reasons import Authentication, Service
 from .axdr import Reader, encode_length, encode_string
 from .data import Data
@@ -46,7 +42,14 @@ class AccessResult(IntEnum):
         return self in (AccessResult.READ_WRITE_DENIED, AccessResult.SCOPE_OF_ACCESS_VIOLATED)
 
 
-type Result = Data | AccessResult
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An attribute that was asked for and could not be read, and why: it cannot be decoded, or nothing came."""
+
+    error: DlmsError
+
+
+type Result = Data | AccessResult | Unreadable
 
 
 # Requests. `invoke` is the invoke-id-and-priority octet.

@@ -1,12 +1,11 @@
-"""An association with a meter, from its request to its release, and the ciphering of what is said within it.
+"""State machine of one association: request, proof of high level security, ciphering of services.
 
-Here: the order of the passes, and what is refused for security. Pure: octets in, octets out.
-Never here: the form of the PDUs (`acse`, `apdu`), ciphers (`security`), frames (`hdlc`), randomness, storage.
+What would be less secure than was asked for is refused.
 """
 
 from enum import Enum
 
-from ..errors import DlmsMalformed, DlmsUnsent, SecurityBroken
+from ..dlms_errors import DlmsMalformed, DlmsUnsent, SecurityBroken
 from ..reasons import Security
 from . import acse, apdu
 from .acse import WANTED, Conformance, Granted

@@ -1,42 +1,64 @@
-"""Links to one meter and associations by its logins, one after the other: what is proven before a secret leaves.
+"""Opens associations with one meter, one after the other, and checks that it is the intended meter first.
 
 A login the meter refused is not tried a second time.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from enum import Enum
+from typing import Final
 
-from ..errors import (
+from ..dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,
+    DlmsMalformed,
+    HdlcLost,
     HdlcRefused,
     HdlcSilent,
+    MeterError,
     SecurityBroken,
     ServiceRefused,
 )
 from ..model import Identification, LineProfile, ProgressCallback
 from ..register_session import Level
 from ..transport.line import Line
-from .apdu import Result
+from .apdu import Result, Unreadable
 from .client import Client
 from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, object_list
 from .data import Data
 from .descriptors import Item, LogicalName, Member
 from .link import Link
 from .login import PUBLIC, DlmsLogin, Keyring, server_address
-from .object_cache import Objects, place
-from .objects import attributes, data_object, registers
+from .object_cache import Objects, attribute_place, place
+from .objects import attributes, code, data_object, registers
+from .standard_objects import standard_objects
+from .written_values import refusal
 
 type Opener = Callable[[], Awaitable[Identification | None]]
 
+# An object that the meter fell silent over twice is left out for a day, in seconds.
+_SKIPPED_FOR: Final = 86400
+NOT_ASKED: Final = Unreadable(
+    HdlcLost(why="the meter fell silent over it, so it is left out for a day")
+)
+
+_OBJECT_LIST = Member(ASSOCIATION, CURRENT_ASSOCIATION, 2)
 _DATA = 1
 # The invocation counter of a security setup: 0.0.43.1.e, where e is the client it is for, or only a number.
 _COUNTERS = (0, 0, 43, 1)
 # What is asked for where the public client has no object list.
 _USUAL_COUNTERS = (0, 1)
 # What a meter may say that has no public client.
-_NOBODY_LET_IN = (AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused)
+_NO_ASSOCIATION = (AssociationRefused, HdlcRefused, HdlcSilent, ServiceRefused)
+
+
+class _Last(Enum):
+    """What became of the link before: it ended, the meter never answered in it, or did not confirm its end."""
+
+    ENDED = 1
+    SILENT = 2
+    OPEN = 3
 
 
 class Associations:
@@ -59,11 +81,15 @@ class Associations:
         self.repeats = 0
         """How often frames were repeated, and links opened again."""
         self.echo = False
+        self.unread: dict[str, MeterError] = {}
+        """What could not be read, and why, by object and attribute."""
         self._line = line
         self._server = server_address(profile)
+        self._medium = profile.medium
         self._opener = opener
         self._progress = progress
         self._link: Link | None = None
+        self._last = _Last.ENDED
         # Whether the open session is with the intended meter, and how the one that was asked last announced itself.
         self._sure = False
         self._sure_of: Identification | None = None
@@ -95,7 +121,7 @@ class Associations:
             return
         client = None
         # Some meters have no public client.
-        with suppress(*_NOBODY_LET_IN):
+        with suppress(*_NO_ASSOCIATION):
             client = await self._associate(PUBLIC)
         if intended is not None:
             await self.make_sure(client)
@@ -103,7 +129,7 @@ class Associations:
             await self._learn_counter(client, login)
 
     async def make_sure(self, client: Client | None) -> None:
-        """See to it that this is the intended meter, once in each session; None stands for one that lets nobody in.
+        """See to it that this is the intended meter, once in each session; `client` is None where the meter has no public client.
 
         Raises NotThisMeter, and what the link raises.
         """
@@ -123,14 +149,16 @@ class Associations:
 
     async def _associate(self, login: DlmsLogin) -> Client:
         await self.leave()
-        self.identification = await self._opener() or self.identification
-        self._link = Link(self._line, login.client, self._server, self._progress)
         intended = None if login.level is Level.OPEN else self.keyring.intended
-        if intended is not None and self.identification != self._sure_of:
-            # Nothing but a farewell is said to another meter than the one that was asked just now.
-            intended.check(self.identification, None, public=True)
-        await self._link.connect()
-        client = Client(self._link, login, self.keyring)
+        link = await self._in_frames(login)
+        if link is None:
+            self.identification = await self._opener() or self.identification
+            self._link = link = Link(self._line, login.client, self._server, self._progress)
+            if intended is not None and self.identification != self._sure_of:
+                # Nothing but a farewell is said to another meter than the one that was asked just now.
+                intended.check(self.identification, None, public=True)
+            await self._connect(link)
+        client = Client(link, login, self.keyring)
         if login.level is not Level.OPEN:
             self.keyring.tried.add(login)
         try:
@@ -150,6 +178,34 @@ class Associations:
         self._sure = intended is not None
         return client
 
+    async def _in_frames(self, login: DlmsLogin) -> Link | None:
+        """A link to a meter that still waits for frames, because the last one did not begin, or did not end.
+
+        Raises HdlcSilent where it does not answer this login either.
+        """
+        last, self._last = self._last, _Last.ENDED
+        if last is _Last.ENDED:
+            return None
+        self._line.binary = True
+        self._link = link = Link(self._line, login.client, self._server, self._progress)
+        try:
+            await self._connect(link)
+        except HdlcSilent:
+            if last is _Last.SILENT:
+                raise
+            # It has left after all.
+            await self.leave()
+            self._last = _Last.ENDED
+            return None
+        return link
+
+    async def _connect(self, link: Link) -> None:
+        try:
+            await link.connect()
+        except HdlcSilent:
+            self._last = _Last.SILENT
+            raise
+
     async def leave(self) -> None:
         """End the link, if there is one; nothing is raised where the meter or the line is gone."""
         link, self._link, self._sure = self._link, None, False
@@ -158,13 +214,14 @@ class Associations:
         self.repeats += link.retransmissions
         self.echo |= link.echo
         try:
-            await link.disconnect()
+            if not await link.disconnect() and self._last is _Last.ENDED:
+                self._last = _Last.OPEN
         finally:
             self._line.binary = False
             self._line.drop_input()
 
     async def abandon(self) -> None:
-        """End the link without waiting for an answer: whoever cancels does not wait."""
+        """End the link without waiting for an answer, for a call that was cancelled."""
         link, self._link, self._sure = self._link, None, False
         if link is not None:
             await link.abandon()
@@ -174,7 +231,7 @@ class Associations:
         """Ask the meter for its own invocation counter: another client may have moved it on."""
         results: Sequence[Result] = ()
         # Without a public client, what is stored must do.
-        with suppress(*_NOBODY_LET_IN):
+        with suppress(*_NO_ASSOCIATION):
             if client is not None:
                 results = await client.get(await self._counters(client, login))
         for result in results:
@@ -194,10 +251,51 @@ class Associations:
         return [Item(Member(_DATA, name, 2)) for name in own or listed or usual]
 
     async def objects(self, client: Client, login: DlmsLogin) -> Objects:
-        """The object list of this association, from what is known or from the meter; empty where it gives none."""
+        """The objects of this association, from what is known or from the meter; the standard's where it gives no list.
+
+        Of those, what the meter has is known after the first reading.
+        """
         lists = self.known.lists
-        if login.name not in lists:
-            wanted = Item(Member(ASSOCIATION, CURRENT_ASSOCIATION, 2))
-            (result,) = await client.get([wanted])
-            lists[login.name] = object_list(result) if isinstance(result, Data) else ()
-        return lists[login.name]
+        if login.name in lists:
+            return lists[login.name]
+        result = await self._object_list(client)
+        error: MeterError = DlmsMalformed(why="it is empty")
+        if isinstance(result, Data):
+            try:
+                if listed := object_list(result):
+                    lists[login.name] = listed
+                    return listed
+            except DlmsMalformed as err:
+                error = err
+        else:
+            error = refusal(result, str(code(CURRENT_ASSOCIATION)), login.level)
+        self.note(_OBJECT_LIST, error)
+        return self.known.standard.get(login.name) or standard_objects(self._medium)
+
+    async def _object_list(self, client: Client) -> Result:
+        """What the meter answers to the question for its objects; it is not asked where it fell silent over it twice."""
+        if self._line.utcnow().timestamp() < self.known.skipped.get(
+            attribute_place(_OBJECT_LIST), 0
+        ):
+            return NOT_ASKED
+        try:
+            (result,) = await client.get([Item(_OBJECT_LIST)])
+        except HdlcLost as err:
+            self.suspect(client.asking, err, {})
+            raise
+        return result
+
+    def suspect(self, asked: Sequence[Item], err: HdlcLost, found: dict[Item, Result]) -> None:
+        """Have what the meter fell silent over asked by itself; what it did so over twice, not before tomorrow."""
+        known = self.known
+        for item in asked:
+            attribute = attribute_place(item.member)
+            known.alone[attribute] = known.alone.get(attribute, 0) + 1
+            if len(asked) == 1 and known.alone[attribute] > 1:
+                known.skipped[attribute] = self._line.utcnow().timestamp() + _SKIPPED_FOR
+                found[item] = Unreadable(err)
+
+    def note(self, member: Member, error: MeterError) -> None:
+        """Say in the reading what could not be read, and why."""
+        about = f"{code(member.name)} (class {member.class_id}, attribute {member.number})"
+        self.unread[about] = error

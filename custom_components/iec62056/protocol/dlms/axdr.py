@@ -1,8 +1,4 @@
-"""Values in A-XDR (Blue Book 4.1.5, IEC 61334-6), both ways, nothing lost.
-
-Here: octets ↔ typed values, with a limit on depth, number and length. Pure.
-Never here: what a value means (`cosem`), services (`apdu`).
-"""
+"""Encodes and decodes values in A-XDR (Blue Book 4.1.5, IEC 61334-6), with limits on depth, number and length."""
 
 import contextlib
 from decimal import Decimal
@@ -10,7 +6,7 @@ import math
 import struct
 from typing import cast
 
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from .data import NULL, Bits, CompactArray, Data, Plain, Tag, TypeDescription
 

@@ -1,22 +1,19 @@
-"""One association over a link: it is opened with a login, and attributes are read, set and methods called in it.
-
-Here: in how few turns, what is done where the meter cannot do what it grants, and the counters of what is encrypted.
-Never here: what an attribute means (`objects`), the way to the link (`session`).
-"""
+"""Reads and sets attributes and calls methods in one association over a link."""
 
 import asyncio
 from collections.abc import Sequence
 from itertools import batched
 from secrets import token_bytes
 
-from ..errors import DlmsMalformed, DlmsUnsent, ServiceRefused
+from ..dlms_errors import DlmsMalformed, DlmsUnsent, ServiceRefused
 from .acse import Conformance
-from .apdu import AccessResult, Result
+from .apdu import AccessResult, Result, Unreadable
 from .association import Association
 from .data import Data
 from .descriptors import Item, Member
 from .link import Link
 from .login import DlmsLogin, Keyring
+from .object_cache import attribute_place
 from .security import CHALLENGE
 from .service_exchange import Exchange, act, get, invoke_octet, set_value
 
@@ -46,6 +43,8 @@ class Client:
             general=login.general,
         )
         self._invoke = 0
+        self.asking: Sequence[Item] = ()
+        """What was asked for last."""
 
     @property
     def link(self) -> Link:
@@ -67,21 +66,36 @@ class Client:
             request = self._association.answer(answer)
 
     async def get(self, items: Sequence[Item]) -> tuple[Result, ...]:
-        """Read attributes: together where the meter can, one by one where it cannot.
+        """Read attributes; what the meter refuses, or sends in a form that is none, is a result.
 
-        What the meter refuses is a result. Raises DlmsError where the link or the association is lost.
+        Raises DlmsError where the link or the association is lost.
         """
-        results: list[Result] = []
+        found: dict[Item, Result] = {}
+        await self.collect(items, found)
+        return tuple([found[item] for item in items])
+
+    async def collect(self, items: Sequence[Item], found: dict[Item, Result]) -> None:
+        """Put what is not there yet of `items` into `found`: together where the meter can, one by one where it cannot.
+
+        Raises as `get`; `asking` is then what remained without an answer.
+        """
         known = self._keyring.known
-        at_once = self._at_once if not known.singly else 1
-        for batch in batched(items, at_once, strict=False):
-            found = await self._together(batch) if len(batch) > 1 and not known.singly else None
-            if found is None:
-                found = [await self._one(item) for item in batch]
+        left = [item for item in items if item not in found]
+        alone = [item for item in left if attribute_place(item.member) in known.alone]
+        together = [item for item in left if item not in alone]
+        at_once = 1 if known.singly else self._at_once
+        batches = [*batched(together, at_once, strict=False), *batched(alone, 1, strict=False)]
+        for batch in batches:
+            if not await self._together(batch, found):
+                for item in batch:
+                    await self._one(item, found)
                 # A meter that grants lists and cannot read them is asked for none again.
-                known.singly |= len(batch) > 1 and any(isinstance(one, Data) for one in found)
-            results += found
-        return tuple(results)
+                some = [found[item] for item in batch]
+                known.singly |= (
+                    len(batch) > 1
+                    and any(isinstance(one, Data) for one in some)
+                    and not any(isinstance(one, Unreadable) for one in some)
+                )
 
     @property
     def _at_once(self) -> int:
@@ -92,26 +106,41 @@ class Client:
         room = min(association.limit, self._link.parameters.transmit - _LLC)
         return max(1, (room - _LIST_HEAD) // _ITEM)
 
-    async def _together(self, items: Sequence[Item]) -> list[Result] | None:
-        """The results of one GET with a list; None where the meter gives not one of them that way."""
+    async def _together(self, items: Sequence[Item], found: dict[Item, Result]) -> bool:
+        """Whether the meter gave any of these in one GET with a list."""
+        if len(items) < 2 or self._keyring.known.singly:
+            return False
+        self.asking = items
         try:
             results = await self._run(get(items, self._next_invoke()))
         except ServiceRefused:
-            return None
+            return False
         except DlmsMalformed:
             if not self._link.is_up:
                 raise
-            return None
-        return list(results) if any(isinstance(result, Data) for result in results) else None
+            return False
+        if not any(isinstance(result, Data) for result in results):
+            return False
+        found.update(zip(items, results, strict=True))
+        return True
 
-    async def _one(self, item: Item) -> Result:
+    async def _one(self, item: Item, found: dict[Item, Result]) -> None:
+        self.asking = (item,)
+        alone, attribute = self._keyring.known.alone, attribute_place(item.member)
         try:
-            return (await self._run(get([item], self._next_invoke())))[0]
+            (found[item],) = await self._run(get([item], self._next_invoke()))
         except ServiceRefused as err:
             if err.counter is not None:
                 raise
             # Some meters answer a denied attribute with an exception.
-            return AccessResult.OTHER_REASON
+            found[item] = AccessResult.OTHER_REASON
+        except DlmsMalformed as err:
+            if not self._link.is_up:
+                raise
+            found[item] = Unreadable(err)
+            alone[attribute] = 0
+            return
+        alone.pop(attribute, None)
 
     async def set(self, item: Item, value: Data) -> Result:
         """Set an attribute. Raises DlmsUnsent, ServiceRefused, and as `get`."""

@@ -1,14 +1,10 @@
-"""Dates and times of COSEM in their twelve octets (Blue Book 4.1.6.1), and which moment they mean.
-
-Here: octets ↔ moments of the meter's own clock. Pure.
-Never here: when a clock is set, what time it is.
-"""
+"""Dates and times of COSEM (Blue Book 4.1.6.1), and the moments they mean."""
 
 from dataclasses import dataclass
 import datetime as dt
 from enum import IntFlag
 
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..values import MeterTime, Season
 
 

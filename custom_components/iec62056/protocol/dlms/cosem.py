@@ -1,8 +1,4 @@
-"""What the objects of a meter hold: scaler and unit, the object list with its rights, columns of profiles.
-
-Here: Data → values (Blue Book 4). Pure.
-Never here: how Data is written (`axdr`), services (`apdu`), times (`clock`), which object becomes which sensor.
-"""
+"""Meaning of the values of COSEM objects: scaler and unit, object list with rights, columns and rows of profiles (Blue Book 4)."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +7,7 @@ from enum import IntFlag
 from typing import NamedTuple
 
 from .. import codec
-from ..errors import DlmsMalformed
+from ..dlms_errors import DlmsMalformed
 from .data import NULL, Data, Tag
 from .descriptors import LogicalName, Member
 

@@ -1,14 +1,10 @@
-"""The values of COSEM with their types (Blue Book 4.1.5).
-
-Here: frozen values, and what a reader expects of one.
-Never here: octets (`axdr`), what a value means (`cosem`), floats: a number is int or Decimal.
-"""
+"""Values of COSEM with their types (Blue Book 4.1.5); numbers are int or Decimal, never float."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 
-from ..errors import DlmsMalformed
+from ..dlms_errors import DlmsMalformed
 
 
 class Tag(IntEnum):

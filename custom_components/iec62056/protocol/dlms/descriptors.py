@@ -1,14 +1,10 @@
-"""What a request names: objects by logical name, their attributes and methods, parts of them by selective access.
-
-Here: small frozen values → octets. Pure.
-Never here: the requests themselves (`apdu`).
-"""
+"""Descriptors in a request: logical names, attributes, methods, selective access."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from .. import codec
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from .axdr import encode
 from .data import Data, Tag, array, octet_string, structure

@@ -1,24 +1,14 @@
-"""An association of mode E that stays open: registers by their codes, what the meter offers, changes that are allowed.
-
-Here: code → object, the answer to each wish, when an idle link is opened anew, what is certain after a change.
-Never here: how attributes travel (`client`), their values in text (`objects`, `writing`).
-"""
+"""Open session of mode E: reads registers by their codes, lists what the meter offers, makes changes that are allowed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
+import re
 from typing import override
 
 from .. import obis
-from ..errors import (
-    DlmsUnsent,
-    HdlcLost,
-    HdlcSilent,
-    MeterError,
-    NotPermitted,
-    ServiceRefused,
-    UnknownRegister,
-)
+from ..dlms_errors import DlmsUnsent, HdlcLost, HdlcSilent, ServiceRefused
+from ..errors import MeterError, NotPermitted, UnknownRegister
 from ..model import Identification, Obis, Register
 from ..profiles.events import Event, events_between
 from ..profiles.load_profile import Profile, profiles_between
@@ -37,14 +27,18 @@ from .apdu import AccessResult, Result
 from .client import Client
 from .cosem import CosemObject, Rights
 from .data import Data, Tag
-from .descriptors import Item, Member
+from .descriptors import Item, LogicalName, Member
 from .login import DlmsLogin
 from .object_cache import Objects, place
 from .objects import attributes, codes
 from .session import Session
+from .standard_objects import object_of, standard_class
 
 # A meter ends a link by itself when nothing came for so long, in seconds (0.0.22.0.0, attribute 8: 120 by default).
 INACTIVITY = 110.0
+
+# A code with the class of its object behind it, as wb-mqtt-serial and ESPHome have it.
+_WITH_CLASS = re.compile(r"(?P<code>[^/]+)/(?P<class_id>[0-9]{1,5})", re.ASCII).fullmatch
 
 _CLOCK = str(Obis(0, 0, 1, 0, 0))
 _SCRIPT_TABLE = 9
@@ -92,7 +86,6 @@ class DlmsSession(RegisterSession):
         self.opened += 1
         client = await self._session.enter(self._login)
         self.identification = self._session.identification
-        await self._session.objects(client, self._login)
         self._client = client
         return self.identification
 
@@ -123,6 +116,13 @@ class DlmsSession(RegisterSession):
             await self.open()
             return await ask(await self._alive())
 
+    async def _values(self, items: Sequence[CosemObject]) -> dict[str, dict[int, Result]]:
+        async def reopen() -> Client:
+            await self.open()
+            return await self._alive()
+
+        return await self._again(lambda client: self._session.values(client, items, reopen))
+
     async def get(self, items: Sequence[Item]) -> tuple[Result, ...]:
         """Attributes, or parts of them, by their descriptors. Raises MeterError where the link is lost."""
         return await self._again(lambda client: client.get(items))
@@ -131,18 +131,30 @@ class DlmsSession(RegisterSession):
 
     @override
     async def read(self, codes: Sequence[str]) -> tuple[Answer, ...]:
+        answers = await self._read(codes)
+        missing = [code for code in codes if isinstance(answers[code].refusal, UnknownRegister)]
+        if missing and self._login.name not in self._session.known.lists:
+            # They are none of the standard's, or not as the standard has them.
+            await self._list()
+            if self._login.name in self._session.known.lists:
+                answers |= await self._read(missing)
+        return tuple([answers[code] for code in codes])
+
+    async def _read(self, codes: Sequence[str]) -> dict[str, Answer]:
         await self._alive()
         found = {code: self._find(code) for code in codes}
         items = {place(item): item for item in found.values() if item is not None}
-        values = await self._again(
-            lambda client: self._session.values(client, tuple(items.values()))
-        )
-        return tuple(
-            self._unknown(code)
-            if (item := found[code]) is None
+        values = await self._values(tuple(items.values()))
+        return {
+            code: self._unknown(code)
+            if item is None
             else self._answer(code, item, values[place(item)])
-            for code in codes
-        )
+            for code, item in found.items()
+        }
+
+    async def _list(self) -> None:
+        """Have the meter list its objects, if it was not done yet and it does."""
+        await self._again(lambda client: self._session.objects(client, self._login))
 
     def _unknown(self, code: str) -> Answer:
         error = UnknownRegister(code=code, message="it is not in the meter's list")
@@ -161,8 +173,15 @@ class DlmsSession(RegisterSession):
         return next((register for register in found if register.key == _key(code)), None)
 
     def _find(self, code: str) -> CosemObject | None:
-        """The object behind a code: one of that name, else the demand register whose last average it is."""
-        key = _key(code)
+        """The object behind a code: one of that name, else the demand register whose last average it is.
+
+        Without a list, the one that the standard has there. A class behind the code (`1-0:1.8.0/3`) needs no list.
+        """
+        key, class_id = _key(code), _class(code)
+        parsed = obis.parse(key)
+        if parsed is not None and (class_id is not None or not self.objects):
+            name = LogicalName(parsed.a, parsed.b, parsed.c, parsed.d, parsed.e, parsed.f)
+            return object_of(name, standard_class(parsed) if class_id is None else class_id)
         named = [item for item in self.objects if key in codes(item)]
         own = [item for item in named if key == codes(item)[0]]
         # A profile may have the name of a register.
@@ -172,6 +191,7 @@ class DlmsSession(RegisterSession):
     async def offered(self) -> tuple[Offer, ...]:
         await self._alive()
         keyring = self._session.keyring
+        await self._list()
         if await self._session.survey():
             await self.open()
         offers: dict[str, Offer] = {}
@@ -192,8 +212,7 @@ class DlmsSession(RegisterSession):
     async def read_profile(
         self, code: str, first: datetime, last: datetime, zone: tzinfo
     ) -> tuple[Profile, ...]:
-        if not self.opened:
-            await self.open()
+        await self._list()
         found = await profile_reader.read_profile(
             self.get, self.objects, code, first, last, zone=zone
         )
@@ -203,8 +222,7 @@ class DlmsSession(RegisterSession):
     async def read_events(
         self, code: str, first: datetime, last: datetime, zone: tzinfo
     ) -> tuple[Event, ...]:
-        if not self.opened:
-            await self.open()
+        await self._list()
         found = await profile_reader.read_events(self.get, self.objects, first, last, zone)
         return events_between(found, first, last)
 
@@ -238,11 +256,11 @@ class DlmsSession(RegisterSession):
         same: Callable[[Data, Data], bool],
     ) -> Written:
         """Set attribute 2 of an object: read, set, read back. A set that was sent is never sent again."""
-        await self._alive()
+        await self._list()
         item = self._find(code)
         if item is None:
             return Written(code, WriteOutcome.NOT_SENT, refusal=self._unknown(code).refusal)
-        values = await self._again(lambda client: self._session.values(client, (item,)))
+        values = await self._values((item,))
         present = values[place(item)].get(2, AccessResult.READ_WRITE_DENIED)
         if not isinstance(present, Data):
             error = written_values.refusal(present, code, self.level)
@@ -257,7 +275,7 @@ class DlmsSession(RegisterSession):
         if done.certainty is not WriteOutcome.CONFIRMED:
             return done
         try:
-            values = await self._again(lambda client: self._session.values(client, (item,)))
+            values = await self._values((item,))
         except MeterError as err:
             return replace(done, certainty=WriteOutcome.UNCONFIRMED, refusal=err)
         found = values[place(item)].get(2)
@@ -294,7 +312,7 @@ class DlmsSession(RegisterSession):
     async def execute(self, code: str, argument: str) -> Written:
         if _key(code) not in map(_key, self._permits.execute):
             return _not_permitted(code)
-        await self._alive()
+        await self._list()
         parsed = obis.parse(code)
         method = 1 if parsed is None or parsed.attribute is None else parsed.attribute
         item = self._find(code if parsed is None else str(replace(parsed, attribute=None)))
@@ -311,8 +329,15 @@ class DlmsSession(RegisterSession):
 
 def _key(code: str) -> str:
     """What a register of that code is called; what is no OBIS code stays as it is."""
-    parsed = obis.parse(code)
+    found = _WITH_CLASS(code)
+    parsed = obis.parse(code if found is None else found["code"])
     return code if parsed is None else str(parsed)
+
+
+def _class(code: str) -> int | None:
+    """The class that the user names behind a code."""
+    found = _WITH_CLASS(code)
+    return None if found is None else int(found["class_id"])
 
 
 def _not_permitted(code: str) -> Written:

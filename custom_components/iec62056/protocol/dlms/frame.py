@@ -1,14 +1,10 @@
-"""HDLC frames of type 3 as IEC 62056-46 uses them: addresses, control field, check sequences.
-
-Here: frame ↔ octets, and frames out of a stream that starts anywhere. Pure.
-Never here: sequence numbers kept between frames (`hdlc`), what the information means (`apdu`), time, a line.
-"""
+"""HDLC frames of type 3 (IEC 62056-46): encodes them, and finds them in a stream that starts anywhere."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self
 
-from ..errors import DlmsUnsent
+from ..dlms_errors import DlmsUnsent
 from ..reasons import Unsent
 
 FLAG = 0x7E
@@ -247,41 +243,53 @@ class Deframer:
         held = self._held
         start = 0
         while (start := held.find(FLAG, start)) >= 0:
-            size = self._size(start)
-            if size is not None and start + size + 2 <= len(held):
-                closed = held[start + size + 1] == FLAG
-                frame = _decode(bytes(held[start + 1 : start + size + 1])) if closed else None
-                if frame is not None:
-                    frames.append(frame)
-                    # The closing flag may open the next frame.
-                    start += size + 1
-                    continue
-                self.damaged += size > 0 and self._header_right(start, size)
-            elif (size is None and not at_end) or (
-                size and not at_end and self._header_right(start, size)
-            ):
+            frame, size = frame_at(held, start)
+            if frame is not None:
+                frames.append(frame)
+                # The closing flag may open the next frame.
+                start += (size or 0) + 1
+                continue
+            if size and start + size + 2 <= len(held):
+                self.damaged += 1
+            elif size != 0 and not at_end:
                 break
             start += 1
         del held[: start if start >= 0 else len(held)]
         return frames
 
-    def _size(self, start: int) -> int | None:
-        """The length behind a flag; 0 where no frame begins there, None where it is not there yet."""
-        format_ = self._held[start + 1 : start + 3]
-        if format_ and format_[0] & 0xF0 != _FORMAT_TYPE_3:
-            return 0
-        if len(format_) < 2:
-            return None
-        length = int.from_bytes(format_) & _MAX_LENGTH
-        return length if length >= _MIN_LENGTH else 0
 
-    def _header_right(self, start: int, size: int) -> bool:
-        """Whether a frame that begins here can be one, by as much of its header as is there."""
-        content = bytes(self._held[start + 1 : start + 1 + min(size, _LONGEST_HEADER)])
-        header = _Header.read(content)
-        if header is None:
-            return len(content) < min(size, _LONGEST_HEADER)
-        if size <= header.size + 2:
-            return size == header.size + 2
-        check = content[header.size : header.size + 2]
-        return len(check) < 2 or check == check_sequence(content[: header.size])
+def frame_at(held: bytes | bytearray, start: int) -> tuple[Frame | None, int | None]:
+    """The frame behind the flag at `start`, and how many octets it has between its flags.
+
+    The size is 0 where no frame begins, and None where that cannot be told yet. There is no frame where it is not
+    whole yet, or damaged.
+    """
+    size = _size(held, start)
+    if not size or not _header_right(held, start, size):
+        return None, size and 0
+    end = start + size + 1
+    whole = end < len(held) and held[end] == FLAG
+    return _decode(bytes(held[start + 1 : end])) if whole else None, size
+
+
+def _size(held: bytes | bytearray, start: int) -> int | None:
+    """The length behind a flag; 0 where no frame begins there, None where it is not there yet."""
+    format_ = held[start + 1 : start + 3]
+    if format_ and format_[0] & 0xF0 != _FORMAT_TYPE_3:
+        return 0
+    if len(format_) < 2:
+        return None
+    length = int.from_bytes(format_) & _MAX_LENGTH
+    return length if length >= _MIN_LENGTH else 0
+
+
+def _header_right(held: bytes | bytearray, start: int, size: int) -> bool:
+    """Whether a frame that begins here can be one, by as much of its header as is there."""
+    content = bytes(held[start + 1 : start + 1 + min(size, _LONGEST_HEADER)])
+    header = _Header.read(content)
+    if header is None:
+        return len(content) < min(size, _LONGEST_HEADER)
+    if size <= header.size + 2:
+        return size == header.size + 2
+    check = content[header.size : header.size + 2]
+    return len(check) < 2 or check == check_sequence(content[: header.size])

@@ -1,15 +1,14 @@
-"""One HDLC link of a client (primary station, normal response mode) as a state machine.
+"""State machine of one HDLC link of a client (primary station, normal response mode).
 
-Here: what to send next, and what the frames that came mean: negotiation, windows, segments, retransmission. Pure.
-Never here: the form of frames (`frame`), what a message means (`apdu`), time, a line. The caller writes `output()`,
-feeds what comes to `receive()`, and calls `timeout()` when it has waited long enough for an answer.
+The caller writes `output()`, feeds what comes to `receive()`, and calls `timeout()` when it has waited long enough for an
+answer.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from ..errors import DlmsMalformed, DlmsUnsent, HdlcLost, HdlcRefused, HdlcSilent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent, HdlcLost, HdlcRefused, HdlcSilent
 from ..reasons import Lost, Unsent
 from .frame import Address, Deframer, Frame, Kind
 from .negotiation import MAX_WINDOW, Parameters

@@ -1,12 +1,9 @@
-"""An HDLC link over the line: what the state machine wants said is written, what comes is fed to it, time is kept.
-
-Here: deadlines, and what a link that does not come about says of the line.
-Never here: frames (`hdlc`), what a message means.
-"""
+"""Runs an HDLC link over the line, with its deadlines."""
 
 from contextlib import suppress
 
-from ..errors import HdlcLost, HdlcSilent, LineError, MeterError, SevenBits
+from ..dlms_errors import HdlcLost, HdlcSilent, SevenBits
+from ..errors import LineError, MeterError
 from ..model import ParitySeen, Progress, ProgressCallback, Stage
 from ..reasons import Lost
 from ..transport.line import Line
@@ -101,19 +98,21 @@ class Link:
         self._secret = False
         return event.apdu
 
-    async def disconnect(self) -> None:
-        """End the link; nothing is raised where the meter or the line is gone.
+    async def disconnect(self) -> bool:
+        """End the link, and whether the meter confirmed it; nothing is raised where the meter or the line is gone.
 
-        Who has not said a word is not waited for.
+        A meter that has not said a word is not waited for.
         """
         if not self._eighth_bit:
             await self.abandon()
-            return
+            return False
         self._connection.disconnect()
+        heard_at = self._heard_at
         try:
             await self._until(Disconnected, TURN_LIMIT)
         except MeterError:
-            return
+            return False
+        return self._heard_at > heard_at
 
     async def abandon(self) -> None:
         """End the link without hearing whether the meter did; nothing is raised where the line is gone."""

@@ -1,15 +1,11 @@
-"""Profiles and event logs of COSEM (class 7): capture objects and rows → the types of `protocol/profiles/load_profile.py`. Pure.
-
-Here: which column is what, rows that leave out what has not changed, the range of a request.
-Never here: services (`apdu`), who asks (a session).
-"""
+"""Turns capture objects and rows of a profile (class 7) into load profiles and events, and makes the range of a request."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 import datetime as dt
 from decimal import Decimal
 
-from ..errors import DlmsMalformed
+from ..dlms_errors import DlmsMalformed
 from ..model import Obis, Value
 from ..profiles.events import Event, Note, meaning_of
 from ..profiles.load_profile import Channel, Profile, Row

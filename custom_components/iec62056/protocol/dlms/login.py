@@ -1,8 +1,4 @@
-"""Who asks a meter, and with what: client address and credentials, and what must be kept for them.
-
-Here: small values; the addresses that makes use.
-Never here: the proof itself (`association`), storage (the caller's `store`), a line.
-"""
+"""Logins of mode E: client address, credentials, and what is kept for them between sessions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,12 +9,13 @@ from ..model import LineProfile
 from ..register_session import Intended, Level
 from .frame import Address
 from .object_cache import ObjectCache
+from .push.ciphering import PushKeys
 from .security import Credentials, InvocationCounter, Mechanism
 
 # Every meter has the public client, which needs no password (Green Book 4.3).
 PUBLIC_CLIENT = 16
 
-NOBODY = Credentials()
+NO_CREDENTIALS = Credentials()
 
 # How many counters are written to disk as used before the first of them is: some readings.
 COUNTERS_AT_ONCE = 256
@@ -32,7 +29,7 @@ class DlmsLogin:
     """
 
     client: int = PUBLIC_CLIENT
-    credentials: Credentials = NOBODY
+    credentials: Credentials = NO_CREDENTIALS
     general: bool = False
 
     @property
@@ -54,7 +51,7 @@ PUBLIC = DlmsLogin()
 
 
 async def _unstored(end: int) -> None:
-    """For whoever has no keys, and so no counter to keep."""
+    """Without keys, there is no counter to keep."""
 
 
 @dataclass(slots=True)
@@ -64,7 +61,8 @@ class Keyring:
     `store` writes the end of a block of invocation counters to disk; only then is the first of them used. `known` is
     what the meter said of its objects. `refused` holds the logins the meter did not take, and why: none of them is tried
     again. `tried` are those that were sent with a password or a proof, `proven` those that the meter took. They are for the
-    `intended` meter alone; None where the user stands before it.
+    `intended` meter alone; None where the user stands before it. `push_keys` open what a meter pushes, `push_counters` are
+    those of its latest telegrams by system title.
     """
 
     logins: tuple[DlmsLogin, ...] = (PUBLIC,)
@@ -76,6 +74,8 @@ class Keyring:
     tried: set[DlmsLogin] = field(default_factory=set)
     proven: set[DlmsLogin] = field(default_factory=set)
     intended: Intended | None = None
+    push_keys: PushKeys | None = None
+    push_counters: dict[bytes, int] = field(default_factory=dict)
 
     @property
     def private(self) -> bool:

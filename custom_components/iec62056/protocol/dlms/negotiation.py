@@ -1,13 +1,9 @@
-"""What client and meter agree on when a link is set up: lengths of information fields, windows (SNRM and UA).
-
-Here: the parameters ↔ the information field, and the rule by which both views become one. Pure.
-Never here: the link itself (`hdlc`).
-"""
+"""Parameters that client and meter negotiate for an HDLC link (SNRM and UA)."""
 
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..errors import DlmsUnsent
+from ..dlms_errors import DlmsUnsent
 from .frame import MAX_INFORMATION
 
 # IEC 62056-46 6.4.4.4.3.2: what counts where a station names no value, and what it may name.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .cosem import CosemObject, ScalerUnit
+from .descriptors import Member
 from .objects import codes
 
 type Objects = tuple[CosemObject, ...]
@@ -17,10 +18,16 @@ class ObjectCache:
     mark: dict[str, str] = field(default_factory=dict)
     # The object list by the name of a login.
     lists: dict[str, Objects] = field(default_factory=dict)
+    # Of the standard's objects, those that a meter without a list has, by the name of a login.
+    standard: dict[str, Objects] = field(default_factory=dict)
     # By class and logical name.
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
     # The meter takes no list in a GET, whatever it grants.
     singly: bool = False
+    # Attributes that are asked last and each by itself, with how often the meter fell silent when it was asked for them.
+    alone: dict[str, int] = field(default_factory=dict)
+    # Attributes that are not asked for before that time, in POSIX seconds.
+    skipped: dict[str, float] = field(default_factory=dict)
 
     def find(self, code: str, *logins: str) -> CosemObject | None:
         """The object behind the code of a register, by the lists of those logins."""
@@ -35,10 +42,18 @@ class ObjectCache:
         """Another device, or another configuration: everything is asked anew."""
         self.mark.clear()
         self.lists.clear()
+        self.standard.clear()
         self.scalers.clear()
         self.singly = False
+        self.alone.clear()
+        self.skipped.clear()
 
 
-def place(item: CosemObject) -> str:
+def place(item: CosemObject | Member) -> str:
     """What an object is called here: class and logical name."""
     return f"{item.class_id}:{bytes(item.name).hex()}"
+
+
+def attribute_place(member: Member) -> str:
+    """What an attribute is called here."""
+    return f"{place(member)}:{member.number}"

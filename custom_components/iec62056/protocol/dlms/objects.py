@@ -1,8 +1,4 @@
-"""COSEM objects as registers: which attributes make one, and what their values are in text.
-
-Here: object and results → registers with the same codes, texts and units as in modes A to D. Pure.
-Never here: asking for them (`session`), names of Home Assistant.
-"""
+"""Turns COSEM objects into registers with the same codes, units and texts as in modes A to D."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -31,7 +27,7 @@ _ATTRIBUTES = {
     STATUS_MAPPING: (2,),
 }
 _SCALER_AT = {REGISTER: 3, EXTENDED_REGISTER: 3, DEMAND_REGISTER: 4}
-# Classes of the Blue Book that hold settings, logs or lists, no register: they are read when somebody asks for them.
+# Classes of the Blue Book that hold settings, logs or lists, no register: they are read on request.
 _SETTINGS = frozenset((*range(6, 31), *range(40, 63), *range(64, 163))) - _ATTRIBUTES.keys()
 
 # Value group D of demand: current average, and one more for the last (Blue Book 7.5.1).

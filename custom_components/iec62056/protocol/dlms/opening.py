@@ -1,8 +1,4 @@
-"""The way to the first frame where a meter wants HDLC at once, without a sign-on.
-
-Here: speed and eight bits.
-Never here: the sign-on that leads there otherwise (`ascii.handover`), frames.
-"""
+"""Prepares the line for a meter that speaks HDLC at once, without a sign-on."""
 
 from ..model import LineProfile
 from ..transport.line import Line

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import datetime as dt
 from typing import Final
 
-from ..errors import DlmsMalformed, UnknownRegister
+from ..dlms_errors import DlmsMalformed
+from ..errors import UnknownRegister
 from ..model import Obis
 from ..profiles.events import Event
 from ..profiles.load_profile import LOAD_PROFILES, MARGIN, Profile

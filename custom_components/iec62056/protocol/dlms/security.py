@@ -1,7 +1,6 @@
-"""Ciphers and challenges of DLMS/COSEM: high level security, suite 0, the invocation counter.
+"""Ciphers of DLMS security suite 0 and challenges of high level security (Green Book 9.2, Blue Book 4.4.2).
 
-Here: pure functions and small states over octets (Green Book 9.2, Blue Book 4.4.2). Randomness comes from the caller.
-Never here: the services that carry them (`dlms`), storage, a clock. No secret stands in a repr or an exception.
+No secret stands in a repr or an exception.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..errors import CounterExhausted, DlmsUnsent, SecurityBroken
+from ..dlms_errors import CounterExhausted, DlmsUnsent, SecurityBroken
 from ..reasons import Counter, Secret, Security
 
 # Green Book 9.2.7.4: a challenge has 8 to 64 octets.
@@ -106,7 +105,7 @@ class InvocationCounter:
     def learn(self, meter: int) -> None:
         """Take over the counter the meter saw last: the next one is the greater of ours and that plus one.
 
-        It comes in plain octets, and whoever is on the line may have made it: half of the numbers are never given away.
+        It comes in plain octets, and anything on the line may have made it: half of the numbers are never given away.
         """
         if self._next <= meter < _MOST_SEEN:
             self._next = self._end = meter + 1
@@ -285,3 +284,17 @@ class Handshake:
             raise SecurityBroken(why=Security.NO_TITLE)
         titles = client + meter if of_client else meter + client
         return hashlib.sha256(credentials.secret + titles + asked + other).digest()
+
+
+def decrypt(key: bytes, title: bytes, counter: bytes, sealed: bytes) -> bytes:
+    """The plaintext of what a meter sealed under its system title and invocation counter.
+
+    Nothing is verified: with a wrong key, the result is noise. `tag` tells, where there is one.
+    """
+    gcm = Cipher(algorithms.AES(key), modes.GCM(title + counter)).decryptor()
+    return gcm.update(sealed)
+
+
+def tag(key: bytes, title: bytes, counter: bytes, plain: bytes, associated: bytes) -> bytes:
+    """The authentication tag that belongs to a plaintext and its associated data."""
+    return AESGCM(key).encrypt(title + counter, plain, associated)[len(plain) :][:_TAG]

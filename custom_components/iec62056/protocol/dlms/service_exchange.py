@@ -1,12 +1,8 @@
-"""One GET, SET or ACTION from its first request to its last answer, with blocks where it needs them.
-
-Here: which PDU follows which. Pure: `request` is what goes out, `answer` takes what came in.
-Never here: the form of PDUs (`apdu`), ciphering (`association`), frames (`hdlc`).
-"""
+"""One GET, SET or ACTION from its first request to its last answer, in blocks where it is long."""
 
 from collections.abc import Callable, Sequence
 
-from ..errors import DlmsMalformed, DlmsUnsent
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
 from . import apdu
 from .apdu import Block, Continue, Result, Whole

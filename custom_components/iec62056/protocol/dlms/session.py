@@ -1,39 +1,33 @@
-"""A session of mode E with one meter: from login to login, and everything the meter tells at each.
+"""Reads everything that the logins of one meter may read, and keeps what the meter says of its objects.
 
-Here: the order of links and associations, the object list and what is kept of it, what is tried again and what never.
-Never here: the sign-on (the caller's `opener`), frames, what becomes of a single attribute (`objects`).
-
-A login the meter refused is not tried a second time, and no weaker one takes its place: what the other logins of the
-keyring may read on their own account is still read.
+A login the meter refused is not tried again, and no weaker one takes its place: the other logins read what they may.
 """
 
 from asyncio import CancelledError
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
-from ..errors import (
+from ..dlms_errors import (
     AssociationRefused,
     CounterExhausted,
-    DlmsError,
     DlmsMalformed,
     HdlcLost,
     HdlcRefused,
     HdlcSilent,
-    LoginError,
-    MeterError,
-    NoData,
-    NotThisMeter,
     ServiceRefused,
 )
+from ..errors import LoginError, MeterError, NoData, NotThisMeter
 from ..model import Register
-from .apdu import AccessResult, Result
-from .associations import Associations
+from ..reasons import Lost
+from .apdu import AccessResult, Result, Unreadable
+from .associations import NOT_ASKED, Associations
 from .client import Client
 from .cosem import CosemObject, ScalerUnit
 from .data import Data
 from .descriptors import Item, LogicalName, Member
-from .login import DlmsLogin
-from .object_cache import ObjectCache, Objects, place
+from .login import PUBLIC, DlmsLogin
+from .object_cache import ObjectCache, Objects, attribute_place, place
 from .objects import attributes, code, registers, scaler_attribute, text
 
 # What tells a device and its configuration: logical device name, numbers, firmware, configuration, its changes.
@@ -51,6 +45,9 @@ _MARKS = frozenset(
     )
 )
 
+# How a link ends over an object that the meter cannot read; it is opened again so often.
+_OVER_AN_OBJECT: Final = (Lost.SILENT, Lost.BUSY, Lost.CLOSED)
+_MOST_LOST: Final = 4
 # What keeps one login out, and leaves the others alone: a meter may not answer to a client address it does not know.
 NOT_TAKEN = (
     AssociationRefused,
@@ -68,6 +65,12 @@ class Session(Associations):
     refusal: MeterError | None = None
     """Why a login was not taken in this session; what the others may read is read all the same."""
 
+    def begin(self) -> None:
+        """Forget what became of an earlier session."""
+        self.known = self.keyring.known
+        self.refusal = None
+        self.unread.clear()
+
     async def survey(self) -> bool:
         """Read the object lists of the keyring that are not known yet; whether that ended the association there was.
 
@@ -82,23 +85,50 @@ class Session(Associations):
         return bool(missing)
 
     async def values(
-        self, client: Client, items: Sequence[CosemObject]
+        self, client: Client, items: Sequence[CosemObject], reopen: Callable[[], Awaitable[Client]]
     ) -> dict[str, dict[int, Result]]:
-        """What the attributes of these objects hold, by place and number; a scaler only where it is not known yet."""
-        known = self.known
-        asked: list[tuple[CosemObject, int]] = []
+        """What the attributes of these objects hold, by place and number; a scaler only where it is not known yet.
+
+        Where the meter falls silent over one of them, `reopen` gives a new association, and the others are read in it.
+        """
+        known, now = self.known, self._line.utcnow().timestamp()
+        asked: list[Item] = []
         for item in items:
-            asked += [(item, number) for number in attributes(item)]
+            numbers = attributes(item)
             at = scaler_attribute(item.class_id)
             if at is not None and place(item) not in known.scalers:
-                asked.append((item, at))
-        members = [Item(Member(item.class_id, item.name, number)) for item, number in asked]
-        found: dict[str, dict[int, Result]] = {place(item): {} for item in items}
-        for (item, number), result in zip(asked, await client.get(members), strict=True):
-            found[place(item)][number] = result
-            if number == scaler_attribute(item.class_id) and isinstance(result, Data):
-                _keep_scaler(known.scalers, item, result)
-        return found
+                numbers = (*numbers, at)
+            asked += [Item(Member(item.class_id, item.name, number)) for number in numbers]
+        found: dict[Item, Result] = {
+            one: NOT_ASKED
+            for one in asked
+            if now < known.skipped.get(attribute_place(one.member), 0)
+        }
+        lost = 0
+        while True:
+            try:
+                await client.collect(asked, found)
+                break
+            except HdlcLost as err:
+                lost += 1
+                if lost > _MOST_LOST or err.placeholders["why"] not in _OVER_AN_OBJECT:
+                    raise
+                self.suspect(client.asking, err, found)
+                self.repeats += 1
+                client = await reopen()
+        values: dict[str, dict[int, Result]] = {place(item): {} for item in items}
+        for one, result in found.items():
+            member = one.member
+            values[place(member)][member.number] = result
+            if isinstance(result, Unreadable):
+                self.note(member, result.error)
+            else:
+                known.skipped.pop(attribute_place(member), None)
+            if member.number == scaler_attribute(member.class_id) and isinstance(result, Data):
+                with suppress(DlmsMalformed):
+                    # Without it, the register is shown as the bare number.
+                    known.scalers[place(member)] = ScalerUnit.of(result)
+        return values
 
     def registers_of(
         self, item: CosemObject, results: dict[int, Result], objects: Objects
@@ -108,7 +138,8 @@ class Session(Associations):
         scaler = self.known.scalers.get(place(item))
         try:
             return registers(item, results, scaler, names)
-        except DlmsMalformed:
+        except DlmsMalformed as err:
+            self.note(Member(item.class_id, item.name, 2), err)
             return []
 
     async def read_all(self) -> tuple[Register, ...]:
@@ -117,6 +148,7 @@ class Session(Associations):
         Raises MeterError where no login brought a register: the reason of the one that was refused, else NoData.
         """
         found: dict[str, list[Register]] = {}
+        self.begin()
         try:
             tried: set[DlmsLogin] = set()
             covered: set[str] = set()
@@ -124,6 +156,8 @@ class Session(Associations):
                 tried.add(login)
                 if await self._read_by(login, found):
                     covered |= self._readable(login)
+            if not found and PUBLIC not in tried:
+                await self._read_by(PUBLIC, found)
         except CancelledError:
             await self.abandon()
             raise
@@ -131,7 +165,7 @@ class Session(Associations):
             await self.leave()
         if not any(found.values()):
             name = "" if self.identification is None else self.identification.raw
-            raise self.refusal or NoData(meter=name)
+            raise self.refusal or next(iter(self.unread.values()), NoData(meter=name))
         return tuple([register for some in found.values() for register in some])
 
     def _next(self, tried: set[DlmsLogin], covered: set[str]) -> DlmsLogin | None:
@@ -156,26 +190,32 @@ class Session(Associations):
 
     async def _read_by(self, login: DlmsLogin, found: dict[str, list[Register]]) -> bool:
         """Read what this login adds, and whether it was taken; a link that breaks is opened once more."""
-        for again in (False, True):
+        for left in (2, 1, 0):
+            entered = False
             try:
-                await self._read_at(await self.enter(login), login, found)
+                client = await self.enter(login)
+                entered = True
+                await self._read_at(client, login, found)
             except (HdlcLost, DlmsMalformed) as err:
-                if self.keyring.unanswered(login):
-                    # A password that may be wrong is not sent twice.
-                    self.refusal = err
-                    return False
-                if again:
+                # A password that may be wrong is not sent twice.
+                if self.keyring.unanswered(login) or (left < 2 and not entered):
+                    return self._refused(err)
+                # Without its list the meter is read when it fell silent over that twice.
+                if not left or (left == 1 and login.name in self.known.lists):
                     raise
                 self.repeats += 1
             except NotThisMeter as err:
                 self.known = ObjectCache()
-                self.refusal = err
-                return False
+                return self._refused(err)
             except NOT_TAKEN as err:
-                self.refusal = err
-                return False
+                return self._refused(err)
             else:
                 return True
+        return False
+
+    def _refused(self, err: MeterError) -> bool:
+        # The first login is the most privileged one: what became of it tells most.
+        self.refusal = self.refusal or err
         return False
 
     def _begin_anew(self, told: Sequence[Register]) -> None:
@@ -203,7 +243,7 @@ class Session(Associations):
             (item for item in objects if attributes(item) and place(item) not in found),
             key=lambda item: item.name not in _MARKS,
         )
-        values = await self.values(client, wanted)
+        values = await self.values(client, wanted, lambda: self.enter(login))
         mark = known.mark | _mark(wanted, values)
         if cached and known.differs(mark):
             self._begin_anew(
@@ -217,6 +257,13 @@ class Session(Associations):
             await self._read_at(client, login, found)
             return
         known.mark = mark
+        if login.name not in known.lists:
+            undefined = {AccessResult.OBJECT_UNDEFINED, AccessResult.OBJECT_CLASS_INCONSISTENT}
+            known.standard[login.name] = tuple(
+                item
+                for item in objects
+                if not undefined & {*values.get(place(item), {2: None}).values()}
+            )
         for item in wanted:
             results = values[place(item)]
             if cached and AccessResult.OBJECT_UNDEFINED in results.values():
@@ -232,11 +279,3 @@ def _mark(items: Sequence[CosemObject], values: dict[str, dict[int, Result]]) ->
         for item in items
         if item.name in _MARKS and isinstance(value := values[place(item)].get(2), Data)
     }
-
-
-def _keep_scaler(scalers: dict[str, ScalerUnit], item: CosemObject, result: Data) -> None:
-    try:
-        scalers[place(item)] = ScalerUnit.of(result)
-    except DlmsError:
-        # A register without a unit, by its meter: shown as the bare number.
-        return

@@ -1,17 +1,13 @@
-"""What a person wants written, as values of COSEM; and what a refusal of the meter means.
-
-Here: text and time → Data of the type the meter itself uses. Pure.
-Never here: sending it (`conversation`), whether it is allowed.
-"""
+"""Converts a text or a time into the type that a register has, and a refusal of the meter into an error."""
 
 import datetime as dt
 from decimal import Decimal, InvalidOperation
 
+from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..errors import (
     AccessDenied,
     ClockUnknown,
-    DlmsMalformed,
-    DlmsUnsent,
+    MeterError,
     MeterRefused,
     PasswordNeeded,
     UnknownRegister,
@@ -19,7 +15,7 @@ from ..errors import (
 )
 from ..reasons import Unsent
 from ..register_session import Level
-from .apdu import AccessResult
+from .apdu import AccessResult, Unreadable
 from .clock import ClockStatus, DateTime, date_time, encode_date_time
 from .cosem import ScalerUnit
 from .data import Data, Tag
@@ -36,8 +32,10 @@ _MISSING = (
 )
 
 
-def refusal(result: AccessResult, code: str, level: Level) -> MeterRefused:
+def refusal(result: AccessResult | Unreadable, code: str, level: Level) -> MeterError:
     """Why the meter did not give or take an attribute, as modes A to D would say it."""
+    if isinstance(result, Unreadable):
+        return result.error
     message = result.name.lower().replace("_", " ")
     if result.denied:
         return (PasswordNeeded if level is Level.OPEN else AccessDenied)(code=code, message=message)

@@ -1,7 +1,4 @@
-"""Values a meter stored at its resets, as they stand in a readout (`1.8.0*03`), put together by reset. Pure.
-
-Never here: load profiles (profile.py), present values.
-"""
+"""Groups the values that a meter stored at its resets (`1.8.0*03`) by reset."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

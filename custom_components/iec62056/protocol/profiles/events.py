@@ -1,8 +1,4 @@
-"""Event logs: what a meter has noted by itself, with the meaning where that is public.
-
-Here: P.98, P.99 and the like, and the event codes of COSEM → events. Pure.
-Never here: load profiles (profile.py), input or output, the words a person reads.
-"""
+"""Event logs of a meter, and the meaning of the codes that are public."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""Load profiles: what a meter has written down by itself at the end of each period, as text of modes A to D.
-
-Here: types that all modes share, P.01 and P.02 → rows with the moment each period ended, the requests for a part of one.
-Never here: input or output, the grammar of characters (ascii/datasets.py), COSEM (dlms/profile.py), event logs (events.py).
-"""
+"""Load profiles: the types that all modes share, P.01 and P.02 of modes A to D, and requests for a part of one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

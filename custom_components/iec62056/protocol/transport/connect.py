@@ -7,6 +7,7 @@ Never here: reading, writing, timing of a conversation.
 
 import asyncio
 import errno
+import re
 import socket
 from typing import NamedTuple, override
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +25,7 @@ from serialx.platforms.serial_rfc2217.types import (
 
 from ..errors import (
     BadUrl,
+    BridgeAddress,
     BridgeNotReady,
     BridgeRefusedSettings,
     ConnectionRefused,
@@ -36,6 +38,8 @@ from ..errors import (
 
 # TCP connection and negotiation together: a bridge that sleeps with WiFi power save needs some seconds.
 CONNECTED_WITHIN = 10.0
+# A name, perhaps of this machine: it is no file's, and has what hosts have.
+_HOST = re.compile(r"[^/\s]+[.:][^/\s]+")
 # A server that understands RFC 2217 begins at once; a raw port never answers.
 NEGOTIATED_WITHIN = 5.0
 # One acknowledgement of a setting: a round trip, and a WiFi stall.
@@ -201,7 +205,7 @@ def _error(url: str, speed: int, err: Exception) -> LineError | None:
     """The sentence for what went wrong at opening; None for what is no failure of a port."""
     port = public_name(url)
     if isinstance(err, UnknownUriScheme | ValueError):
-        return BadUrl(port=port)
+        return BridgeAddress(port=port) if _HOST.fullmatch(port) else BadUrl(port=port)
     if _about_settings(err):
         return BridgeRefusedSettings(port=port, wanted=f"{speed} Bd 8N1")
     if isinstance(err, OSError):
@@ -223,7 +227,7 @@ def _os_error(port: str, err: OSError, *, local: bool) -> LineError:
     if local:
         if err.errno in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
             return BadUrl(port=port)
-        return PortMissing(port=port)
+        return BridgeAddress(port=port) if _HOST.fullmatch(port) else PortMissing(port=port)
     if isinstance(err, TimeoutError | socket.gaierror) or err.errno in (
         errno.EHOSTUNREACH,
         errno.ENETUNREACH,

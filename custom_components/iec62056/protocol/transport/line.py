@@ -19,10 +19,18 @@ import serialx
 
 from ..errors import BridgeRefusedSettings, BridgeTaken, ConnectionLost, LineError
 from ..model import SIGN_ON_SPEED
-from .connect import ACKNOWLEDGED_WITHIN, LOCAL, RAW_BRIDGE, kind_of, open_transport, public_name
+from .connect import (
+    ACKNOWLEDGED_WITHIN,
+    LOCAL,
+    RAW_BRIDGE,
+    SWITCHING_BRIDGE,
+    kind_of,
+    open_transport,
+    public_name,
+)
 from .echo import EchoFilter
 from .log_filter import suppress_debug
-from .trace import CLEAR_BIT_7, Direction, LineStats, Trace
+from .trace import Direction, LineStats, Trace
 
 # One start bit, seven data bits, parity, one stop bit (Std 5.2); 8N1 has as many.
 BITS_PER_CHARACTER = 10
@@ -43,6 +51,9 @@ LONGEST_LAG = 3.0
 # (ser2net): no meter has said so much by then at 300 Bd.
 REFUSED_WITHIN = 1.0
 LONGEST_REFUSAL = 40
+
+# A bridge that is not free ends a new connection as soon as it sees it: a round trip.
+WATCHED_FOR = 0.1
 
 # A peer that takes nothing more must not keep the port: what is unsent then is given up.
 CLOSED_WITHIN = 2.0
@@ -68,6 +79,8 @@ class Line(Protocol):
     """The port or URL without credentials, for messages."""
     can_switch: bool
     """Whether the speed of the open line may change."""
+    can_refuse: bool = False
+    """Whether somebody else sets the speed, and may refuse one."""
     speed: int
     """The speed now."""
     grace: float
@@ -108,9 +121,9 @@ class Line(Protocol):
         """
 
     async def read(self, deadline: float) -> bytes:
-        """The next run of characters, without parity bit and our own echo; empty when the deadline passes.
+        """The next run of octets as they came, our own echo apart; empty when the deadline passes.
 
-        Octets as they came on a `binary` line.
+        Bit 7 is the parity of a character where the line has one.
 
         Raises:
             LineError: the line is gone, and everything that came before that has been read.
@@ -121,6 +134,13 @@ class Line(Protocol):
 
         Raises:
             LineError: the line is gone, or cannot change to that speed.
+        """
+
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
+        """Change speed and parity of a line with eight data bits. What is on its way may be lost.
+
+        Raises:
+            LineError: the line is gone, or cannot be set so.
         """
 
     async def set_pins(self, dtr: bool | None, rts: bool | None) -> None:
@@ -159,6 +179,7 @@ class SerialLine(Line, asyncio.Protocol):
         self._url = url
         self._kind = kind_of(url)
         self.can_switch = self._kind.can_switch
+        self.can_refuse = self._kind is SWITCHING_BRIDGE
         self.grace = self._kind.grace
         self.margin = self._kind.margin
         self._lag = 0.0
@@ -190,8 +211,8 @@ class SerialLine(Line, asyncio.Protocol):
     def utcnow(self) -> datetime:
         return datetime.now(UTC)
 
-    async def open(self) -> None:
-        """Open the port at the line's speed.
+    async def open(self, *, watched: bool = False) -> None:
+        """Open the port at the line's speed; one that is `watched` must still be open a moment later.
 
         Raises:
             LineError: BadUrl, PortMissing, PortBusy, NoPermission, ConnectionRefused, ConnectionTimedOut,
@@ -202,6 +223,10 @@ class SerialLine(Line, asyncio.Protocol):
         self._opened_at = self.now()
         # Several round trips, and a name looked up: more than the lag, until it is measured.
         self._measure(self._opened_at - begun)
+        if watched and self._kind is not LOCAL:
+            end = self.now() + WATCHED_FOR + self._lag
+            while not self._lost and self.now() < end:
+                await self._something_or(end)
         if self._lost:
             # Closed, or cut off, while it was being opened.
             await self.close()
@@ -257,6 +282,23 @@ class SerialLine(Line, asyncio.Protocol):
         self._speed_known = True
         if self.now() > at + self._kind.late:
             self.tally.late_switches += 1
+        await self._apply_pins()
+
+    @override
+    async def set_format(self, speed: int, *, even_parity: bool) -> None:
+        transport = self._opened()
+        wanted = f"{speed} Bd {'8E1' if even_parity else '8N1'}"
+        parity = serialx.Parity.EVEN if even_parity else serialx.Parity.NONE
+        self._speed_known = False
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await transport.reconfigure_port(baudrate=speed, byte_size=8, parity=parity)
+        except (TimeoutError, serialx.SerialException) as err:
+            raise BridgeRefusedSettings(port=self.name, wanted=wanted) from err
+        except OSError as err:
+            raise ConnectionLost(port=self.name) from err
+        self.speed = speed
+        self._speed_known = True
         await self._apply_pins()
 
     @override
@@ -342,10 +384,9 @@ class SerialLine(Line, asyncio.Protocol):
         if data:
             if self.binary:
                 self.tally.characters += len(data)
-                self._input += data
             else:
                 self.tally.count(data)
-                self._input += data.translate(CLEAR_BIT_7)
+            self._input += data
             surplus = len(self._input) - INPUT_LIMIT
             if surplus > 0:
                 del self._input[:surplus]
@@ -441,16 +482,16 @@ def _set_speed(descriptor: int, code: int) -> None:
         raise OSError(*err.args) from err
 
 
-async def open_line(url: str, *, speed: int = SIGN_ON_SPEED) -> SerialLine:
+async def open_line(url: str, *, speed: int = SIGN_ON_SPEED, watched: bool = False) -> SerialLine:
     """Open a local port (`/dev/...`) or a bridge (`socket://`, `tcp://`, `rfc2217://`, `esphome://`).
 
     `speed` in baud; a raw TCP bridge cannot be asked for it, so there it is what the caller knows of the bridge.
-    A cancelled opening leaves the port free.
+    A bridge that is `watched` must still be connected a moment later. A cancelled opening leaves the port free.
 
     Raises:
         LineError: BadUrl, PortMissing, PortBusy, NoPermission, ConnectionRefused, ConnectionTimedOut, BridgeNotReady
             or BridgeRefusedSettings.
     """
     line = SerialLine(url, speed)
-    await line.open()
+    await line.open(watched=watched)
     return line

@@ -1,0 +1,1 @@
+"""DLMS/COSEM telegrams that a meter sends unasked through its customer interface."""
