@@ -16,10 +16,10 @@ from ..dlms_errors import (
     HdlcLost,
     HdlcRefused,
     HdlcSilent,
-    MeterError,
     SecurityBroken,
     ServiceRefused,
 )
+from ..errors import MeterError
 from ..model import Identification, LineProfile, ProgressCallback
 from ..register_session import Level
 from ..transport.line import Line
