@@ -110,3 +110,10 @@ async def loaded(hass: HomeAssistant, bench: Bench, entry: MockConfigEntry) -> M
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
     return entry
+
+
+@pytest.fixture
+def every_sensor_enabled() -> Generator[None]:
+    """Sensors that are disabled by default are enabled."""
+    with patch("homeassistant.helpers.entity.Entity.entity_registry_enabled_default", new=True):
+        yield

@@ -8,6 +8,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
@@ -43,6 +44,7 @@ async def test_meter_that_was_never_read_and_is_silent_is_tried_again(
     assert bench.open_lines == 0
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_start_does_not_wait_for_the_line(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -70,6 +72,7 @@ async def test_start_does_not_wait_for_the_line(
     assert state(hass, "1-0:1.8.0").attributes["quality"] == "good"
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_stored_values_that_are_too_old_are_not_shown(
     hass: HomeAssistant,
     entry: MockConfigEntry,

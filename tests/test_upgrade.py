@@ -45,6 +45,10 @@ WRITTEN = json.loads(Path(__file__).with_name("upgrade").joinpath("0.1.0.json").
 TOTAL, PEAK = "1-0:1.8.0", "1-0:1.6.0"
 
 
+# What was enabled by default in 0.1 is not always now.
+pytestmark = pytest.mark.usefixtures("every_sensor_enabled")
+
+
 @pytest.fixture
 def old(hass: HomeAssistant, hass_storage: dict[str, Any]) -> MockConfigEntry:
     """The entry and the file of 0.1.0."""
@@ -199,6 +203,7 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     assert asdict(state.profile) == plain["state"]["profile"] | {
         "dlms_push": False,
         "even_parity": False,
+        "refused_speed": None,
     }
     assert state.identification is not None
     assert state.identification.model == "ZMF100AC.M26"
@@ -243,7 +248,7 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     assert encode(stored.derived.tariffs) == plain["memory"]["tariffs"]
     assert encode(stored.derived.counts) == plain["memory"]["counts"]
     assert (stored.derived.meter, stored.derived.tariff) == ("34567812", 1)
-    assert encode(stored.object_cache) == plain["known"]
+    assert encode(stored.object_cache).items() >= plain["known"].items()
     assert "Damaged" not in caplog.text
 
 

@@ -115,7 +115,7 @@ async def change(it: House) -> None:
     await person.open_meter("House")
     await person.page.get_by_text("Energy import tariff 1").first.wait_for()
     await take(it, "device")
-    await person.open_options("House", "When the meter is read")
+    await person.open_options("House", "Reading schedule")
     await take(it, "options-reading", dialogue(it))
     await person.from_menu("House", "Reconfigure")
     await person.type_port("rfc2217://192.168.1.20:4000")

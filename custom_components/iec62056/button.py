@@ -20,8 +20,10 @@ async def async_setup_entry(
     entry: MeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the buttons."""
+    """Add the buttons; a meter that sends by itself can neither be read at will nor called."""
     runtime = entry.runtime_data
+    if runtime.reader.line_profile.pushes:
+        return
     async_add_entities(
         [ReadNowButton(runtime.coordinator), AlignButton(runtime.coordinator, runtime.alignment)]
     )

@@ -71,7 +71,7 @@ async def test_its_levels_are_shown(the_house: House) -> None:
     await person.go(f"config/integrations/integration/{DOMAIN}")
     row = person.page.locator("ha-config-entry-row").filter(has_text=TITLE)
     await person.click(row.get_by_role("button", name="Configure"))
-    for item in ("Password, more registers, changes", "Who may see and set what"):
+    for item in ("Password and advanced registers", "Who may see and set what"):
         await person.click(person.dialogue.get_by_text(item))
     shown = person.dialogue.locator("step-flow-form ha-markdown p")
     everybody = shown.filter(has_text="Read by everybody")

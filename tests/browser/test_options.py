@@ -15,7 +15,7 @@ async def test_registers_are_switched_on_and_off(the_house: House, old_meter: st
     before = {sensor.code for sensor in await meter.sensors(home, old_meter)}
     assert "1-0:14.7.0" in before
     assert "1-0:9.7.0" not in before
-    await person.open_options(OLD_METER, "Registers that become sensors")
+    await person.open_options(OLD_METER, "Sensors")
     await person.tick("14.7.0")
     await person.tick("9.7.0")
     await person.submit()
@@ -31,7 +31,7 @@ async def test_registers_are_switched_on_and_off(the_house: House, old_meter: st
 @pytest.mark.usefixtures("old_meter")
 async def test_the_time_between_two_readings_is_kept(the_house: House) -> None:
     person = the_house.person
-    group = "When the meter is read"
+    group = "Reading schedule"
     minutes = person.dialogue.locator("ha-duration-input input").nth(1)
     await person.open_options(OLD_METER, group)
     assert await minutes.input_value() != "07"

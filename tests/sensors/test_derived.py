@@ -168,8 +168,7 @@ async def test_derived_values_that_appear_later(
     await read_again(hass, entry, bench, freezer, more)
     await read_again(hass, entry, bench, freezer, {**more, "0.9.2": ["261122"]}, minute=2)
     assert state(hass, "peak_this_month").state == "3.210"
-    assert state(hass, "peak_this_month_time").state == "2026-11-21T02:15:00+00:00"
-    assert state(hass, "peak_last_month").state == "unknown"
+    assert state(hass, "peak_this_month").attributes["peak_time"] == "2026-11-21T02:15:00+00:00"
     drift = entity_registry.async_get(entity_id(hass, "clock_drift"))
     assert drift is not None
     assert drift.disabled_by is er.RegistryEntryDisabler.INTEGRATION

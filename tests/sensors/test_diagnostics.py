@@ -42,15 +42,14 @@ async def test_figures_of_the_last_reading(
     bench.answers = [reading(health=HEARD, at=later(0))]
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert state(hass, "link_quality").state == "100.0"
-    disabled = {"reading_duration", "retries", "checks_failed"}
     for description in DESCRIPTIONS:
         one = entity_registry.async_get(entity_id(hass, description.key))
         assert one is not None
-        assert (one.disabled_by is not None) is (description.key in disabled)
+        assert one.disabled_by is er.RegistryEntryDisabler.INTEGRATION
         entity_registry.async_update_entity(one.entity_id, disabled_by=None)
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
+    assert state(hass, "link_quality").state == "100.0"
     assert state(hass, "reading_duration").state == "12.3"
     assert state(hass, "retries").state == "2"
     assert state(hass, "checks_failed").state == "0"
@@ -60,4 +59,5 @@ async def test_figures_of_the_last_reading(
     await hass.async_block_till_done()
     assert entry.runtime_data.coordinator.checks_failed == 2
     # They are there above all when nothing is read.
+    assert state(hass, "link_quality").state == "100.0"
     assert state(hass, "reading_duration").state == "12.3"

@@ -29,6 +29,7 @@ async def test_register(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert "meter_time" not in energy.attributes
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_time_the_meter_gives_with_a_value(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
@@ -51,9 +52,9 @@ async def test_all_registers_are_there_and_the_useful_ones_enabled(
     registers = loaded.runtime_data.coordinator.data.registers
     assert len(registers) == len(HOUSEHOLD)
     assert found.keys() > set(registers)
-    for enabled in ("1-0:1.8.0", "1-0:2.8.0", "1-0:16.7.0", "1-0:32.7.0", "last_reading"):
+    for enabled in ("1-0:1.8.0", "1-0:2.8.0", "1-0:16.7.0", "1-0:32.7.0", "signal"):
         assert found[enabled] is None
-    for disabled in ("ZZ1", "1-0:1.8.0*1", "0-0:96.1.0"):
+    for disabled in ("ZZ1", "1-0:1.8.0*1", "0-0:96.1.0", "last_reading", "link_quality"):
         assert found[disabled] is er.RegistryEntryDisabler.INTEGRATION
 
 
@@ -90,6 +91,7 @@ async def test_long_text_is_cut(
     assert len(state(hass, "ZZ1").attributes["as_sent"]) == 1024
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_attributes_change_only_with_value_or_quality(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -198,6 +200,7 @@ async def test_register_that_appears_later_becomes_an_entity(
     assert state(hass, "1-0:52.7.0").state == "229.9"
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_register_that_becomes_text_keeps_its_value(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:

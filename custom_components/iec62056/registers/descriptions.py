@@ -7,9 +7,13 @@ import re
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import (
     EntityCategory,
+    UnitOfElectricCurrent,
+    UnitOfElectricPotential,
     UnitOfEnergy,
     UnitOfFrequency,
+    UnitOfPower,
     UnitOfReactiveEnergy,
+    UnitOfTemperature,
 )
 
 from ..protocol.model import Obis, Register, Value
@@ -18,7 +22,7 @@ from ..state.meter_state import MeterState, RegisterState
 from .matching import MBUS, context_of, fits, quantity, rule_of, stored, tariff
 from .naming import name_of
 from .overrides import RegisterOverride, overridden
-from .tables import EXTREMES, HEAT_PAIRS, UNDOCUMENTED, UNDOCUMENTED_TEXT, Axis, Rule
+from .tables import EXTREMES, HEAT_PAIRS, MAXIMUM, UNDOCUMENTED, UNDOCUMENTED_TEXT, Axis, Rule
 from .units import same_dimension, unit_of
 from .values import moment_at, unit_at
 
@@ -27,6 +31,16 @@ TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
 _DIGITS = str.maketrans("123456789", "0" * 9)
 # A meter sends zeros for tariffs it could have; further ones are shown where they count.
 _USUAL_TARIFFS = 2
+# Home Assistant shows so many where the native unit is the one shown; of Wh that are shown as kWh, three more.
+MOST_DECIMALS = 3
+_MOST_DECIMALS: dict[str | None, int] = {
+    UnitOfEnergy.WATT_HOUR: 0,
+    UnitOfPower.WATT: 0,
+    UnitOfElectricPotential.VOLT: 1,
+    UnitOfElectricCurrent.AMPERE: 2,
+    UnitOfTemperature.CELSIUS: 1,
+    UnitOfFrequency.KILOHERTZ: 6,
+}
 _SUGGESTED: dict[str, str] = {
     UnitOfEnergy.WATT_HOUR: UnitOfEnergy.KILO_WATT_HOUR,
     UnitOfReactiveEnergy.VOLT_AMPERE_REACTIVE_HOUR: UnitOfReactiveEnergy.KILO_VOLT_AMPERE_REACTIVE_HOUR,
@@ -152,7 +166,7 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
         index,
         _time_index(register, index),
         category=EntityCategory.DIAGNOSTIC if rule.diagnostic else None,
-        enabled=code is not None and not past and _enabled(code, rule, value),
+        enabled=code is not None and not past and _enabled(register, code, rule, index, context),
         hexadecimal=rule.hexadecimal,
     )
     if rule.kind is Kind.NUMBER:
@@ -162,8 +176,15 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
     return description
 
 
-def _enabled(code: Obis, rule: Rule, value: Value) -> bool:
+def _enabled(register: Register, code: Obis, rule: Rule, index: int, context: Context) -> bool:
+    value = register.values[index] if index < len(register.values) else Value("")
     if not value.text.strip():
+        return False
+    is_maximum = code.d == MAXIMUM and Dimension.POWER in rule.dimensions
+    if is_maximum and (code.e or _time_index(register, index) is not None):
+        # Of a tariff, or shown as the peak demand of the month.
+        return False
+    if code in context.redundant:
         return False
     if Axis.TARIFF in rule.axes and tariff(code) > _USUAL_TARIFFS and not value.number:
         return False
@@ -196,13 +217,14 @@ def _of_number(
 
 
 def _precision(value: Value, unit: Unit | None) -> int | None:
-    """Decimals as the meter shows them, shifted with the unit."""
+    """Decimals as the meter shows them, shifted with the unit, and no more than are of use."""
     number = value.number
     if number is None:
         return None
     exponent = number.as_tuple().exponent
     shift = 0 if unit is None else unit.factor.adjusted()
-    return max(0, -int(exponent) - shift)
+    most = MOST_DECIMALS if unit is None else _MOST_DECIMALS.get(unit.native, MOST_DECIMALS)
+    return min(most, max(0, -int(exponent) - shift))
 
 
 def _of_time(description: Description, register: Register, value: Value) -> Description:

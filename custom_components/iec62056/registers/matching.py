@@ -1,6 +1,7 @@
 """Which rule of the tables holds for a code, and how value groups C, E and F are read."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..protocol.model import Medium, Obis, Register
@@ -29,6 +30,10 @@ from .tables import (
 MBUS = 24
 _ANGLES = 81
 _ALL_TARIFFS = 255
+# Value groups C, D and F: import, import plus export, the energy so far, and no period of the past.
+_IMPORT, _ABSOLUTE = 1, 15
+_ENERGY = 8
+_PRESENT = 255
 _LAST_TARIFF = 63
 # COSEM attribute 5 of an extended register: the time of its value.
 _TIME_ATTRIBUTE = 5
@@ -51,7 +56,27 @@ def context_of(registers: Iterable[Register]) -> Context:
             alone.add(replace(code, f=255))
     if alone:
         alone -= {register.obis for register in registers}
-    return Context(mbus, frozenset(replace(code, f=0) for code in alone))
+    current = frozenset(replace(code, f=0) for code in alone)
+    return Context(mbus, current, frozenset(_redundant(registers)))
+
+
+def _redundant(registers: tuple[Register, ...]) -> Iterator[Obis]:
+    energies = {
+        one.obis: bool(one.values and one.values[0].number)
+        for one in registers
+        if one.obis is not None and (one.obis.d, one.obis.f) == (_ENERGY, _PRESENT)
+    }
+    quantities = {(code.a, code.c) for code in energies}
+    totals = {(code.a, code.c) for code in energies if not tariff(code)}
+    counting = Counter(
+        (code.a, code.c) for code, counts in energies.items() if tariff(code) and counts
+    )
+    for code in energies:
+        one = code.a, code.c
+        if (tariff(code) and one in totals and counting[one] <= 1) or (
+            code.c == _ABSOLUTE and (code.a, _IMPORT) in quantities
+        ):
+            yield code
 
 
 def medium_of(code: Obis, context: Context) -> Medium | None:

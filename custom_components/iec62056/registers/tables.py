@@ -148,7 +148,8 @@ def _quantity_rules(c: int, quantity: Quantity) -> dict[tuple[int, int], Rule]:
             axes=_PHASES,
             placeholders=placeholders,
             enabled=active,
-            phases_enabled=active,
+            # Households feed in through one meter, and look at what each phase draws.
+            phases_enabled=active and direction != "export",
         )
     for d, word in _DEMANDS.items():
         named = c in {1, 2} and d != 3
@@ -244,9 +245,13 @@ for _d in _CURRENT_VALUES:
     BY_TYPE[11, _d] = _measured("current", Dimension.CURRENT, "A", phases_enabled=True)
     BY_TYPE[12, _d] = _measured("voltage", Dimension.VOLTAGE, "V", phases_enabled=True)
     BY_TYPE[13, _d] = _measured(
-        "power_factor", Dimension.RATIO, None, device_class=SensorDeviceClass.POWER_FACTOR
+        "power_factor",
+        Dimension.RATIO,
+        None,
+        enabled=False,
+        device_class=SensorDeviceClass.POWER_FACTOR,
     )
-    BY_TYPE[14, _d] = _measured("frequency", Dimension.FREQUENCY, "Hz")
+    BY_TYPE[14, _d] = _measured("frequency", Dimension.FREQUENCY, "Hz", enabled=False)
     BY_TYPE[91, _d] = _measured("current_neutral", Dimension.CURRENT, "A", axes=frozenset())
     BY_TYPE[92, _d] = _measured("voltage_neutral", Dimension.VOLTAGE, "V", axes=frozenset())
 BY_TYPE |= {

@@ -23,6 +23,7 @@ from ..runtime import MeterConfigEntry
 ATTR_DERIVED: Final = "derived"
 ATTR_FROM: Final = "from"
 ATTR_SINCE: Final = "since"
+ATTR_PEAK_TIME: Final = "peak_time"
 
 
 def _power(kind: Derived, name: str, *, enabled: bool = True) -> SensorEntityDescription:
@@ -48,19 +49,25 @@ def _total(kind: Derived, name: str) -> SensorEntityDescription:
     )
 
 
-def _peak(kind: Derived, state_class: SensorStateClass | None) -> SensorEntityDescription:
+def _peak(
+    kind: Derived, state_class: SensorStateClass | None, *, enabled: bool = True
+) -> SensorEntityDescription:
     return SensorEntityDescription(
         key=kind,
         translation_key=kind,
         device_class=SensorDeviceClass.POWER,
         state_class=state_class,
         native_unit_of_measurement=UnitOfPower.KILO_WATT,
+        entity_registry_enabled_default=enabled,
     )
 
 
 def _time(kind: Derived) -> SensorEntityDescription:
     return SensorEntityDescription(
-        key=kind, translation_key=kind, device_class=SensorDeviceClass.TIMESTAMP
+        key=kind,
+        translation_key=kind,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_registry_enabled_default=False,
     )
 
 
@@ -77,7 +84,7 @@ DESCRIPTIONS: Final = {
         _power(Derived.MEAN_POWER_HEAT, Derived.MEAN_POWER_HEAT, enabled=False),
         _peak(Derived.PEAK_THIS_MONTH, SensorStateClass.MEASUREMENT),
         _time(Derived.PEAK_THIS_MONTH_TIME),
-        _peak(Derived.PEAK_LAST_MONTH, None),
+        _peak(Derived.PEAK_LAST_MONTH, None, enabled=False),
         _time(Derived.PEAK_LAST_MONTH_TIME),
         SensorEntityDescription(key=Derived.TARIFF, translation_key=Derived.TARIFF),
         SensorEntityDescription(
@@ -129,7 +136,7 @@ class DerivedSensor(MeterEntity, SensorEntity):
     """A value that follows from one or several registers."""
 
     # They tell how the present state came about.
-    _unrecorded_attributes = frozenset({ATTR_DERIVED, ATTR_FROM, ATTR_SINCE})
+    _unrecorded_attributes = frozenset({ATTR_DERIVED, ATTR_FROM, ATTR_SINCE, ATTR_PEAK_TIME})
 
     def __init__(self, coordinator: MeterCoordinator, description: SensorEntityDescription) -> None:
         """Describe the sensor."""
@@ -153,5 +160,8 @@ class DerivedSensor(MeterEntity, SensorEntity):
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
         if value is not None and result.since is not None:
             attributes[ATTR_SINCE] = result.since.isoformat()
+        if self._kind is Derived.PEAK_THIS_MONTH and value is not None:
+            at = self.coordinator.record.derived.result(Derived.PEAK_THIS_MONTH_TIME).value
+            attributes[ATTR_PEAK_TIME] = at.isoformat() if isinstance(at, datetime) else None
         self._attr_native_value = value
         self._attr_extra_state_attributes = attributes

@@ -52,6 +52,7 @@ DESCRIPTIONS: Final = (
         native_unit_of_measurement=UnitOfRatio.PERCENTAGE,
         suggested_display_precision=1,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         value_fn=lambda coordinator: quality_of(coordinator.data.health),
     ),
     DiagnosticDescription(
@@ -86,6 +87,7 @@ DESCRIPTIONS: Final = (
         translation_key="held_values",
         state_class=SensorStateClass.MEASUREMENT,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         value_fn=lambda coordinator: len(coordinator.validator.state.held),
     ),
 )
@@ -94,6 +96,7 @@ WAKE_UPS: Final = DiagnosticDescription(
     translation_key="wake_ups",
     state_class=SensorStateClass.MEASUREMENT,
     entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
     value_fn=lambda coordinator: coordinator.reader.wake_budget.spent(dt_util.utcnow()),
 )
 
@@ -149,6 +152,8 @@ class LastReadingSensor(LinkEntity, SensorEntity):
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
     _attr_entity_category = EntityCategory.DIAGNOSTIC
+    # It would write a state at every reading.
+    _attr_entity_registry_enabled_default = False
     _attr_translation_key = "last_reading"
 
     def __init__(self, coordinator: MeterCoordinator) -> None:
