@@ -138,6 +138,7 @@ async def test_read_now_of_a_meter_that_sends_by_itself(
     response = await call(hass, "read_now", config_entry_id=entry.entry_id)
     assert bench.reads == reads
     assert response["meters"][0]["registers"]
+    assert not hass.states.async_entity_ids("button")
 
 
 @pytest.mark.parametrize("action", ["read_now", "raw_telegram"])
