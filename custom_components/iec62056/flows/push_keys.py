@@ -83,9 +83,9 @@ class PushKeyFlow(ReadFlow, ReauthFlow):
     @override
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         runtime = runtime_of(self._get_reauth_entry())
-        if runtime is None or runtime.reader.key_error is None:
+        if runtime is None or runtime.reader.keyrings.key_error is None:
             return await super().async_step_reauth(entry_data)
-        self._unopened = runtime.reader.key_error
+        self._unopened = runtime.reader.keyrings.key_error
         return await self.async_step_reauth_push()
 
     async def async_step_reauth_push(

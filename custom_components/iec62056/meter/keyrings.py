@@ -1,10 +1,11 @@
 """Keyrings of one entry: the login of mode E and the keys of pushes that the client may use."""
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.core import HomeAssistant, callback
 
 from ..protocol.dlms.login import DlmsLogin, Keyring
 from ..protocol.dlms.object_cache import ObjectCache
+from ..protocol.dlms_errors import PushKeyError
 from ..protocol.model import LineProfile
 from .credentials import NOBODY, Credentials, async_keyring, credentials_of
 from .login_manager import LoginManager
@@ -16,6 +17,8 @@ class Keyrings:
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, login: LoginManager) -> None:
         """There is none yet."""
         self.object_cache = ObjectCache()
+        # Why the key of a meter that pushes does not fit, once that is known.
+        self.key_error: PushKeyError | None = None
         self._hass = hass
         self._entry = entry
         self._login = login
@@ -42,3 +45,18 @@ class Keyrings:
         if taken or await self._login.async_is_accepted(credentials):
             return keyring
         return await self.async_new(NOBODY, profile)
+
+    @callback
+    def async_key_refused(self, err: PushKeyError) -> None:
+        """Ask for another key of a meter that pushes."""
+        self.key_error = err
+        self._entry.async_start_reauth(self._hass)
+
+    @callback
+    def async_key_fitted(self) -> None:
+        """Ask for no other key: what the meter sends can be opened again."""
+        if self.key_error is None:
+            return
+        self.key_error = None
+        for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
+            self._hass.config_entries.flow.async_abort(flow["flow_id"])

@@ -62,6 +62,6 @@ class PushListener:
             client = await self._reader.async_listener(line)
             async with aclosing(client.listen()) as readings:
                 async for reading in readings:
-                    self._reader.key_fitted()
+                    self._reader.keyrings.async_key_fitted()
                     self._reader.use_line_profile(client.profile)
                     await self._on_reading(reading)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
@@ -79,8 +79,6 @@ class MeterReader:
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
         self.history = SessionHistory()
-        # Why the key of a meter that pushes does not fit, once that is known.
-        self.key_error: PushKeyError | None = None
         self._hass = hass
         self._entry = entry
         self._meter = meter
@@ -129,8 +127,7 @@ class MeterReader:
         """Count a failed reading; the user is asked for a key that does not fit any more."""
         self.history.failed(err)
         if isinstance(err, PushKeyError):
-            self.key_error = err
-            self._entry.async_start_reauth(self._hass)
+            self.keyrings.async_key_refused(err)
 
     @property
     def needs_rediscovery(self) -> bool:
@@ -306,10 +303,10 @@ class MeterReader:
         it. What this meter has refused before is not sent again.
         """
         credentials = credentials_of(data)
-        if self.key_error is not None:
+        if self.keyrings.key_error is not None:
             keyring = Keyring(push_keys=credentials.push_keys)
             async with self.hold_line() as line:
-                await MeterClient(line, self.key_error.found, keyring=keyring).read_all()
+                await MeterClient(line, self.keyrings.key_error.found, keyring=keyring).read_all()
             return
         secret = credentials.secret
         if secret is not None:
@@ -337,15 +334,6 @@ class MeterReader:
         """Part of an event log, in a session of its own. Raises as `session`."""
         async with self.register_session() as session:
             return await session.read_events(code, first, last, dt_util.get_default_time_zone())
-
-    @callback
-    def key_fitted(self) -> None:
-        """Ask for no other key of a meter that pushes: what it sends can be opened again."""
-        if self.key_error is None:
-            return
-        self.key_error = None
-        for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
-            self._hass.config_entries.flow.async_abort(flow["flow_id"])
 
     # Readings
 
