@@ -25,7 +25,8 @@ from custom_components.iec62056.protocol.dlms.frame import Deframer
 from custom_components.iec62056.protocol.dlms_errors import DlmsError
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Reading
-from custom_components.iec62056.protocol.transport.line import AT_ONCE, Line
+from custom_components.iec62056.protocol.transport.line import Line
+from custom_components.iec62056.protocol.transport.serial_line import AT_ONCE
 from custom_components.iec62056.protocol.transport.trace import LineStats, Trace
 
 GOAL = 5.0

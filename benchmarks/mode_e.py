@@ -21,7 +21,7 @@ from custom_components.iec62056.protocol.dlms.descriptors import Item, LogicalNa
 from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
 from custom_components.iec62056.protocol.mode_e import ModeEMeter
 from custom_components.iec62056.protocol.model import LineProfile, Mode
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 
 from .parts.simulated import simulated
 

@@ -15,7 +15,7 @@ import sys
 import time
 
 from custom_components.iec62056.protocol.client import MeterClient
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from custom_components.iec62056.protocol.transport.trace import Direction
 
 from .parts.simulated import simulated

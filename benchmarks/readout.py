@@ -21,7 +21,7 @@ from serialx.platforms import serial_posix
 
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.model import LineProfile, Mode, Reading, Verdict
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from custom_components.iec62056.protocol.transport.trace import Direction
 
 from .parts.simulated import simulated

@@ -18,7 +18,7 @@ from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.discovery import NO_HINTS, discover
 from custom_components.iec62056.protocol.errors import LineError, MeterError
 from custom_components.iec62056.protocol.model import LineProfile, Mode
-from custom_components.iec62056.protocol.transport.line import INPUT_LIMIT, open_line
+from custom_components.iec62056.protocol.transport.serial_line import INPUT_LIMIT, open_line
 from simulator import Manners, Meter as SimulatedMeter, Transport, serve
 
 from .common.clock import hurried

@@ -57,7 +57,7 @@ async def house(hass: HomeAssistant, clock: Time) -> AsyncIterator[House]:
 
     with (
         patch(
-            "custom_components.iec62056.protocol.transport.line.open_transport",
+            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
             memory.open_transport,
         ),
         patch("custom_components.iec62056.meter.connection._address", address),

@@ -22,7 +22,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.protocol.transport.line import SerialLine, open_line
+from custom_components.iec62056.protocol.transport.serial_line import SerialLine, open_line
 from simulator import Kind, Manners, Meter, Mode, Served, serve
 
 from .clock import Clock

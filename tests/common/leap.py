@@ -16,7 +16,7 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.util import dt as dt_util
 
-from custom_components.iec62056.protocol.transport.line import SerialLine
+from custom_components.iec62056.protocol.transport.serial_line import SerialLine
 
 # How long a thread that still works is waited for, before the loop looks again.
 GLANCE = 0.01

@@ -9,9 +9,7 @@ import sys
 import termios
 import tty
 
-from custom_components.iec62056.protocol.transport.line import (
-    SerialLine,
-)
+from custom_components.iec62056.protocol.transport.serial_line import SerialLine
 from custom_components.iec62056.protocol.transport.trace import CLEAR_BIT_7
 
 from .waiting import until

@@ -13,7 +13,7 @@ from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
-from custom_components.iec62056.protocol.transport import line
+from custom_components.iec62056.protocol.transport import serial_line
 from simulator import Cell, Guard, Manners, Meter, Programming
 
 from .memory import Memory
@@ -84,7 +84,7 @@ async def wire(hass: HomeAssistant, *meters: Meter) -> AsyncIterator[tuple[Memor
     """The line with its meters, and each message that left; in the end all entries are unloaded."""
     memory = Memory(*meters)
     sent = Sent()
-    real = line.SerialLine.write
+    real = serial_line.SerialLine.write
 
     async def write(self: Any, data: bytes, *, secret: bool = False) -> None:
         sent.append(data)
@@ -96,11 +96,11 @@ async def wire(hass: HomeAssistant, *meters: Meter) -> AsyncIterator[tuple[Memor
 
     with (
         patch(
-            "custom_components.iec62056.protocol.transport.line.open_transport",
+            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
             memory.open_transport,
         ),
         patch("custom_components.iec62056.meter.connection._address", address),
-        patch.object(line.SerialLine, "write", write),
+        patch.object(serial_line.SerialLine, "write", write),
     ):
         try:
             yield memory, sent

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "custom_components" / "iec620
 from protocol.client import MeterClient
 from protocol.errors import MeterError
 from protocol.model import LineProfile, Mode
-from protocol.transport.line import open_line
+from protocol.transport.serial_line import open_line
 
 from .clock import hurried
 

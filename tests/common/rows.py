@@ -16,7 +16,8 @@ from custom_components.iec62056.protocol.client import MeterClient as Client
 from custom_components.iec62056.protocol.discovery import DiscoveryHints, discover
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.model import LineProfile, Mode as ClientMode, Reading
-from custom_components.iec62056.protocol.transport.line import Line as OpenLine, open_line
+from custom_components.iec62056.protocol.transport.line import Line as OpenLine
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from simulator import (
     BridgeManners,
     Cell,

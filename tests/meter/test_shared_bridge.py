@@ -18,7 +18,7 @@ from custom_components.iec62056.protocol.errors import (
     LineError,
     NoAnswer,
 )
-from custom_components.iec62056.protocol.transport import line as line_module
+from custom_components.iec62056.protocol.transport import serial_line as line_module
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 

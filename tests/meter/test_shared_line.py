@@ -99,7 +99,7 @@ async def line_of_three(hass: HomeAssistant) -> AsyncIterator[tuple[list[Station
 
     with (
         patch(
-            "custom_components.iec62056.protocol.transport.line.open_transport",
+            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
             memory.open_transport,
         ),
         patch("custom_components.iec62056.meter.connection._address", address),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from custom_components.iec62056.protocol.client import MeterClient as Client
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from simulator import Kind, Manners, Meter, Transport, serve
 
 from ..common.clock import hurried

@@ -11,7 +11,7 @@ from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms.login import PUBLIC, Keyring
 from custom_components.iec62056.protocol.dlms.security import Mechanism
 from custom_components.iec62056.protocol.model import LineProfile, Mode
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from demo.processes import running
 from simulator import Manners, Transport, serve
 from simulator.dlms import Policy, Thing

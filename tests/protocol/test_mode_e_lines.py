@@ -7,7 +7,7 @@ import pytest
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms_errors import SevenBits
 from custom_components.iec62056.protocol.model import LineProfile, Mode, Reading
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from simulator import Echo, Link, Manners, Served, Transport, serve
 from simulator.dlms import BinaryManners, BinaryMeter, Device, household
 

@@ -34,7 +34,7 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.model import CheckKind, Mode, Reading, Verdict
 from custom_components.iec62056.protocol.push import Format, PushReader, listen
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 from simulator import Foreign, Household, Pusher, serve
 from simulator.dlms.push import (
     AUTHENTICATION_KEY,

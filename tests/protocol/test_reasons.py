@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.iec62056.protocol.discovery import discover
 from custom_components.iec62056.protocol.errors import MeterError
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 
 from ..common.causes import CAUSES, PARAMETERS, Cause
 from ..common.clock import hurried

@@ -29,7 +29,8 @@ from ..protocol.errors import (
 from ..protocol.model import SIGN_ON_SPEED
 from ..protocol.transport.connect import public_name
 from ..protocol.transport.fair_lock import FairLock
-from ..protocol.transport.line import Line, open_line
+from ..protocol.transport.line import Line
+from ..protocol.transport.serial_line import open_line
 
 # One bridge's port is one line, whatever is spoken to the bridge.
 NETWORK_SCHEMES: Final = ("socket", "tcp", "rfc2217")

@@ -35,7 +35,8 @@ from .model import (
     Verdict,
 )
 from .register_session import Answer, Level, Offer, Permits, RegisterSession, WriteOutcome, Written
-from .transport.line import Line, open_line
+from .transport.line import Line
+from .transport.serial_line import open_line
 
 __all__ = [
     "Answer",

@@ -37,7 +37,7 @@ from .model import (
 from .obis import register_timestamp
 from .push import PushReader, listen
 from .register_session import Answer
-from .transport.line import open_line
+from .transport.serial_line import open_line
 from .values import MeterTime
 
 _VERDICTS = {

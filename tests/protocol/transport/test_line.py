@@ -32,13 +32,13 @@ from custom_components.iec62056.protocol.errors import (
     PortMissing,
 )
 from custom_components.iec62056.protocol.model import ParitySeen
-from custom_components.iec62056.protocol.transport import connect, line as line_module
-from custom_components.iec62056.protocol.transport.line import (
+from custom_components.iec62056.protocol.transport import connect, serial_line
+from custom_components.iec62056.protocol.transport.line import with_even_parity
+from custom_components.iec62056.protocol.transport.serial_line import (
     AT_ONCE,
     INPUT_LIMIT,
     SerialLine,
     open_line,
-    with_even_parity,
 )
 from custom_components.iec62056.protocol.transport.trace import Direction
 
@@ -525,7 +525,7 @@ async def test_a_bridge_that_serves_somebody_else(tcp: Tcp, sentence: bytes) -> 
 async def test_a_bridge_that_closes_later_has_served_us(
     tcp: Tcp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "REFUSED_WITHIN", -1.0)
+    monkeypatch.setattr(serial_line, "REFUSED_WITHIN", -1.0)
     line = await open_line(tcp.url)
     await tcp.stop()
     with pytest.raises(ConnectionLost):
@@ -1006,7 +1006,7 @@ async def test_closing_ends_a_reading(line: SerialLine) -> None:
 async def test_a_peer_that_takes_nothing_does_not_keep_the_port(
     tcp: Tcp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "CLOSED_WITHIN", 0.05)
+    monkeypatch.setattr(serial_line, "CLOSED_WITHIN", 0.05)
     line = await open_line(tcp.url)
     await until(lambda: tcp._writer is not None)
     assert tcp._writer is not None

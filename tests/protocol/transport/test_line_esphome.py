@@ -13,7 +13,11 @@ from custom_components.iec62056.protocol.errors import (
 )
 from custom_components.iec62056.protocol.transport import connect
 from custom_components.iec62056.protocol.transport.connect import SWITCHING_BRIDGE
-from custom_components.iec62056.protocol.transport.line import LONGEST_LAG, SerialLine, open_line
+from custom_components.iec62056.protocol.transport.serial_line import (
+    LONGEST_LAG,
+    SerialLine,
+    open_line,
+)
 
 from ...common.esphome import esphome
 from ...common.held import open_files, tasks

@@ -8,7 +8,7 @@ import tty
 import pytest
 
 from custom_components.iec62056.protocol.model import ParitySeen
-from custom_components.iec62056.protocol.transport.line import SerialLine, open_line
+from custom_components.iec62056.protocol.transport.serial_line import SerialLine, open_line
 
 EVERY_OCTET = bytes(range(256))
 

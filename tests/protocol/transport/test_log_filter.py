@@ -8,11 +8,8 @@ import pytest
 
 from custom_components.iec62056.protocol.ascii.messages import command
 from custom_components.iec62056.protocol.model import Value
-from custom_components.iec62056.protocol.transport.line import (
-    SerialLine,
-    open_line,
-    with_even_parity,
-)
+from custom_components.iec62056.protocol.transport.line import with_even_parity
+from custom_components.iec62056.protocol.transport.serial_line import SerialLine, open_line
 
 from ...common.esphome import esphome
 from ...common.line_ends import Pty, Tcp, read_until

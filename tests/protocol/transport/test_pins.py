@@ -8,7 +8,7 @@ import pytest
 import serialx
 
 from custom_components.iec62056.protocol.errors import BridgeRefusedSettings, ConnectionLost
-from custom_components.iec62056.protocol.transport.line import open_line
+from custom_components.iec62056.protocol.transport.serial_line import open_line
 
 from ..rfc2217_server import Rfc2217Server
 
