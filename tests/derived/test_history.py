@@ -168,3 +168,10 @@ def test_largest_of_a_month_stays() -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
     assert MEMORY.with_peak(month, Peak(Decimal("3.210"), at)) is MEMORY
     assert MEMORY.with_peak(month, Peak(Decimal("3.211"), at)).peaks[month].at == at
+
+
+def test_peak_that_the_register_refutes_is_forgotten() -> None:
+    month = date(2026, 11, 1)
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    wrong = MEMORY.with_peak(month, Peak(Decimal("95.21"), at))
+    assert wrong.with_peak(month, Peak(Decimal("5.21"), at)).peaks[month].power == Decimal("5.21")

@@ -25,6 +25,8 @@ HEAT = Identification("/LUGCUH50", "LUG", "C", (), "UH50")
         ({"1.7.0": ["1*kW"]}, False),
         ({"2.7.0": ["1*kW"]}, False),
         ({"1.7.0": ["1*kW"], "2.7.0": ["0*kW"], "16.7": ["1*kW"]}, False),
+        ({"36.7": ["1*kW"], "56.7": ["1*kW"], "76.7": ["1*kW"]}, True),
+        ({"36.7": ["1*kW"], "56.7": ["1*kW"]}, False),
         # One phase alone, another channel, a stored value.
         ({"21.7.0": ["1*kW"], "22.7.0": ["0*kW"]}, False),
         ({"1-2:1.7.0": ["1*kW"], "1-2:2.7.0": ["0*kW"]}, False),
@@ -48,6 +50,12 @@ def test_net_power_is_offered(*, sent: Sent, offered: bool) -> None:
 def test_net_power(imported: str, exported: str, net: str | None) -> None:
     derived = Course().read({"1.7.0": [imported], "2.7.0": [exported]})
     assert value(derived, Derived.NET_POWER) == (None if net is None else Decimal(net))
+
+
+def test_net_power_of_the_phases() -> None:
+    phases = {"36.7.0": ["000.09*kW"], "56.7.0": ["-00.11*kW"], "76.7.0": ["000.07*kW"]}
+    derived = Course().read(phases)
+    assert value(derived, Derived.NET_POWER) == 50
 
 
 def test_net_power_of_two_readings_is_none() -> None:

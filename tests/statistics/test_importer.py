@@ -14,6 +14,7 @@ from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNKNOWN
 from homeassistant.core import Event as Fired, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.recorder import get_instance
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import (
@@ -207,6 +208,26 @@ async def test_the_total_of_the_tariffs_is_filled_too(
     # And it can be taken back.
     cleared = await service(week, "clear_imported")
     assert entity_id(week.hass, "total_import") in cleared["hours"]
+
+
+async def test_undo_leaves_what_the_user_has_corrected_since(
+    week: Week, outages: list[tuple[datetime, datetime]]
+) -> None:
+    """Sums that were moved after the import stay moved."""
+    await live(week, outages, at(15))
+    before = await week.rows(KEYS[0])
+    await week.tick(at(15) + AFTER_HOUR)
+    await week.watch(at(15.25), at(17))
+    imported = await week.rows(KEYS[0])
+    assert imported[at(10)][1] != before[at(10)][1]
+    get_instance(week.hass).async_adjust_statistics(
+        entity_id(week.hass, KEYS[0]), at(3), 4.4, "kWh"
+    )
+    await service(week, "clear_imported")
+    rows = await week.rows(KEYS[0])
+    for start, (_, total, _) in before.items():
+        moved = 4.4 if start >= at(3) else 0
+        assert rows[start][1] == pytest.approx(total + moved, abs=1e-6), start
 
 
 @pytest.mark.parametrize(

@@ -298,3 +298,16 @@ async def test_kept_value_is_asked_about_again_when_it_falls_further(
         await course.read(minute, **{"1_8_0": shown})
         assert questions(hass) == asked
     assert state(hass, ENERGY).state == "45000.000"
+
+
+async def test_display_that_loses_its_decimals(hass: HomeAssistant, course: Course) -> None:
+    """The finer number stays until the coarser one has passed it; nobody is asked."""
+    await course.begin(**{"1_8_0": "000335.455"})
+    shown = {10: "000335", 20: "000335", 30: "000336", 40: "000336.100", 50: "000336"}
+    for minute, text in shown.items():
+        await course.read(minute, **{"1_8_0": text})
+    assert state(hass, ENERGY).state == "336.100"
+    assert state(hass, ENERGY).attributes["quality"] == "good"
+    assert questions(hass) == []
+    await course.go_on(65)
+    assert await course.changes(ENERGY) == [0.645]

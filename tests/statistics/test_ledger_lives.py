@@ -178,6 +178,7 @@ async def test_lives(  # noqa: PLR0917
     entry: MockConfigEntry,
     bench: Bench,
     freezer: FrozenDateTimeFactory,
+    *,
     hass_storage: dict[str, Any],
     seed: int,
 ) -> None:

@@ -101,7 +101,7 @@ def test_what_is_no_number_has_no_form(text: str) -> None:
     [
         ("01235.678", "kWh", HoldReason.FELL),
         ("0123456.79", "kWh", HoldReason.FORM),
-        ("012345.67", "kWh", HoldReason.FELL),
+        ("012345.60", "kWh", HoldReason.FELL),
         ("0012345.679", "kWh", HoldReason.FORM),
         ("012345.6790", "kWh", HoldReason.FORM),
         ("+012345.679", "kWh", HoldReason.FORM),
@@ -751,3 +751,38 @@ def test_a_true_value_waits_for_two_readings_at_most(
         else:
             waiting += 1
         assert wrong or waiting <= 2
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "same"),
+    [
+        (("000335.455", "kWh"), ("000335", "kWh"), True),
+        (("000335.455", "kWh"), ("000335.4", "kWh"), True),
+        (("335455", "Wh"), ("000335", "kWh"), True),
+        (("000335.455", "kWh"), ("0.335", "MWh"), True),
+        (("000335.455", "kWh"), ("000334", "kWh"), False),
+        (("000335.455", "kWh"), ("000335.454", "kWh"), False),
+        (("000335", "kWh"), ("000334.999", "kWh"), False),
+    ],
+)
+def test_a_display_that_loses_digits_is_no_fall(
+    fine: tuple[str, str], coarse: tuple[str, str], same: bool
+) -> None:
+    def sent(text: str, unit: str, at: float) -> Candidate:
+        factor = {"Wh": Decimal("0.001"), "kWh": Decimal(1), "MWh": Decimal(1000)}[unit]
+        number = str(Decimal(text) * factor)
+        return candidate(text, at, unit=unit, published="kWh", number=number)
+
+    history, _ = after(sent(*fine, 0))
+    number = published(history)
+    history, judged = after(sent(*coarse, 0.1), history=history)
+    assert (judged.good, judged.stays) == (same, same)
+    assert published(history) == number
+    if same:
+        # It is shown again once it has passed the finer one.
+        text, unit = coarse
+        step = Decimal(1).scaleb(-len(text.partition(".")[2]))
+        history, judged = after(
+            sent(f"{Decimal(text) + step:0{len(text)}}", unit, 1), history=history
+        )
+        assert (judged.good, judged.stays) == (True, False)

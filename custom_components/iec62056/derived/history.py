@@ -115,10 +115,13 @@ class DerivedHistory:
     def with_peak(self, month: date, peak: Peak) -> Self:
         """Go on with the maximum of a month; only a larger one counts, and only the last two months do.
 
-        A meter that was reset in the middle of a month shows a smaller one afterwards.
+        A meter that was reset in the middle of a month shows a smaller one afterwards; a smaller one of the same time
+        shows that the larger one was wrong.
         """
         known = self.peaks.get(month)
-        if known is not None and known.power >= peak.power:
+        if known is not None and (
+            known.power == peak.power or (known.power > peak.power and known.at != peak.at)
+        ):
             return self
         peaks = {**self.peaks, month: peak}
         return replace(self, peaks={one: peaks[one] for one in sorted(peaks)[-2:]})

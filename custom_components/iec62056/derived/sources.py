@@ -8,6 +8,8 @@ from ..registers.index import IndexedRegister, RegisterIndex
 from . import status_flags
 
 IMPORT, EXPORT, ABSOLUTE, NET = 1, 2, 15, 16
+# The net of each phase: value group C.
+_NET_PHASES = (36, 56, 76)
 _MAXIMUM, _INSTANTANEOUS, TOTAL = 6, 7, 8
 # Short averages, which EMH lists have in place of instantaneous values.
 _SHORT_AVERAGE = 25
@@ -45,7 +47,9 @@ COURSES: Mapping[Derived, tuple[Medium, int]] = {
 # Totals added up from tariffs: value group C.
 SUMS: Mapping[Derived, int] = {Derived.TOTAL_IMPORT: IMPORT, Derived.TOTAL_EXPORT: EXPORT}
 _POWERS = {
-    (c, d) for c in (IMPORT, EXPORT, ABSOLUTE, NET) for d in (_INSTANTANEOUS, _SHORT_AVERAGE)
+    (c, d)
+    for c in (IMPORT, EXPORT, ABSOLUTE, NET, *_NET_PHASES)
+    for d in (_INSTANTANEOUS, _SHORT_AVERAGE)
 }
 _PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
 
@@ -53,7 +57,7 @@ _PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
 def sources_of(kind: Derived, index: RegisterIndex) -> tuple[IndexedRegister, ...]:
     """The registers that a value is derived from; none if this meter does not have it."""
     if kind is Derived.NET_POWER:
-        return _power_pair(index)
+        return _power_sources(index)
     if kind in SUMS:
         return _tariffs_without_total(index, SUMS[kind])
     if kind in COURSES:
@@ -69,12 +73,15 @@ def sources_of(kind: Derived, index: RegisterIndex) -> tuple[IndexedRegister, ..
     return clock if kind is Derived.CLOCK_DRIFT or len(clock) > 1 else ()
 
 
-def _power_pair(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+def _power_sources(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
+    """Import and export, else all phases."""
     if index.get(NET, _INSTANTANEOUS) is not None:
         return ()
-    imported = index.get(IMPORT, _INSTANTANEOUS)
-    exported = index.get(EXPORT, _INSTANTANEOUS)
-    return () if imported is None or exported is None else (imported, exported)
+    for codes in ((IMPORT, EXPORT), _NET_PHASES):
+        found = [one for c in codes if (one := index.get(c, _INSTANTANEOUS)) is not None]
+        if len(found) == len(codes):
+            return tuple(found)
+    return ()
 
 
 def _sends_power(index: RegisterIndex) -> bool:

@@ -169,10 +169,10 @@ def _energies(kind: Derived, index: RegisterIndex) -> dict[str, Decimal]:
 
 def _net_power(derived: DerivedValues) -> Decimal | None:
     sources = sources_of(Derived.NET_POWER, derived.index)
-    imported, exported = (found.number("W") for found in sources)
-    if imported is None or exported is None or not together(sources):
+    numbers = [number for found in sources if (number := found.number("W")) is not None]
+    if len(numbers) != len(sources) or not together(sources):
         return None
-    return imported - exported
+    return numbers[0] - numbers[1] if len(numbers) == 2 else sum(numbers, Decimal(0))
 
 
 def _sum_of_tariffs(c: int) -> Callable[[DerivedValues], Decimal | None]:

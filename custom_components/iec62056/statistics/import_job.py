@@ -12,7 +12,7 @@ from ..protocol.codec import separable
 from ..protocol.profiles.load_profile import FIRST_PIECE, Profile, join, next_piece
 from ..storage import StoredFile, migrate_parts
 from .gaps import ReadingHistory
-from .planner import HOUR, Change, Hour
+from .planner import HOUR, Change, Hour, same
 
 # How much more than an outage is read: the periods at both ends, and a register before the first.
 AIR: Final = HOUR
@@ -97,13 +97,34 @@ class Replaced:
     unit: str
     # By the beginning of their hour; None: there was no row.
     rows: Mapping[datetime, Hour | None] = field(default_factory=dict)
+    # The sums that were written in their place; another sum there now was moved by somebody since.
+    sums: Mapping[datetime, float] = field(default_factory=dict)
 
     def with_changes(self, changes: Iterable[Change]) -> Self:
         """Note what is going to be replaced. What an earlier import replaced stays noted as it was before that."""
-        found = dict(self.rows)
+        found, sums = dict(self.rows), dict(self.sums)
         for change in changes:
-            found.setdefault(change.start, change.before)
-        return replace(self, rows=found)
+            start, before = change.start, change.before
+            noted = found.setdefault(start, before)
+            if noted is not None and before is not None:
+                found[start] = self._moved(start, noted, before)
+            sums[start] = change.hour.sum
+        return replace(self, rows=found, sums=sums)
+
+    def restored(self, now: Mapping[datetime, Hour]) -> dict[datetime, Hour]:
+        """The rows as they were, with sums that follow what has moved those of `now` since."""
+        return {
+            start: self._moved(start, hour, now[start]) if start in now else hour
+            for start, hour in self.rows.items()
+            if hour is not None
+        }
+
+    def _moved(self, start: datetime, hour: Hour, now: Hour) -> Hour:
+        """A row as it was, moved as the one in its place was; that may never have been written."""
+        written = self.sums.get(start)
+        if written is None or same(hour, now):
+            return hour
+        return hour._replace(sum=hour.sum + now.sum - written)
 
 
 @separable

@@ -125,21 +125,16 @@ class ProfileWriter:
         return found
 
     async def _put_back(self, series: recorder.Series, replaced: Replaced) -> None:
-        old = {
-            start: Hour(
-                _number_in(hour.state, replaced.unit, series.unit),
-                _number_in(hour.sum, replaced.unit, series.unit),
-            )
-            for start, hour in replaced.rows.items()
-            if hour is not None
-        }
-        new = [start for start, hour in replaced.rows.items() if hour is None]
+        replaced = _in_series(replaced, series.unit)
+        starts = replaced.rows.keys()
+        rows = await recorder.async_rows(
+            self._hass, series, min(starts) - LOOK_AROUND, max(starts) + LOOK_AROUND
+        )
+        old = replaced.restored(rows)
+        new = [start for start in starts if start not in old]
         if new and recorder.can_clear(self._hass):
             await recorder.async_clear(self._hass, series, new)
         elif new:
-            rows = await recorder.async_rows(
-                self._hass, series, min(new) - LOOK_AROUND, max(new) + LOOK_AROUND
-            )
             running = await recorder.async_running(self._hass, series)
             rows = {**({} if running is None else {running[0]: running[1]}), **rows}
             old |= _flat(new, {**rows, **old})
@@ -169,11 +164,20 @@ def _in(point: Point, unit: str, wanted: str) -> Point | None:
     return None if number is None else Point(point.at, number)
 
 
-def _number_in(number: float, unit: str, wanted: str) -> float:
-    if unit == wanted:
-        return number
-    converted = convert(Decimal(str(number)), unit_of(unit), wanted)
-    return number if converted is None else float(converted)
+def _in_series(replaced: Replaced, unit: str) -> Replaced:
+    """What was replaced, in the unit that the statistics have now."""
+
+    def number(one: float) -> float:
+        converted = convert(Decimal(str(one)), unit_of(replaced.unit), unit)
+        return one if converted is None else float(converted)
+
+    if replaced.unit == unit:
+        return replaced
+    rows = {
+        start: hour and Hour(number(hour.state), number(hour.sum))
+        for start, hour in replaced.rows.items()
+    }
+    return Replaced(unit, rows, {start: number(one) for start, one in replaced.sums.items()})
 
 
 def _flat(starts: Iterable[datetime], rows: dict[datetime, Hour]) -> dict[datetime, Hour]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from .candidate import Candidate
 from .limits import TOTALS, ValueKind
 from .register_history import HeldSample, HoldReason, NumberFormat, RegisterHistory
-from .totals import RESETS, confirms_total, jump_days, learn_rate, reason_of_total
+from .totals import RESETS, confirms_total, jump_days, learn_rate, reason_of_total, says_the_same
 
 # Two values beyond the limits confirm each other within this factor, and move the limit by it.
 SIZE_SLACK = 2
@@ -37,6 +37,8 @@ class CheckResult:
     retry: bool = False
     # Whether the user should decide.
     repair: bool = False
+    # The published number says the same with more digits, and stays.
+    stays: bool = False
 
     @property
     def good(self) -> bool:
@@ -54,6 +56,8 @@ def check_value(
 
     `is_new`: the meter is known and has not had this register before.
     """
+    if says_the_same(history, candidate):
+        return _seen_coarser(history, candidate), CheckResult(stays=True)
     reason = _reason_to_hold(history, candidate, is_new)
     if reason is None or (
         reason not in _LASTING and any(_confirms(history, held, candidate) for held in history.held)
@@ -74,6 +78,22 @@ def check_value(
             history.contradictions >= CONTRADICTIONS_UNTIL_REPAIR
             or history.withheld >= WITHHELD_UNTIL_REPAIR
         ),
+    )
+
+
+def _seen_coarser(history: RegisterHistory, candidate: Candidate) -> RegisterHistory:
+    """The history after a number with fewer digits than the published one."""
+    good, number_format = history.good, candidate.number_format
+    formats = history.formats
+    if number_format is not None and number_format not in formats:
+        formats = (*formats, number_format)[-FORMATS_VARY:]
+    return replace(
+        history,
+        good=good and replace(good, at=candidate.sample.at),
+        formats=formats,
+        held=(),
+        withheld=0,
+        contradictions=0,
     )
 
 

@@ -253,7 +253,16 @@ class ReadingCheck:
             for value in self._values
             if results.get(value.key, _NOT_CHECKED).reason is not None
         }
-        accepted = {key: one for key, one in self._received.items() if key not in held}
+        stays = {
+            value.register_key for value in self._values if results.get(value.key, ACCEPTED).stays
+        }
+        accepted = {
+            key: replace(self._known[key], received=one.received, restored=False)
+            if key in stays
+            else one
+            for key, one in self._received.items()
+            if key not in held
+        }
         if not accepted:
             return self._state
         # Before a first reading there is only the context that its registers were described in.

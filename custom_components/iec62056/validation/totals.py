@@ -55,6 +55,18 @@ def reason_of_total(
     )
 
 
+def says_the_same(history: RegisterHistory, candidate: Candidate) -> bool:
+    """Whether a total is the published one without its last digits: a display shows less, or in a larger unit."""
+    good, sample = history.good, candidate.sample
+    if candidate.kind not in TOTALS or good is None or not sample.checked:
+        return False
+    before, now = good.number_format, candidate.number_format
+    if before is None or now is None or sample.number is None:
+        return False
+    step = _resolution(sample)
+    return step > _resolution(good) and -step < _change(good, sample) <= 0
+
+
 def confirms_total(history: RegisterHistory, held: HeldSample, candidate: Candidate) -> bool:
     """Whether a total may have gone from a held value to this one.
 
