@@ -266,3 +266,14 @@ def test_file_that_is_no_download(
     path.write_text(content)
     assert command.main(["--file", str(path)]) in (0, 1)
     assert "redacted" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("octets", ["1", "2", "4"])
+def test_the_length_of_an_address_needs_its_physical_part(
+    octets: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be left aside without a word."""
+    with pytest.raises(SystemExit) as caught:
+        command.main(["/dev/ttyUSB0", "--mode", "E", "--server-octets", octets])
+    assert caught.value.code == 2
+    assert "octets" in capsys.readouterr().err
