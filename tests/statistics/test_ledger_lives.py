@@ -172,7 +172,7 @@ class Life:
 
 
 @pytest.mark.parametrize("seed", range(15))
-async def test_lives(  # noqa: PLR0917
+async def test_lives(
     recorder_mock: Recorder,
     hass: HomeAssistant,
     entry: MockConfigEntry,

@@ -124,7 +124,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     mode_e.add_argument("--server", type=int, default=1, help="logical device, default 1")
     mode_e.add_argument("--physical", type=int, help="physical address of the meter")
     mode_e.add_argument(
-        "--server-octets", type=int, choices=[1, 2, 4], default=0, help="length of its address"
+        "--server-octets",
+        type=int,
+        choices=[2, 4],
+        default=0,
+        help="length of its address, with --physical",
     )
     mode_e.add_argument("--hdlc", action="store_true", help="frames at once, without a sign-on")
     registers.add_options(parser)
@@ -141,6 +145,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.url is None) == (options.file is None):
         parser.error("give either the port of a meter or --file")
+    if options.server_octets > 1 and options.physical is None:
+        parser.error("an address of two or four octets has a physical part: give --physical too")
     if options.file is not None and options.register:
         parser.error("a stored telegram has no register to ask for")
     if options.listen and (options.file is not None or options.register):

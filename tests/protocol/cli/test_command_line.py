@@ -305,3 +305,14 @@ def test_download_with_hostile_numbers(
     printed = capsys.readouterr()
     assert "Infinity" not in printed.out
     assert "redacted" not in printed.out or '"redacted": false' in printed.out
+
+
+@pytest.mark.parametrize("octets", ["1", "2", "4"])
+def test_the_length_of_an_address_needs_its_physical_part(
+    octets: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be left aside without a word."""
+    with pytest.raises(SystemExit) as caught:
+        command.main(["/dev/ttyUSB0", "--mode", "E", "--server-octets", octets])
+    assert caught.value.code == 2
+    assert "octets" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Encodes and decodes values in A-XDR (Blue Book 4.1.5, IEC 61334-6), with limits on depth, number and length."""
 
+from collections.abc import Callable
 import contextlib
 from decimal import Decimal
 import math
@@ -40,6 +41,21 @@ _FLOATS = {Tag.FLOAT32: ">f", Tag.FLOAT64: ">d"}
 _EMPTY = frozenset((Tag.NULL_DATA, Tag.DONT_CARE))
 
 
+# By tag: of whole numbers of one octet, all there are; of longer ones, how many octets they have with their tag, how
+# they are unpacked, and the tag.
+_ONE_OCTET: list[tuple[Data, ...] | None] = [None] * 0x100
+_NUMBERS: list[tuple[int, Callable[[bytes, int], tuple[int]], Tag] | None] = [None] * 0x100
+for _tag, (_size, _signed) in _INTEGERS.items():
+    _form = struct.Struct(f">{'.bh.i...q'[_size] if _signed else '.BH.I...Q'[_size]}")
+    if _size == 1:
+        _ONE_OCTET[_tag] = tuple(
+            Data(_tag, _form.unpack(bytes((octet,)))[0]) for octet in range(0x100)
+        )
+    else:
+        _NUMBERS[_tag] = (_size + 1, _form.unpack_from, _tag)
+_NULL, _ARRAY, _STRUCTURE, _OCTETS = 0, 1, 2, 9
+
+
 class Reader:
     """A cursor over octets. Everything it gives is there: what is not raises DlmsMalformed."""
 
@@ -71,7 +87,10 @@ class Reader:
 
     def length(self) -> int:
         """A length of one octet, or 8n and n octets (IEC 61334-6 6.10)."""
-        first = self.octet()
+        if self._at >= len(self._octets):
+            raise DlmsMalformed(why="it is cut short")
+        first = self._octets[self._at]
+        self._at += 1
         if first < 0x80:
             return first
         if not 1 <= first & 0x7F <= 4:
@@ -84,6 +103,7 @@ class Reader:
 
     def data(self) -> Data:
         """The next value with its tag."""
+        self._count()
         return self._value(self._tag(), 0)
 
     def _tag(self) -> Tag:
@@ -92,13 +112,12 @@ class Reader:
         except ValueError:
             raise DlmsMalformed(why="it has a value of an unknown type") from None
 
-    def _count(self) -> None:
-        self._values += 1
+    def _count(self, values: int = 1) -> None:
+        self._values += values
         if self._values > MAX_VALUES:
             raise DlmsMalformed(why="it has too many values")
 
     def _value(self, tag: Tag, depth: int) -> Data:
-        self._count()
         if tag in _EMPTY:
             return NULL if tag is Tag.NULL_DATA else Data(tag)
         if tag in (Tag.ARRAY, Tag.STRUCTURE):
@@ -111,7 +130,43 @@ class Reader:
         count = self.length()
         if depth == MAX_DEPTH or count > self.left:
             raise DlmsMalformed(why="its lists are longer or deeper than they can be")
-        return tuple([self._value(self._tag(), depth + 1) for _ in range(count)])
+        self._count(count)
+        octets, at = self._octets, self._at
+        elements: list[Data] = []
+        append, new = elements.append, tuple.__new__
+        try:
+            # Numbers, short strings and lists are taken here, without a call for each: an object list has ten thousand.
+            for _ in range(count):
+                tag = octets[at]
+                if (known := _ONE_OCTET[tag]) is not None:
+                    append(known[octets[at + 1]])
+                    at += 2
+                elif (number := _NUMBERS[tag]) is not None:
+                    size, unpack, kind = number
+                    append(new(Data, (kind, unpack(octets, at + 1)[0])))
+                    at += size
+                elif tag in (_STRUCTURE, _ARRAY):
+                    self._at = at + 1
+                    kind = Tag.STRUCTURE if tag == _STRUCTURE else Tag.ARRAY
+                    append(new(Data, (kind, self._elements(depth + 1))))
+                    at = self._at
+                elif tag == _NULL:
+                    append(NULL)
+                    at += 1
+                elif tag == _OCTETS and (length := octets[at + 1]) < 0x80:
+                    string = octets[at + 2 : at + 2 + length]
+                    if len(string) < length:
+                        raise DlmsMalformed(why="it is cut short")
+                    append(new(Data, (Tag.OCTET_STRING, string)))
+                    at += 2 + length
+                else:
+                    self._at = at
+                    append(self._value(self._tag(), depth + 1))
+                    at = self._at
+        except IndexError, struct.error:
+            raise DlmsMalformed(why="it is cut short") from None
+        self._at = at
+        return tuple(elements)
 
     def _plain(self, tag: Tag) -> Plain:
         if kind := _INTEGERS.get(tag):

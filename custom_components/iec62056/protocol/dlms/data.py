@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
+from typing import NamedTuple
 
 from ..dlms_errors import DlmsMalformed
 
@@ -74,9 +75,11 @@ _LATIN_1 = {0xDC00 | octet: octet for octet in range(0x80, 0x100)}
 type Plain = bool | int | Decimal | bytes | str | Bits | CompactArray | tuple[Data, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """One value with its type. Arrays and structures hold a tuple; dates and octet-strings are octets."""
+class Data(NamedTuple):
+    """One value with its type. Arrays and structures hold a tuple; dates and octet-strings are octets.
+
+    A named tuple, as it is made ten thousand times for one object list.
+    """
 
     tag: Tag
     value: Plain = None

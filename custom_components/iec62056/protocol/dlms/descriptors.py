@@ -77,6 +77,13 @@ def by_range(restricting: Data, start: Data, end: Data) -> Access:
     return Access(1, structure(restricting, start, end, array()))
 
 
+def by_entry(first: int, last: int) -> Access:
+    """The rows of a profile from one number to another, both included and counted from 1 (Blue Book 4.3.6)."""
+    numbers = (Data(Tag.DOUBLE_LONG_UNSIGNED, first), Data(Tag.DOUBLE_LONG_UNSIGNED, last))
+    columns = (Data(Tag.LONG_UNSIGNED, 1), Data(Tag.LONG_UNSIGNED, 0))
+    return Access(2, structure(*numbers, *columns))
+
+
 def capture_object(member: Member, data_index: int = 0) -> Data:
     """A column of a profile as selective access names it."""
     return structure(

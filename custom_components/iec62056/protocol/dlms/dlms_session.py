@@ -222,7 +222,7 @@ class DlmsSession(RegisterSession):
     ) -> tuple[Profile, ...]:
         await self._list()
         found = await profile_reader.read_profile(
-            self.get, self.objects, code, first, last, zone=zone
+            self.get, self.objects, code, first, last, zone=zone, level=self.level
         )
         return profiles_between([found], first, last)
 

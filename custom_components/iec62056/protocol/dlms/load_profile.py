@@ -18,6 +18,8 @@ from .descriptors import Access, Member, by_range, capture_object
 CLOCK = 8
 # Value groups C.D of the status of a profile (0-0:96.10.1, x-0:96.10.7), whose bits in IDIS and DSMR are those of VDEW.
 _STATUS = (96, 10)
+# The clock as a data object that counts seconds.
+_UNIX_TIME = (0, 0, 1, 1, 0)
 _EVENT_CODE = (96, 11, 0)
 # Attributes of a register whose number is scaled: value; of a demand register the current and the last average.
 _SCALED = {3: (2,), 4: (2,), 5: (2, 3)}
@@ -79,8 +81,8 @@ def events(
     found = []
     for row in rows[:MAX_ROWS]:
         notes, meanings = [], []
-        for column, item in zip(columns, row, strict=True):
-            if column.member.class_id == CLOCK:
+        for number, (column, item) in enumerate(zip(columns, row, strict=True)):
+            if number == at or column.member.class_id == CLOCK:
                 continue
             name = column.member.name
             notes.append(Note(str(Obis(*name)), Value(_text(item))))
@@ -99,6 +101,9 @@ def rows_between(
     `now` is what the clock shows: the range has its deviation's sign (MCS301), the standard's where it shows none.
     """
     clock = columns[_clock(columns)]
+    if clock.member.class_id != CLOCK:
+        seconds = (Data(Tag.DOUBLE_LONG_UNSIGNED, int(one.timestamp())) for one in (first, last))
+        return by_range(capture_object(clock.member, clock.data_index), *seconds)
     inverted = False
     with suppress(DlmsMalformed):
         if isinstance(now, Data):
@@ -110,6 +115,14 @@ def rows_between(
     return by_range(capture_object(clock.member, clock.data_index), begin, end)
 
 
+def moment(now: Result, zone: dt.tzinfo) -> dt.datetime | None:
+    """What a clock shows, None where it shows nothing that can be understood."""
+    try:
+        return _moment(now, zone) if isinstance(now, Data) else None
+    except DlmsMalformed:
+        return None
+
+
 def clock(columns: Sequence[Column]) -> Member:
     """The time of the clock that a profile records. Raises DlmsMalformed where it has none."""
     return columns[_clock(columns)].member
@@ -117,7 +130,10 @@ def clock(columns: Sequence[Column]) -> Member:
 
 def _clock(columns: Sequence[Column]) -> int:
     for number, column in enumerate(columns):
-        if column.member.class_id == CLOCK and column.member.number == 2:
+        member = column.member
+        if member.number == 2 and (
+            member.class_id == CLOCK or tuple(member.name)[:5] == _UNIX_TIME
+        ):
             return number
     raise DlmsMalformed(why="a profile has no time")
 
@@ -126,6 +142,10 @@ def _moment(item: Data, zone: dt.tzinfo) -> dt.datetime | None:
     """The moment in UTC, None where there is none, or the clock itself says that it does not know."""
     if item.tag is Tag.NULL_DATA:
         return None
+    if isinstance(item.value, int):
+        # Seconds of Unix time fit into four octets; others are none.
+        unset = not 0 < item.value < 1 << 32
+        return None if unset else dt.datetime.fromtimestamp(item.value, dt.UTC)
     time = date_time(item.octets)
     if time.status is not None and ClockStatus.INVALID in time.status:
         return None

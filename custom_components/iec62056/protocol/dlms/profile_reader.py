@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 import datetime as dt
+import math
 from typing import Final
 
 from ..dlms_errors import DlmsMalformed
@@ -9,41 +10,71 @@ from ..errors import UnknownRegister
 from ..model import Obis
 from ..profiles.events import Event
 from ..profiles.load_profile import LOAD_PROFILES, MARGIN, Profile
+from ..register_session import Level
 from . import load_profile
 from .apdu import Result
 from .cosem import Column, CosemObject, ScalerUnit, columns as columns_of, rows as rows_of
 from .data import Data
-from .descriptors import Item, Member
+from .descriptors import Access, Item, Member, by_entry
 from .object_cache import Objects
 from .objects import scaler_attribute
+from .written_values import refusal
 
 type Get = Callable[[Sequence[Item]], Awaitable[tuple[Result, ...]]]
 
 _PROFILE_GENERIC: Final = 7
-_BUFFER, _COLUMNS, _PERIOD = 2, 3, 4
+_BUFFER, _COLUMNS, _PERIOD, _ENTRIES_IN_USE = 2, 3, 4, 7
 # Value groups C.D of event logs.
 _LOGS: Final = (99, 98)
 
 
 async def read_profile(
-    get: Get, objects: Objects, code: str, first: dt.datetime, last: dt.datetime, *, zone: dt.tzinfo
+    get: Get,
+    objects: Objects,
+    code: str,
+    first: dt.datetime,
+    last: dt.datetime,
+    *,
+    zone: dt.tzinfo,
+    level: Level,
 ) -> Profile:
-    """A load profile around a range. Raises UnknownRegister, DlmsMalformed, and as `get`."""
+    """A load profile around a range: by its times, or by the numbers of its entries where the meter refuses those.
+
+    Raises MeterRefused, DlmsMalformed, and as `get`.
+    """
     name = _find(objects, code).name
 
     def of_profile(attribute: int) -> Item:
         return Item(Member(_PROFILE_GENERIC, name, attribute))
 
     described = await get((of_profile(_COLUMNS), of_profile(_PERIOD)))
-    columns = columns_of(_data(described[0], code))
-    period = dt.timedelta(seconds=_data(described[1], code).integer)
+    columns = columns_of(_data(described[0], code, level))
+    period = dt.timedelta(seconds=_data(described[1], code, level).integer)
     scalers = await _scalers(get, columns)
     margin = (first - MARGIN).astimezone(zone), (last + MARGIN).astimezone(zone)
     (now,) = await get((Item(load_profile.clock(columns)),))
     access = load_profile.rows_between(columns, *margin, now)
-    (buffer,) = await get((Item(Member(_PROFILE_GENERIC, name, _BUFFER), access),))
-    rows = rows_of(_data(buffer, code), len(columns))
+    (buffer,) = await get((Item(of_profile(_BUFFER).member, access),))
+    if not isinstance(buffer, Data):
+        (used,) = await get((of_profile(_ENTRIES_IN_USE),))
+        shown = load_profile.moment(now, zone) or last
+        entries = _entries(used, period, margin[0], shown)
+        if entries is not None:
+            (numbered,) = await get((Item(of_profile(_BUFFER).member, entries),))
+            # The first refusal tells most.
+            buffer = numbered if isinstance(numbered, Data) else buffer
+    rows = rows_of(_data(buffer, code, level), len(columns))
     return load_profile.profile(code, columns, rows, scalers, period=period, zone=zone)
+
+
+def _entries(
+    used: Result, period: dt.timedelta, first: dt.datetime, now: dt.datetime
+) -> Access | None:
+    """The latest entries, back to the first moment; all where they have no period. None where there are none."""
+    if not isinstance(used, Data) or not used.integer:
+        return None
+    wanted = math.ceil((now - first) / period) + 1 if period else used.integer
+    return by_entry(max(1, used.integer - max(wanted, 1) + 1), used.integer)
 
 
 async def read_events(
@@ -98,7 +129,7 @@ async def _scalers(get: Get, columns: Sequence[Column]) -> dict[int, ScalerUnit]
     return found
 
 
-def _data(result: object, code: str) -> Data:
+def _data(result: Result, code: str, level: Level) -> Data:
     if isinstance(result, Data):
         return result
-    raise UnknownRegister(code=code, message=str(result))
+    raise refusal(result, code, level)
