@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import re
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigFlowResult
 from homeassistant.core import callback
 from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
@@ -33,6 +33,7 @@ _KEYS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_ENCRYPTION_KEY): PASSWORD,
     vol.Optional(CONF_AUTHENTICATION_KEY): PASSWORD,
 }
+_ASK: Final[dict[vol.Marker, Any]] = {vol.Required(CONF_ASK, default=False): BooleanSelector()}
 # How keys are written in letters and portals.
 _BETWEEN_DIGITS: Final = re.compile(r"0[xX]|[\s:,.-]")
 
@@ -67,13 +68,12 @@ class PushKeyFlow(ReadFlow, ReauthFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the key of a meter that was heard; the user may prefer to have it asked in mode C."""
-        fields = {**_KEYS, vol.Required(CONF_ASK, default=False): BooleanSelector()}
         if user_input is None:
-            return self._key_page("push_key", fields, self._unopened)
+            return self._key_page(self._unopened)
         try:
             self._data = _with_keys(self._data, user_input)
         except BadSecret as err:
-            return self._key_page("push_key", fields, err)
+            return self._key_page(err)
         self._profile = self._unopened.found
         if user_input[CONF_ASK]:
             self._data = {**omit_keys(self._data, SECRETS), CONF_MODE: Mode.C}
@@ -93,40 +93,36 @@ class PushKeyFlow(ReadFlow, ReauthFlow):
     ) -> ConfigFlowResult:
         """Ask for the keys that fit what the meter sends now, and try them on its next telegrams."""
 
-        def page(reason: Failure) -> ConfigFlowResult:
-            return self._key_page("reauth_push", _KEYS, reason)
-
         async def accepted(_: None) -> ConfigFlowResult:
             return self.async_update_reload_and_abort(entry, data=data, reason="key_fits")
 
         async def failed(err: Failure) -> ConfigFlowResult:
-            return page(err)
+            return self._key_page(err)
 
         entry = self._get_reauth_entry()
         if user_input is None:
-            return page(self._unopened)
+            return self._key_page(self._unopened)
         if (runtime := runtime_of(entry)) is None:
             return self.async_abort(reason="not_read_yet")
         try:
             data = _with_keys(entry.data, user_input)
         except BadSecret as err:
-            return page(err)
+            return self._key_page(err)
         return await self._ask(
             runtime.coordinator, runtime.reader.async_try(data), accepted, failed
         )
 
-    def _key_page(
-        self, step_id: str, fields: Mapping[vol.Marker, Any], reason: Failure
-    ) -> ConfigFlowResult:
-        title = clean_text(self._get_reauth_entry().title) if step_id == "reauth_push" else ""
+    def _key_page(self, reason: Failure) -> ConfigFlowResult:
+        """Ask for the keys; `reason` is why what was sent could not be opened without them, or with others."""
+        again = self.source == SOURCE_REAUTH
         # That a key is needed is no failure before one was asked for.
-        asks_first = isinstance(reason, PushKeyNeeded) and self._profile is None and not title
+        first = not again and self._profile is None and isinstance(reason, PushKeyNeeded)
         return self.async_show_form(
-            step_id=step_id,
-            data_schema=vol.Schema(fields),
-            errors={} if asks_first else {"base": "failed"},
+            step_id="reauth_push" if again else "push_key",
+            data_schema=vol.Schema(_KEYS if again else {**_KEYS, **_ASK}),
+            errors={} if first else {"base": "failed"},
             description_placeholders={
-                "title": title,
+                "title": clean_text(self._get_reauth_entry().title) if again else "",
                 "make": self._unopened.placeholders.get("make", "?"),
                 "reason": async_message(self.hass, reason),
             },
