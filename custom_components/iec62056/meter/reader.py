@@ -357,8 +357,9 @@ class MeterReader:
         # One that sends by itself is only heard.
         acquired = self.hold_line() if self.line_profile.pushes else self.acquire_line()
         async with acquired as line:
-            # Of one that pushes, an entry does not say what.
-            if self.needs_rediscovery or (self.line_profile.pushes and self._meter.data is None):
+            # What its key opens is found as the config flow has found it.
+            keyed = credentials_of(self._entry.data).push_keys is not None
+            if self.needs_rediscovery or (keyed and self._meter.data is None):
                 return [await self._rediscover(line)]
             first = await self._read_once(line)
             if not is_doubtful(first) or not await self.async_spend_wake_up():
