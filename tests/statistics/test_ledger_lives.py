@@ -171,7 +171,14 @@ class Life:
                 assert abs(whole - float(last_known)) < DIGIT, f"{key} hour {hour}\n{story}"
 
 
-@pytest.mark.parametrize("seed", range(15))
+SEEDS = [
+    *range(15),
+    # About as many as an hour holds.
+    *(pytest.param(seed, marks=pytest.mark.long) for seed in range(15, 900)),
+]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_lives(
     recorder_mock: Recorder,
     hass: HomeAssistant,
