@@ -239,7 +239,8 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     assert encode(stored.derived.tariffs) == plain["memory"]["tariffs"]
     assert encode(stored.derived.counts) == plain["memory"]["counts"]
     assert (stored.derived.meter, stored.derived.tariff) == ("34567812", 1)
-    assert encode(stored.object_cache) == plain["known"]
+    # What this version knows besides has its defaults.
+    assert encode(stored.object_cache).items() >= plain["known"].items()
     assert "Damaged" not in caplog.text
 
 
