@@ -694,7 +694,7 @@ async def test_the_clock_is_set_and_read_back(
             (noted,) = dev.log
             assert noted.startswith(f"set {thing.name.hex()},2 ")
             now = local()
-            shown = datetime.strptime(done["after"][0]["value"][:12], "%y%m%d%H%M%S").replace(
+            shown = datetime.strptime(done["after"][0]["value"][:19], "%Y-%m-%d %H:%M:%S").replace(
                 tzinfo=now.tzinfo
             )
             assert abs(shown - now) < timedelta(seconds=5)
