@@ -14,11 +14,25 @@ from .meter import Meter
 from .wire import Conversation, Listen, Send, even
 
 
+def _checked(octets: bytes) -> bytes:
+    """With the check sequence of HDLC behind them (ISO/IEC 13239)."""
+    register = 0xFFFF
+    for octet in octets:
+        register ^= octet
+        for _ in range(8):
+            register = register >> 1 ^ (0x8408 if register & 1 else 0)
+    return octets + (register ^ 0xFFFF).to_bytes(2, "little")
+
+
+def _framed(head: str, content: bytes) -> bytes:
+    return b"\x7e" + _checked(_checked(bytes.fromhex(head)) + content) + b"\x7e"
+
+
 class Foreign(Enum):
     """What is pushed: the octets as they are on the wire; only the chatter carries parity."""
 
     SML = bytes.fromhex("1b1b1b1b 01010101 7605 00112233 6200 6200 7263 0101 76") + bytes(range(64))
-    DLMS = bytes.fromhex("7ea050 cf 0223 13 1234 e6e700 0f 00000001") + bytes(range(64)) + b"\x7e"
+    DLMS = _framed("a052 cf 0223 13", bytes.fromhex("e6e700 0f 00000001") + bytes(range(64)))
     CHATTER = bytes(map(even, b"temperature=21.5;humidity=40\r\n"))
 
 

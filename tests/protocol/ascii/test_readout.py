@@ -560,7 +560,7 @@ async def test_one_damaged_parity_bit_costs_nothing_where_the_check_is_right() -
 async def test_identification_with_a_damaged_character_is_not_acted_upon() -> None:
     line = ScriptedLine([Reply(ASK, NAME_C, flip=(4,)), *_mode_c()])
     reading = await _read(line)
-    assert line.messages == [ASK, *END_OLD, ASK, ACK_9600]
+    assert line.messages == [ASK, BREAK, ASK, ACK_9600]
     assert reading.identification is not None
     assert reading.identification.speed_character == "5"
 

@@ -7,6 +7,7 @@ from custom_components.iec62056.protocol.ascii import messages
 from custom_components.iec62056.protocol.ascii.receiver import MAX_TELEGRAM, Receiver
 from custom_components.iec62056.protocol.model import CheckKind, DataSet, Value
 from custom_components.iec62056.protocol.transport.line import with_even_parity
+from custom_components.iec62056.protocol.transport.trace import LineStats
 
 from ..telegrams import LINES, framed, p1, text
 
@@ -136,6 +137,22 @@ def test_error_message_is_the_whole_block() -> None:
     assert messages.error_message(receiver.block) == "ERROR"
 
 
+def test_check_that_is_asked_for_too_early_is_asked_for_again() -> None:
+    receiver = Receiver()
+    for octet in NAME + framed():
+        receiver.feed(bytes([octet]))
+        assert receiver.wrong(LineStats()) == 0
+    assert receiver.closed
+    assert receiver.fits == {CheckKind.XOR}
+
+
+def test_memory_of_what_is_given_up_is_bounded() -> None:
+    receiver = Receiver(messages.identification(NAME.strip()))
+    for _ in range(2 * MAX_TELEGRAM // 300):
+        receiver.feed(b"\x01R1" + bytes(300))
+    assert receiver.overflow
+
+
 def test_memory_is_bounded() -> None:
     receiver = Receiver()
     receiver.feed(NAME + b"\x02")
@@ -160,6 +177,8 @@ def test_push_telegram_with_octets_above_7f(octets: list[int], at: int, size: in
     receiver = Receiver()
     for start in range(0, len(stream), size):
         receiver.feed(stream[start : start + size])
+        # Asked too early, it says nothing of the whole.
+        assert receiver.wrong(LineStats()) == 0
     assert receiver.fits == {CheckKind.CRC16}
     found = [dataset.address for dataset in receiver.datasets if dataset.address != "0-0:96.13.0"]
     assert found == [line.split("(")[0] for line in LINES]

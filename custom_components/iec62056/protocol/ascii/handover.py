@@ -80,7 +80,7 @@ class Handover(SignOn):
         await self._set_speed(speed)
 
     @override
-    async def _end_old_session(self) -> None:
+    async def _end_old_session(self, *, heard: bool) -> None:
         """Also the end of a session of mode E: that meter hears no break, and frees itself only after minutes."""
         line, speed = self._line, self.profile.speed
         if self._farewell and speed is not None and (line.can_switch or line.speed == speed):
@@ -91,4 +91,4 @@ class Handover(SignOn):
                 await line.sleep_until(line.sent_at + line.margin + REACTION)
             finally:
                 line.binary = False
-        await super()._end_old_session()
+        await super()._end_old_session(heard=heard)

@@ -138,15 +138,18 @@ class Receiver:
     @property
     def fits(self) -> frozenset[CheckKind]:
         """Which kinds of check fit."""
-        if self._fits is None or not self.closed:
-            check = self.received_check
-            covered = self.raw[self._block_from : self._block_to]
-            if len(check) > 1:
-                # The CRC of a push telegram begins with the identification's slash, and is over all eight bits.
-                whole = self._octets[-len(self.raw) :] if self.no_parity else self.raw
-                covered = whole[: self._block_to]
-            self._fits = messages.judge(bytes(covered), check)
-        return self._fits
+        if self._fits is not None:
+            return self._fits
+        check = self.received_check
+        covered = self.raw[self._block_from : self._block_to]
+        if len(check) > 1:
+            # The CRC of a push telegram begins with the identification's slash, and is over all eight bits.
+            whole = self._octets[-len(self.raw) :] if self.no_parity else self.raw
+            covered = whole[: self._block_to]
+        fits = messages.judge(bytes(covered), check)
+        if self.closed:
+            self._fits = fits
+        return fits
 
     def wrong(self, heard: LineStats) -> int:
         """How many of the characters heard are damaged: none where all eight bits are the meter's own, and checked."""
@@ -168,7 +171,7 @@ class Receiver:
                 if self._at is _At.BODY and 0 < self._named_to == len(self.raw):
                     # Even parity sets bit 7 of the slash at least.
                     self.no_parity = self._octets[-self._named_to :].isascii()
-                if len(self.raw) > MAX_TELEGRAM:
+                if len(self._octets) > MAX_TELEGRAM:
                     self.overflow = self.closed = True
                 if self.closed:
                     return run[start + at :]

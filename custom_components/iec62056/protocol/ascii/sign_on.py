@@ -117,7 +117,7 @@ class SignOn:
                 break
             if not silent and not await self._until_silent(start, effort.patience):
                 raise reason(line, heard, self.profile) or LineBusy(port=line.name)
-            await self._end_old_session()
+            await self._end_old_session(heard=bool(heard.answers[-1]))
         self._busy = False
         raise reason(line, heard, self.profile) or NoIdentification()
 
@@ -191,13 +191,14 @@ class SignOn:
                     await line.sleep_until(line.now() + REACTION)
                     return
 
-    async def _end_old_session(self) -> None:
+    async def _end_old_session(self, *, heard: bool) -> None:
         """Send the break to a meter that may still be in a session of a client that was killed (Std 6.3.10).
 
-        Its speed is one that has worked before, or any that is frequent.
+        Its speed is one that has worked before; of a meter that was not heard, any that is frequent. One that was heard
+        waits for an acknowledgement, and takes what it does not understand for one.
         """
         line, known = self._line, self.profile.speed
-        speeds = REMEMBERED_SPEEDS if known is None else (known,)
+        speeds = (known,) if known is not None else () if heard else REMEMBERED_SPEEDS
         for speed in (*speeds, self.profile.sign_on_speed):
             if speed != line.speed and not line.can_switch:
                 continue
