@@ -1,7 +1,6 @@
-"""What one meter sends, understood as it arrives: identification, then data with or without a frame.
+"""Receiver of what one meter sends, in any pieces: identification, then data with or without a frame.
 
-Here: a pure receiver fed with runs of octets in any pieces, parity bit included; its state says what came so far.
-Never here: time, a line, what to answer. It knows no mode: a readout and a push telegram look alike.
+It knows no mode: a readout and a push telegram look alike.
 """
 
 from enum import Enum, auto
