@@ -1,7 +1,4 @@
-"""The demo from beginning to end: a simulated meter, a Home Assistant beside it, the meter set up in it.
-
-Here: the order of things, and what is printed. Run it with scripts/demo.
-"""
+"""The demo from beginning to end: a simulated meter, a Home Assistant beside it, the meter set up in it."""
 
 import argparse
 import asyncio

@@ -1,8 +1,4 @@
-"""A running Home Assistant, spoken to from outside as its own frontend does: REST and WebSocket.
-
-Here: onboarding, config flows, states, statistics and energy preferences.
-Never here: processes, files, or anything about meters.
-"""
+"""A running Home Assistant, spoken to from outside as its own frontend does: REST and WebSocket."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping

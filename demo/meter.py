@@ -1,8 +1,4 @@
-"""The meter in Home Assistant: added as a person adds it, looked at as a person looks at it.
-
-Here: the config flow, the table of sensors, the Energy dashboard with two weeks behind it.
-Never here: processes, or knowledge of the component's inside.
-"""
+"""The meter in Home Assistant: added as a person adds it, looked at as a person looks at it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Programs that run for as long as the demo does.
-
-Here: starting them, waiting until they are there, ending them. Never here: what they are for.
-"""
+"""Programs that run for as long as the demo does."""
 
 import asyncio
 from asyncio.subprocess import Process

@@ -1,8 +1,4 @@
-"""Print what Home Assistant's own integrations need beside Home Assistant itself, for the demo's environment.
-
-Here: a walk through the manifests of the core. Never here: anything that runs Home Assistant.
-Runs with the Python of the environment whose Home Assistant it looks at.
-"""
+"""Print what Home Assistant's own integrations need beside Home Assistant itself, for the demo's environment."""
 
 import json
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""Simulated meters and a Home Assistant, started from nothing: for the demo, the tests in a browser and the pictures.
-
-Here: folders, configuration, programs, the owner's account.
-Never here: what is done with them afterwards.
-"""
+"""Simulated meters and a Home Assistant, started from nothing: for the demo, the tests in a browser and the pictures."""
 
 from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager

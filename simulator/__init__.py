@@ -1,8 +1,4 @@
-"""A simulated IEC 62056-21 meter that behaves in time: speed, parity, reaction, echo, faults.
-
-Here: what tests and demos import.
-Never here: anything of the component under test; a mistake shared by both would hide.
-"""
+"""A simulated IEC 62056-21 meter that behaves in time: speed, parity, reaction, echo, faults."""
 
 from .foreign import Foreign, Pusher
 from .log import Event, Kind, Log

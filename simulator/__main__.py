@@ -1,8 +1,4 @@
-"""Command line: `python -m simulator --pty /tmp/meter`.
-
-Here: options → a served meter, and a line for each thing that happens to it.
-Never here: anything the package does not offer to tests as well.
-"""
+"""Command line: `python -m simulator --pty /tmp/meter`."""
 
 import argparse
 import asyncio

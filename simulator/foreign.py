@@ -1,8 +1,4 @@
-"""Devices on the optical port that speak something else, or too little: what a client must name, not read.
-
-Here: pushes of other protocols, one short example each, made here.
-Never here: their grammar; how octets travel.
-"""
+"""Devices on the optical port that speak something else, or too little: what a client must name, not read."""
 
 from collections.abc import Generator
 from enum import Enum

@@ -1,8 +1,4 @@
-"""What a simulated meter and its wire saw, for assertions and for a person who watches.
-
-Here: events with their computed times.
-Never here: decisions.
-"""
+"""What a simulated meter and its wire saw, for assertions and for a person who watches."""
 
 from collections import deque
 from collections.abc import Callable

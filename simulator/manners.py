@@ -1,8 +1,4 @@
-"""What a tariff device is like, and what goes wrong with it.
-
-Here: data that tests and the command line set, and what follows from it alone.
-Never here: time; the order of messages (meter.py).
-"""
+"""What a tariff device is like, and what goes wrong with it."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,9 +1,4 @@
-"""A tariff device of modes A to D, as a conversation in time.
-
-Here: what the device says and when. Pure: the wire runs it.
-Never here: how characters travel (wire.py), what a device is like (manners.py), what its registers hold
-(scenario.py, telegram.py).
-"""
+"""A tariff device of modes A to D, as a conversation in time."""
 
 from collections.abc import Generator
 from math import inf

@@ -1,8 +1,4 @@
-"""The memory of a simulated meter: a load profile, written down at the end of each period by the meter's own clock.
-
-Here: rows and their heads, power failures, the answer to a range of time (VDEW 2.1).
-Never here: commands and frames (programming.py), what is used (scenario.py), anything of the client under test.
-"""
+"""The memory of a simulated meter: a load profile, written down at the end of each period by the meter's own clock."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,4 @@
-"""Programming mode of a simulated meter: access levels, a seal, a button, a lock-out (Std 6.3.14, 6.4.7, Annex D).
-
-Here: what the meter holds beyond its readout, who may see and change it, and the session in time.
-Never here: how characters travel (wire.py), sign-on and readout (meter.py), anything of the client under test.
-"""
+"""Programming mode of a simulated meter: access levels, a seal, a button, a lock-out (Std 6.3.14, 6.4.7, Annex D)."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field

@@ -1,8 +1,4 @@
-"""The server's side of Telnet's COM port control (RFC 2217), as far as a meter reader uses it.
-
-Here: octets from the network → data and settings, and the answers. Pure.
-Never here: sockets; what a setting does to the wire.
-"""
+"""The server's side of Telnet's COM port control (RFC 2217), as far as a meter reader uses it."""
 
 from collections.abc import Callable
 from enum import IntEnum

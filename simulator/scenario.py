@@ -1,8 +1,5 @@
 """Registers that move with time: a household with photovoltaics, a heat meter, a gas meter.
 
-Here: what a meter's registers hold at a given time, always the same for the same seed and time.
-Never here: framing (meter.py), time of characters (wire.py).
-
 Powers are whole watts, held for one slot; energies are sums over slots in watt-seconds: registers of energy
 never fall, whatever the times at which they are asked for.
 """

@@ -1,8 +1,4 @@
-"""Where a simulated meter can be reached: a pseudo terminal, raw TCP, RFC 2217.
-
-Here: the only input, output and timers of the simulator.
-Never here: the meaning of characters, or how long they take.
-"""
+"""Where a simulated meter can be reached: a pseudo terminal, raw TCP, RFC 2217."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

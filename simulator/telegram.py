@@ -1,8 +1,4 @@
-"""A stored telegram as the content of a meter.
-
-Here: taking a file apart into identification and data lines, whatever frame it was stored with.
-Never here: understanding the data lines.
-"""
+"""A stored telegram as the content of a meter."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,5 @@
 """The wire between a client and the meters on it: who hears which character when, at what speed, with what parity.
 
-Here: characters in time, in both directions; garbling, echo and collisions. Pure: every time is passed in.
-Never here: what a character means (meter.py), sockets, ports and timers (serve.py).
-
 A character is ten bits: start, seven data bits, even parity, stop (Std 5.2-5.6). On this wire a character is an
 octet with its parity in bit 7. Bytes a client hands over leave one after another at the client's speed; a change
 of speed hits those that have not left yet, as it does in a real UART.

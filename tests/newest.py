@@ -1,8 +1,4 @@
-"""Runs tests in the newest Home Assistant, which the test plugin does not know yet: `scripts/test --newest`.
-
-Here: what stands between the plugin and a newer Home Assistant. It has the demo's packages first, the tests' behind them.
-Never here: tests; they are those of the whole suite.
-"""
+"""Runs tests in the newest Home Assistant, which the test plugin does not know yet: `scripts/test --newest`."""
 
 from pathlib import Path
 import sys

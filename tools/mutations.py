@@ -1,9 +1,4 @@
-"""Damaged telegrams by the million: what the gates let through.
-
-Here: telegrams of two made-up meters under each kind of check, the ways in which characters come to harm, and the count
-of what became of them, through the client as it is and the gates of the integration.
-    python -m tools.mutations [COUNT [SEED]]
-"""
+"""Damaged telegrams by the million: what the gates let through."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

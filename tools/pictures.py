@@ -1,7 +1,4 @@
-"""The pictures of the documentation, taken while a person sets four meters up and lives with them.
-
-Here: the order of things, and what is worth a picture. Run it with scripts/pictures.
-"""
+"""The pictures of the documentation, taken while a person sets four meters up and lives with them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

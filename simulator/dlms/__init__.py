@@ -1,8 +1,4 @@
-"""The binary half of a simulated meter: HDLC and DLMS/COSEM behind the sign-on (mode E), or at once.
-
-Here: what tests and demos import.
-Never here: anything of the component under test; its codec is another one.
-"""
+"""The binary half of a simulated meter: HDLC and DLMS/COSEM behind the sign-on (mode E), or at once."""
 
 from .device import Device, Login, Policy
 from .meter import BinaryManners, BinaryMeter

@@ -1,8 +1,4 @@
-"""The meter's application: who may associate how, what each may see, and the services GET, SET and ACTION.
-
-Here: messages in, messages out, by the level of the association. Pure but for the random challenge, which is seeded.
-Never here: frames (frames.py), what the objects hold (things.py).
-"""
+"""The meter's application: who may associate how, what each may see, and the services GET, SET and ACTION."""
 
 from dataclasses import dataclass, field
 from random import Random

@@ -1,8 +1,4 @@
-"""The meter's end of an HDLC link: frames in, frames out; windows, segments, what it does with a lost one.
-
-Here: IEC 62056-46 as a secondary station sees it, and the faults of a line in its direction. Pure.
-Never here: what a message means (device.py), time (meter.py).
-"""
+"""The meter's end of an HDLC link: frames in, frames out; windows, segments, what it does with a lost one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

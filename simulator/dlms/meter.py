@@ -1,8 +1,4 @@
-"""A tariff device of mode E as a conversation in time: sign-on, option select, frames at the new speed.
-
-Here: when it speaks, and how it comes back to the sign-on.
-Never here: frames (frames.py), messages (device.py).
-"""
+"""A tariff device of mode E as a conversation in time: sign-on, option select, frames at the new speed."""
 
 from collections.abc import Generator
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Mode E on the command line: options → a device and its manners.
-
-Here: the options of one group. Never here: anything the package does not offer to tests as well.
-"""
+"""Mode E on the command line: options → a device and its manners."""
 
 import argparse
 

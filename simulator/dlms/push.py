@@ -1,7 +1,4 @@
-"""Meters that push DLMS by themselves: their lists, ciphers and frames, and when they send.
-
-Here: four makes as they are met at customer interfaces, with keys made here. No code of the client under test.
-"""
+"""Meters that push DLMS by themselves: their lists, ciphers and frames, and when they send."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

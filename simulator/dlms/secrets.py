@@ -1,8 +1,4 @@
-"""The meter's side of proofs and ciphers: mechanisms 2 to 6, suite 0.
-
-Here: pure functions of octets.
-Never here: who may do what (device.py).
-"""
+"""The meter's side of proofs and ciphers: mechanisms 2 to 6, suite 0."""
 
 import hashlib
 

@@ -1,8 +1,4 @@
-"""The objects of a simulated meter: those every meter has, and the registers of a scenario.
-
-Here: what each holds, who may read and set it.
-Never here: services (device.py), how a scenario moves (scenario.py).
-"""
+"""The objects of a simulated meter: those every meter has, and the registers of a scenario."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,4 @@
-"""COSEM values as octets, and back as far as a meter needs: one function for each type.
-
-Here: A-XDR. Never here: objects, services.
-"""
+"""COSEM values as octets, and back as far as a meter needs: one function for each type."""
 
 from collections.abc import Sequence
 

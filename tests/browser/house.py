@@ -1,7 +1,4 @@
-"""A house for a person to walk through: simulated meters, Home Assistant, a browser that is logged in.
-
-Here: what is started, and in which order. Never here: what the person does.
-"""
+"""A house for a person to walk through: simulated meters, Home Assistant, a browser that is logged in."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

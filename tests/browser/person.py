@@ -1,8 +1,4 @@
-"""What a person does in Home Assistant's frontend, as clicks on what can be seen there.
-
-Here: the frontend's own pages and pickers, and how many clicks they took. Every step waits for what it needs to see.
-Never here: what is expected of the component. Locators look into shadow roots by themselves.
-"""
+"""What a person does in Home Assistant's frontend, as clicks on what can be seen there."""
 
 import re
 

@@ -1,8 +1,4 @@
-"""What goes wrong between a person and a meter, made to happen: on the line, on the network, in the operating system.
-
-Here: each cause with the reason a person must be given for it.
-Never here: how the reason is shown.
-"""
+"""What goes wrong between a person and a meter, made to happen: on the line, on the network, in the operating system."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -1,10 +1,4 @@
-"""A loop whose clock runs faster than the wall's, so that a minute of the protocol takes seconds.
-
-Here: the loop's own clock and how long it sleeps. Everything in the loop (client, simulated meter, Home Assistant)
-lives in that time; other processes and threads only seem slower. A busy machine makes nobody late: the clock counts
-what the loop works and what it waits for, not what it stands still for others.
-Never here: the time of day.
-"""
+"""A loop whose clock runs faster than the wall's, so that a minute of the protocol takes seconds."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -1,8 +1,4 @@
-"""Lines that are cut at random moments of a session, and Home Assistant on the other end of them.
-
-Here: one meter with its line and its entry, every way to cut the line, and what must not be seen then.
-Never here: how many cuts there are.
-"""
+"""Lines that are cut at random moments of a session, and Home Assistant on the other end of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine

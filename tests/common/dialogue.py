@@ -1,8 +1,4 @@
-"""A dialogue as a person meets it: a page that shows progress is waited for.
-
-Here: what the frontend does by itself.
-Never here: what a page asks.
-"""
+"""A dialogue as a person meets it: a page that shows progress is waited for."""
 
 import asyncio
 from typing import Any

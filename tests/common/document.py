@@ -1,9 +1,6 @@
 """The generated parts of docs/lines.md.
 
-    python -m tests.common.document    measures the table anew and writes it
-
-Here: a table of cells as Markdown and back, and the sections between marks in the document.
-Never here: how a cell is found.
+python -m tests.common.document    measures the table anew and writes it
 """
 
 import asyncio

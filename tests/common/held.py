@@ -1,7 +1,4 @@
-"""What this process holds open.
-
-Never here: anything of the client.
-"""
+"""What this process holds open."""
 
 import asyncio
 from collections import Counter

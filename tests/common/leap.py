@@ -1,9 +1,4 @@
-"""A loop whose time passes only while nobody has anything to do: a day of waiting takes no time at all.
-
-Here: the loop's own clock, the time of day that goes with it, and when to leap to the next moment something is due;
-or the clock that a test has frozen, in small steps.
-Never here: sockets and ports; the kernel's time does not leap, so lines are in memory (wire.py).
-"""
+"""A loop whose time passes only while nobody has anything to do: a day of waiting takes no time at all."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""A meter on a line in memory that lives at Home Assistant's time of day, and a Home Assistant that reads it so.
-
-Here: the integration, the client and the meter are real; only time passes as the test wants.
-"""
+"""A meter on a line in memory that lives at Home Assistant's time of day, and a Home Assistant that reads it so."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

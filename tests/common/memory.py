@@ -1,8 +1,4 @@
-"""A line in memory: the client's own `SerialLine` on the simulator's wire, with no port in between.
-
-Here: what stands in for serialx's transport.
-Never here: what opening a port can do wrong; nothing is opened.
-"""
+"""A line in memory: the client's own `SerialLine` on the simulator's wire, with no port in between."""
 
 import asyncio
 from typing import Any

@@ -1,8 +1,4 @@
-"""A meter with programming mode on a line in memory, and an entry of Home Assistant for it.
-
-Here: the meter, its passwords and guarded registers; everything that left towards it.
-Never here: what a test looks at.
-"""
+"""A meter with programming mode on a line in memory, and an entry of Home Assistant for it."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

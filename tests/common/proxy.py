@@ -1,8 +1,4 @@
-"""A network between a client and a bridge that can fail in every way a network fails.
-
-Here: a TCP proxy that stalls, delays, resets, or is not there for a while.
-Never here: what passes through it.
-"""
+"""A network between a client and a bridge that can fail in every way a network fails."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,8 +1,4 @@
-"""Every kind of line with every mode on it: what can be read, and why the rest cannot.
-
-Here: the lines as people have them, made of real parts where there are any, and one reading over each.
-Never here: what should come out; that is docs/lines.md and the test that holds it.
-"""
+"""Every kind of line with every mode on it: what can be read, and why the rest cannot."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator

@@ -1,8 +1,4 @@
-"""Serial servers as people run them, in front of a pseudo terminal: ser2net and socat.
-
-Here: starting them with a configuration of their own, waiting until they serve, ending them.
-Never here: anything of a meter.
-"""
+"""Serial servers as people run them, in front of a pseudo terminal: ser2net and socat."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,8 +1,4 @@
-"""A probe that may be moved from the meter of an entry to another one of the same model that takes the same password.
-
-Here: the meter in each family of modes, what was sent to whichever sits under the probe, and what of it is private.
-Never here: actions, and what a test expects of them.
-"""
+"""A probe that may be moved from the meter of an entry to another one of the same model that takes the same password."""
 
 from dataclasses import dataclass, field
 import re

@@ -1,8 +1,4 @@
-"""Compare what the reader finds in stored telegrams with what a person found in them.
-
-Here: running `--file --json` on each telegram of a directory, and the comparison with expected/NNN.json.
-Never here: parsing of telegrams. The expectations were written by reading, and stay the judge.
-"""
+"""Compare what the reader finds in stored telegrams with what a person found in them."""
 
 import argparse
 from collections.abc import Sequence

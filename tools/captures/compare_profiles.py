@@ -1,8 +1,4 @@
-"""Compare the load profiles and event logs found in stored telegrams with what a person found in them.
-
-Here: the comparison with profiles.json, which was written by reading each file: times in UTC of meters in Central Europe.
-Never here: parsing. Run it with the directory of the telegrams.
-"""
+"""Compare the load profiles and event logs found in stored telegrams with what a person found in them."""
 
 import argparse
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""Where a fuzzer begins: made-up pieces with the features of what real meters send.
-
-Here: bytes. Never here: what is done with them.
-"""
+"""Where a fuzzer begins: made-up pieces with the features of what real meters send."""
 
 from datetime import UTC, datetime
 

@@ -1,10 +1,4 @@
-"""A line whose meter says whatever a fuzzer wants, in a time of its own; and what drives a conversation over it.
-
-Here: the form of such a meter's part. Its first octet has bits for what the line can do; each utterance begins with
-FE and an octet: how many tenths of a second it is late (1F), whether it goes on for ever (20), comes unasked behind the
-one before (40 or more), or has no parity (80). An utterance is said once the client has written something.
-Never here: judgement of what becomes of it.
-"""
+"""A line whose meter says whatever a fuzzer wants, in a time of its own; and what drives a conversation over it."""
 
 from collections.abc import Coroutine
 from typing import Any, override

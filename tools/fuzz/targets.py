@@ -1,8 +1,4 @@
-"""What is attacked: every parser that takes what comes over a line, and every kind of conversation.
-
-Here: functions of any bytes, each with what must hold whatever they are. Only the errors a caller expects are caught.
-Never here: where the bytes come from.
-"""
+"""What is attacked: every parser that takes what comes over a line, and every kind of conversation."""
 
 from collections.abc import Callable, Coroutine, Iterator
 import contextlib

@@ -1,8 +1,5 @@
 """From an unknown line to a meter: one way after another until one leads to a reading, or to the reason why none does.
 
-Here: which ways there are, their order, and which of many failures to tell.
-Never here: the conversation itself (`meter`), opening ports, storing what worked.
-
 What worked is the profile that `climb` gives back: a later reading goes straight there. Whoever keeps it climbs again
 only after repeated failures, with that profile as the first rung.
 """

@@ -1,4 +1,1 @@
-"""Modes A to D: messages and data sets in characters.
-
-Never here: mode E (dlms), Home Assistant.
-"""
+"""Modes A to D: messages and data sets in characters."""

@@ -1,8 +1,5 @@
 """The register in a data message of programming mode: what was asked for, with all its values.
 
-Here: pure, from a block and what was asked to one register, or none where the meter answered something else.
-Never here: error messages (`refusals`), frames, the conversation.
-
 The forms met: a value without an address (ME162, Neva), the address once and several brackets or lines behind it
 (CE102M), the address again before each value (CE301), several values in one bracket (Neva), the address of another
 attribute with the medium before it (LIS-200: 7-2:302.2 in answer to 2:302.0).

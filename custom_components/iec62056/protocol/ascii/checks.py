@@ -1,8 +1,5 @@
 """Which check character counts with one meter, and what a reading teaches about it.
 
-Here: pure rules over a LineProfile and the kinds of check that fitted a block.
-Never here: computing a check (`messages.judge`), input or output.
-
 The standard has XOR; some makes send the arithmetic sum, some nothing. A kind that fits once may fit by chance (1 in
 128), so it counts alone only after it fitted twice running. A check that fits no kind is wrong, each time: a meter
 that computes it in a way of its own is read where a person says to do without it.

@@ -1,8 +1,5 @@
 """The clock of a meter as it shows it, and the same form with another moment in it.
 
-Here: pure functions over texts of 0.9.1 (time) and 0.9.2 (date).
-Never here: when a clock is set, which zone the meter keeps (the caller's).
-
 A clock is only written in a form that it was read in: makes differ, and none of them says how.
 """
 

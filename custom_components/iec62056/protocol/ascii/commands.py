@@ -1,8 +1,4 @@
-"""What a person asks of a meter in programming mode, as a code, and the command that carries it.
-
-Here: pure functions between codes (`1.8.0`, `ENMPE(04.22)`, `R5 P.01(2611010000;)`) and encoded commands (Std 6.3.4).
-Never here: what is allowed (`gate`), which command a make understands (`dialects`), answers (`frames`).
-"""
+"""What a person asks of a meter in programming mode, as a code, and the command that carries it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,5 @@
 """The grammar of data sets (Std 6.6), and what meters really send: text → addresses, values, units.
 
-Here: a pure parser, fed with runs of characters in any pieces, bit 7 removed; it takes each line as it ends.
-Never here: frames and check characters (messages.py), the meaning of an address (obis.py) or of a value (values.py).
-
 A line holds data sets, a data set an address and one or more brackets. Brackets at the beginning of a line continue
 the set before it (a row of a load profile, the gas value of DSMR 2.2): they are kept as a data set of their own with
 no address, and the reading attaches them. What stands in a line and is no data set is kept as `unparsed`.

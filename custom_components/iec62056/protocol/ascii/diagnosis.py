@@ -1,8 +1,4 @@
-"""Why no identification came: from what was heard to the one error that helps.
-
-Here: pure judgement over counters and characters.
-Never here: input or output, time.
-"""
+"""Why no identification came: from what was heard to the one error that helps."""
 
 from dataclasses import dataclass, field
 import re

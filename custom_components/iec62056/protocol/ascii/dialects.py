@@ -1,9 +1,4 @@
-"""What a make or a model does differently in programming mode.
-
-Here: data only, and the look-up by identification. What is said here of a make was met in the field or stands in its
-manual; a make that is not named does as the standard says.
-Never here: behaviour; it is named by an enum or a flag and lives in its room.
-"""
+"""What a make or a model does differently in programming mode."""
 
 from dataclasses import dataclass
 

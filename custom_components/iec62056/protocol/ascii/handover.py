@@ -1,8 +1,4 @@
-"""From the sign-on to the first octet of mode E: the option select that asks for it (Std 6.4.5), and the change of line.
-
-Here: acknowledging the identification, the meter's repetition of it at the new speed, eight bits from then on.
-Never here: what is said in mode E (`dlms`); the way to the identification (`signon`).
-"""
+"""From the sign-on to the first octet of mode E: the option select that asks for it (Std 6.4.5), and the change of line."""
 
 import re
 from typing import override

@@ -1,8 +1,4 @@
-"""The messages of modes A to D as characters: encode, decode, check characters.
-
-Here: pure functions between characters and small frozen values (Std 6.3), 7-bit characters with bit 7 clear.
-Never here: data sets (`datasets`), streams (`receive`), time, a line.
-"""
+"""The messages of modes A to D as characters: encode, decode, check characters."""
 
 from collections.abc import Sequence
 import re

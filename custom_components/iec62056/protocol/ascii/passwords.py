@@ -1,9 +1,4 @@
-"""How a password is proven in programming mode: itself, a result of it and of the meter's operand, or written to a lock.
-
-Here: the password with its secret text, and the algorithms of makes, pure.
-Never here: the conversation that carries them (`ascii.exchange`), which make uses which (`dialects`). No password
-stands in a repr or an exception.
-"""
+"""How a password is proven in programming mode: itself, a result of it and of the meter's operand, or written to a lock."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,8 +1,4 @@
-"""One answer of programming mode, understood as it arrives: ACK, NAK, a data message, a command of the meter.
-
-Here: a pure receiver fed with runs of octets in any pieces, parity bit included (Std 6.3.5 to 6.3.10).
-Never here: data sets (`datasets`), readouts (`receive`), time, a line, what to answer.
-"""
+"""One answer of programming mode, understood as it arrives: ACK, NAK, a data message, a command of the meter."""
 
 from dataclasses import dataclass
 from enum import StrEnum, auto

@@ -1,9 +1,4 @@
-"""Programming mode as a session: sign-on, login, one command and its answer, sign-off (Std 6.3.14, 6.4.7, Annex A).
-
-Here: who speaks when, what is repeated and how often, how long a session lives without a word.
-Never here: registers and what is asked of them (`programming`), the forms of messages, what may be sent: that is
-asked of whoever gives `allow`, for each command as it is encoded.
-"""
+"""Programming mode as a session: sign-on, login, one command and its answer, sign-off (Std 6.3.14, 6.4.7, Annex A)."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress

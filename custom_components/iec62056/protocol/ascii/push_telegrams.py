@@ -1,9 +1,4 @@
-"""Push telegrams out of a stream that starts anywhere, and the names of protocols that are not this one.
-
-Here: a pure listener fed with runs of octets, parity bit included: mode D (Std 6.4.4), meters that push with "5"
-at 9600 Bd, P1 with its CRC16, with the lines gateways add behind "!".
-Never here: time, a line, which speed to listen at.
-"""
+"""Push telegrams out of a stream that starts anywhere, and the names of protocols that are not this one."""
 
 from binascii import crc_hqx
 

@@ -1,8 +1,4 @@
-"""Conversations of modes A, B and C over a line: option select, readout, repeat (Std 6.4.1 to 6.4.3).
-
-Here: who speaks when behind the identification, at which speed, and what is wrong when it fails.
-Never here: the way to the identification (`signon`), bytes on ports (`line`), registers, modes D and E.
-"""
+"""Conversations of modes A, B and C over a line: option select, readout, repeat (Std 6.4.1 to 6.4.3)."""
 
 from dataclasses import replace
 from typing import override

@@ -1,9 +1,4 @@
-"""Error messages of programming mode by their meaning (Std 6.3.7).
-
-Here: pure, from the text a meter sends to the one error that helps. The texts are each maker's own; what is said of
-them here stands in manuals and in public readers.
-Never here: the conversation, what is done about it.
-"""
+"""Error messages of programming mode by their meaning (Std 6.3.7)."""
 
 from enum import Enum, auto
 import re

@@ -1,8 +1,4 @@
-"""Registers in programming mode: one by one, as blocks, or as the meter lists them (Std 6.3.14 items 18 to 20, 6.4.7).
-
-Here: what is asked of a meter in an open session, in which form, and what its answer is worth.
-Never here: how a session is opened, kept and ended (`exchange`), forms of messages, what changes a meter (`programming`).
-"""
+"""Registers in programming mode: one by one, as blocks, or as the meter lists them (Std 6.3.14 items 18 to 20, 6.4.7)."""
 
 from collections.abc import Iterable, Sequence
 from typing import override

@@ -1,8 +1,4 @@
-"""Changes in programming mode: a register, a command, the clock (Std 6.3.14 items 18 to 20).
-
-Here: what is sent once, read back, and known of the meter afterwards: the `Conversation` of modes A to D.
-Never here: who may change what (`allow` judges each command as it is encoded), how a session is kept (`exchange`).
-"""
+"""Changes in programming mode: a register, a command, the clock (Std 6.3.14 items 18 to 20)."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta

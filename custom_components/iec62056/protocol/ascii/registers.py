@@ -1,8 +1,4 @@
-"""Data sets as sent become registers: each with its OBIS code, and all the values that belong to it.
-
-Here: the one rule by which sets without an address find their register. Pure.
-Never here: grammar of characters, input or output.
-"""
+"""Data sets as sent become registers: each with its OBIS code, and all the values that belong to it."""
 
 from collections.abc import Iterable, Sequence
 

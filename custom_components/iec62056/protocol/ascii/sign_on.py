@@ -1,9 +1,4 @@
-"""Sign-on: from a silent or a busy line to an identification (Std 6.3.1, 6.3.2, Annex B), or to the reason why not.
-
-Here: the conversation up to the identification, and what every later part of it needs: hearing, silence, the break.
-Every wait has the standard's limit for its deadline; the link's own lag (`line.grace`) is added to it.
-Never here: bytes on ports (`line`), understanding them (`receive`), what is asked of the meter afterwards.
-"""
+"""Sign-on: from a silent or a busy line to an identification (Std 6.3.1, 6.3.2, Annex B), or to the reason why not."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace

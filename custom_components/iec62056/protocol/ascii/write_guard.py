@@ -1,8 +1,4 @@
-"""What may leave towards a meter in programming mode: judged on the command as it is encoded, the last thing before it leaves.
-
-Here: pure, from what a person permits to a yes or an exception.
-Never here: the options where it is permitted, the conversation, mode E (which judges its requests itself).
-"""
+"""What may leave towards a meter in programming mode: judged on the command as it is encoded, the last thing before it leaves."""
 
 from dataclasses import dataclass
 

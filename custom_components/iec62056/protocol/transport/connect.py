@@ -1,9 +1,4 @@
-"""From the name of a port to an open serialx transport, and from what fails there to a sentence for the person.
-
-Here: which scheme can do what, the settings a port is opened with, the acknowledgements of RFC 2217, names without
-credentials.
-Never here: reading, writing, timing of a conversation.
-"""
+"""From the name of a port to an open serialx transport, and from what fails there to a sentence for the person."""
 
 import asyncio
 import errno

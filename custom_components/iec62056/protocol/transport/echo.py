@@ -1,8 +1,5 @@
 """Our own characters that come back: from a probe's reflection, a current loop, a two-wire bus.
 
-Here: deciding which of the received characters are the echo of what was sent. Pure: times come in.
-Never here: input or output, a clock, parity, any meaning of the characters.
-
 What tells an echo from an answer:
 * A meter does not answer before our message is over, so what arrives until then and resembles the message is its
   echo, even damaged.

@@ -1,8 +1,4 @@
-"""Turns on one line that several meters share.
-
-Here: who is next, and how long the line rests between two meters. Pure asyncio.
-Never here: ports, what is said on the line, anything of Home Assistant.
-"""
+"""Turns on one line that several meters share."""
 
 import asyncio
 from collections import deque

@@ -1,8 +1,4 @@
-"""Secrets kept out of the debug log: the libraries below a line write every run of its bytes there.
-
-Here: what they say for debugging is dropped while a secret, or what may be its echo, is on any line.
-Never here: our own record of a line, which hides secrets by itself (`trace`).
-"""
+"""Secrets kept out of the debug log: the libraries below a line write every run of its bytes there."""
 
 import logging
 

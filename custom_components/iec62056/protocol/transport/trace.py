@@ -1,8 +1,4 @@
-"""What went over a line: counters of its characters, and a bounded record of every run of bytes.
-
-Here: plain bookkeeping on bytes as they were on the wire, parity bit included.
-Never here: input or output, a clock (times come in), any meaning of the characters.
-"""
+"""What went over a line: counters of its characters, and a bounded record of every run of bytes."""
 
 from collections import deque
 from dataclasses import dataclass
