@@ -20,7 +20,7 @@ MOVING_WANTED = 10
 
 
 def say(text: str) -> None:
-    """Tell the person what is going on."""
+    """Tell the user what is going on."""
     print(text, flush=True)
 
 
@@ -63,7 +63,7 @@ async def demonstrate(folder: Path, check: bool) -> int:
         simulator, port = await start_meter(stack, folder, "meter", "--scenario", "household")
         say("A simulated meter is running. Starting Home Assistant ...")
         program, home = await start_home(stack, folder, password)
-        say("Home Assistant is up. Adding the meter as a person would ...")
+        say("Home Assistant is up. Adding the meter as the user would ...")
         with last_words(program):
             entry = await meter.add(home, port, lambda step: say(f"  {step.replace('_', ' ')}"))
             complaints = await show_meter(home, entry, program)

@@ -1,4 +1,4 @@
-"""The meter in Home Assistant: added as a person adds it, looked at as a person looks at it."""
+"""The meter in Home Assistant: added as the user adds it, looked at as the user looks at it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .home import Home, HomeError, Json
 DOMAIN = "iec62056"
 ADDED_WITHIN = 300.0
 IMPORT, EXPORT = "1-0:1.8.0", "1-0:2.8.0"
-# Two weeks: the first day of all is drawn as a fall, and a person looks at the last one.
+# Two weeks: the first day of all is drawn as a fall, and the user looks at the last one.
 HISTORY = timedelta(days=14)
 
 # kWh in each hour of a day, from midnight: a household that cooks in the evening, and panels on its roof.

@@ -1,4 +1,4 @@
-"""What a simulated meter and its wire saw, for assertions and for a person who watches."""
+"""What a simulated meter and its wire saw, for assertions and for the user who watches."""
 
 from collections import deque
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The pictures of the documentation, taken while a person sets four meters up and lives with them."""
+"""The pictures of the documentation, taken while the user sets four meters up and lives with them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ async def visit(
 
 
 async def walk(it: House) -> None:
-    """All that the person does."""
+    """All that the user does."""
     await set_up(it)
     for name in ("Heating", "Gas", "Water"):
         await meter.add(it.home, it.ports[name], lambda _: None)
@@ -97,7 +97,7 @@ async def set_up(it: House) -> None:
 
 
 async def give_names(it: House) -> None:
-    """Call the other meters by what they measure, as a person does."""
+    """Call the other meters by what they measure, as the user does."""
     for device in await it.home.command("config/device_registry/list"):
         for make, name in (("UH50", "Heating"), ("EK220", "Gas"), ("WM-20", "Water")):
             if device["model"] == make:

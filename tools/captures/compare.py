@@ -1,4 +1,4 @@
-"""Compare what the reader finds in stored telegrams with what a person found in them."""
+"""Compare what the reader finds in stored telegrams with what the user found in them."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Compare the load profiles and event logs found in stored telegrams with what a person found in them."""
+"""Compare the load profiles and event logs found in stored telegrams with what the user found in them."""
 
 import argparse
 from collections.abc import Iterator

@@ -80,7 +80,7 @@ _CLOSER_LOOKS = 2
 class DiscoveryHints:
     """What is known of a meter before it is looked for.
 
-    `profile` was given by a person, or led to the meter before; what is named in `fixed` (its fields) is never varied.
+    `profile` was given by the user, or led to the meter before; what is named in `fixed` (its fields) is never varied.
     `shared`: several meters are on the line, so that none is ever called without its number. `battery`: the meter lives
     on a battery, and pushes nothing. `pins`: whether DTR and RTS may be changed. `keyring`: the logins of mode E.
     """
@@ -159,7 +159,7 @@ def _steps(line: Line, hints: DiscoveryHints) -> Iterator[_Step]:
 
 
 def _base(hints: DiscoveryHints) -> LineProfile:
-    """The profile without the way it was reached by, apart from what a person has fixed."""
+    """The profile without the way it was reached by, apart from what the user has fixed."""
     kept = hints.fixed
     unknown = {name: getattr(ANY_METER, name) for name in _WAY if name not in kept}
     return replace(hints.profile, **unknown)

@@ -2,7 +2,7 @@
 
 The standard has XOR; some makes send the arithmetic sum, some nothing. A kind that fits once may fit by chance (1 in
 128), so it counts alone only after it fitted twice running. A check that fits no kind is wrong, each time: a meter
-that computes it in a way of its own is read where a person says to do without it.
+that computes it in a way of its own is read where the user says to do without it.
 """
 
 from dataclasses import replace

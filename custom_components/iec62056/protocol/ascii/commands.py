@@ -1,4 +1,4 @@
-"""What a person asks of a meter in programming mode, as a code, and the command that carries it."""
+"""What the user asks of a meter in programming mode, as a code, and the command that carries it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _COMMAND = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A code taken apart: `command` where the person chose one, `operand` where the register needs one."""
+    """A code taken apart: `command` where the user chose one, `operand` where the register needs one."""
 
     command: str | None
     address: str

@@ -258,7 +258,7 @@ class RegisterReader(ProgrammingSession):
         return refused or CommandUnknown(code=code, message="")
 
     def _forms(self, parts: Wish) -> Iterable[_Form]:
-        """The command a person chose, the one that worked, or those of the make, with brackets and without."""
+        """The command the user chose, the one that worked, or those of the make, with brackets and without."""
         known = self._understands.get(parts.command)
         if known is not None:
             return (known,)

@@ -1,4 +1,4 @@
-"""From the name of a port to an open serialx transport, and from what fails there to a sentence for the person."""
+"""From the name of a port to an open serialx transport, and from what fails there to a sentence for the user."""
 
 import asyncio
 import errno
