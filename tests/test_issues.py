@@ -1,4 +1,4 @@
-"""What a person is told of a line, and what mends it."""
+"""What the user is told of a line, and what mends it."""
 
 from datetime import timedelta
 from typing import Any

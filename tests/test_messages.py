@@ -1,4 +1,4 @@
-"""What a person is told of a failure: whole sentences, in the language of the house."""
+"""What the user is told of a failure: whole sentences, in the language of the house."""
 
 import ast
 from collections.abc import Iterator

@@ -275,7 +275,7 @@ def test_first_reading_is_handed_over_once() -> None:
 async def test_what_is_to_be_kept_soon_does_not_wait_for_a_late_write(
     hass: HomeAssistant, hass_storage: dict[str, Any], freezer: Any
 ) -> None:
-    """A person's answer, while the readings' quarter of an hour runs."""
+    """A user's answer, while the readings' quarter of an hour runs."""
     store = MeterStore(hass, "abc")
     newest = [kept()]
     for minute, delay in ((1, 15 * 60), (2, 5), (3, 15 * 60)):

@@ -1,4 +1,4 @@
-"""A house for a person to walk through: simulated meters, Home Assistant, a browser that is logged in."""
+"""A house for the user to walk through: simulated meters, Home Assistant, a browser that is logged in."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

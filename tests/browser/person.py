@@ -1,4 +1,4 @@
-"""What a person does in Home Assistant's frontend, as clicks on what can be seen there."""
+"""What the user does in Home Assistant's frontend, as clicks on what can be seen there."""
 
 import re
 

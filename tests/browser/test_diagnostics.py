@@ -1,4 +1,4 @@
-"""The file that a person sends with a report."""
+"""The file that the user sends with a report."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a person changes of a meter that is set up."""
+"""What the user changes of a meter that is set up."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What goes wrong between a person and a meter, made to happen: on the line, on the network, in the operating system."""
+"""What goes wrong between the user and a meter, made to happen: on the line, on the network, in the operating system."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator

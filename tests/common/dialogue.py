@@ -1,4 +1,4 @@
-"""A dialogue as a person meets it: a page that shows progress is waited for."""
+"""A dialogue as the user meets it: a page that shows progress is waited for."""
 
 import asyncio
 from typing import Any

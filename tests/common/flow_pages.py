@@ -16,7 +16,7 @@ from .bench import HOUSEHOLD, PORT
 
 
 def form(device: str = PORT, address: str | None = None, mode: str = "auto") -> dict[str, Any]:
-    """What a person enters."""
+    """What the user enters."""
     filled = {"device": device, "advanced": {"mode": mode}}
     return filled if address is None else {**filled, "address": address}
 

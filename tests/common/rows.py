@@ -233,7 +233,7 @@ async def served(row: Row, folder: Path) -> AsyncIterator[str]:
 
 
 def _hints(row: Row) -> DiscoveryHints:
-    """No more than a person knows."""
+    """No more than the user knows."""
     line, profile = LINES[row.line], LineProfile()
     fixed: set[str] = set()
     if row.mode == BINARY:
@@ -246,7 +246,7 @@ def _hints(row: Row) -> DiscoveryHints:
 
 
 async def read(row: Row, folder: Path) -> Reading:
-    """One reading, with no more said to the client than a person knows. Raises MeterError."""
+    """One reading, with no more said to the client than the user knows. Raises MeterError."""
     async with _opened(row, folder) as port:
         return (await discover(port, _hints(row)))[1]
 

@@ -436,7 +436,7 @@ async def test_second_meter_on_a_line_needs_a_number(
 
 
 async def test_what_is_said_by_hand_is_kept_and_stays(hass: HomeAssistant, bench: Bench) -> None:
-    """The line may teach what it likes: a person knows better."""
+    """The line may teach what it likes: the user knows better."""
     by_hand = {
         "mode": "c",
         "speed": "9600",

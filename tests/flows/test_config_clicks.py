@@ -1,4 +1,4 @@
-"""What it costs a person to add a meter: clicks, and the time until it answers."""
+"""What it costs the user to add a meter: clicks, and the time until it answers."""
 
 from functools import reduce
 from operator import xor

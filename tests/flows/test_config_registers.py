@@ -1,4 +1,4 @@
-"""The page on which a person ticks the registers, and says how often the meter is read."""
+"""The page on which the user ticks the registers, and says how often the meter is read."""
 
 from dataclasses import replace
 from typing import Any
@@ -69,7 +69,7 @@ async def test_ticks_decide_what_is_switched_on(hass: HomeAssistant, bench: Benc
     ticked = [*(key for key in usual if key != "1-0:1.8.2"), "ZZ1"]
     created = await send(hass, found, registers=ticked)
     assert created["type"] is FlowResultType.CREATE_ENTRY
-    # Only what a person wants otherwise is kept: a better catalogue may show more by itself.
+    # Only what the user wants otherwise is kept: a better catalogue may show more by itself.
     assert created["options"] == {"registers": {"1-0:1.8.2": False, "ZZ1": True}}
     assert enabled(hass, created["result"]) | {"ZZ1"} == set(ticked)
     registry = er.async_get(hass)
@@ -202,7 +202,7 @@ def test_two_quantities_of_one_register_are_two_sensors() -> None:
 async def test_meter_that_was_removed_finds_its_old_entities(
     hass: HomeAssistant, bench: Bench
 ) -> None:
-    """What a person has made of them stays; what is ticked now counts."""
+    """What the user has made of them stays; what is ticked now counts."""
     usual = (await read(hass))["data_schema"]({})["registers"]
     for flow in hass.config_entries.flow.async_progress():
         hass.config_entries.flow.async_abort(flow["flow_id"])
@@ -242,7 +242,7 @@ async def test_meter_that_was_removed_finds_its_old_entities(
     assert known("1-0:1.8.0").entity_id == "sensor.grid"
     assert known("1-0:1.8.0").name == "Grid"
     assert hass.states.get("sensor.grid") is not None
-    # Not ticked before and not now: it is still the person who has switched it off.
+    # Not ticked before and not now: it is still the user who has switched it off.
     assert known("1-0:32.7.0").disabled_by is by_user
     assert known("1-0:1.8.1").disabled_by is None
     assert known("1-0:2.8.0").disabled_by is er.RegistryEntryDisabler.INTEGRATION

@@ -1,4 +1,4 @@
-"""What a person says of a register without a name, and what that does to its statistics."""
+"""What the user says of a register without a name, and what that does to its statistics."""
 
 from typing import Any
 

@@ -94,7 +94,7 @@ async def test_meter_behind_a_node_is_read(hass: HomeAssistant) -> None:
 @pytest.mark.usefixtures("transport")
 @pytest.mark.parametrize("state", [ConfigEntryState.SETUP_RETRY, ConfigEntryState.NOT_LOADED, None])
 async def test_node_that_is_not_loaded(hass: HomeAssistant, state: ConfigEntryState | None) -> None:
-    """It is asleep, switched off by a person, or was removed."""
+    """It is asleep, switched off by the user, or was removed."""
     if state is not None:
         MockConfigEntry(domain="esphome", entry_id=ENTRY, state=state).add_to_hass(hass)
     with pytest.raises(BridgeNotReady, match="port_name=meter"):

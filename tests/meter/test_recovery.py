@@ -98,7 +98,7 @@ async def running(
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What a person sees in the log of our own."""
+    """What the user sees in the log of our own."""
     return [
         record.getMessage()
         for record in caplog.records

@@ -753,7 +753,7 @@ async def test_rows_of_text_are_whole() -> None:
 
 
 async def _first_heard(line: ScriptedLine, hints: DiscoveryHints = NO_HINTS) -> float:
-    """When a person sees that a meter is there: seconds from the open port to its name, or its first telegram."""
+    """When the user sees that a meter is there: seconds from the open port to its name, or its first telegram."""
     heard: list[float] = []
 
     def watch(progress: Progress) -> None:

@@ -35,7 +35,7 @@ async def test_reason(cause: Cause, tmp_path: Path) -> None:
 
 
 def test_every_reason_has_its_cause() -> None:
-    """What a person may be told without having done anything wrong, but for what only needs a longer wait."""
+    """What the user may be told without having done anything wrong, but for what only needs a longer wait."""
     told = {cause.key for cause in CAUSES}
     assert told >= {
         "no_answer",

@@ -1,4 +1,4 @@
-"""The command line, as a person and the demo use it."""
+"""The command line, as the user and the demo use it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

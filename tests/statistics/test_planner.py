@@ -328,7 +328,7 @@ def test_asked_for_everything_hours_with_readings_are_replaced_too() -> None:
 
 
 def test_asked_for_everything_the_newest_row_is_its_own_end() -> None:
-    """A person who takes over rows of another reader does not wait for the next hour."""
+    """The user who takes over rows of another reader does not wait for the next hour."""
     house = House()
     true = house.rows(START, at(30))
     wrong = {

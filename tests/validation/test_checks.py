@@ -186,7 +186,7 @@ def test_no_repetition_makes_a_fallen_total_believed(text: str) -> None:
         assert judged.repair == (at >= CONTRADICTIONS_UNTIL_REPAIR)
         assert judged.retry == (at == 1)
     assert published(history) == Decimal("12345.678")
-    # Only a person can, and then it goes on from there.
+    # Only the user can, and then it goes on from there.
     history = accept(history, ValueKind.TOTAL)
     assert published(history) == Decimal(text)
     assert check_value(history, candidate(text, 20))[1].good

@@ -70,7 +70,7 @@ async def test_each_hour_has_the_true_consumption(
     await poll(
         hass, bench, entry, freezer, at=later(66), kilowatt_hours=f"{begun:010.3f}", number=OTHER
     )
-    # Of the other meter nothing is shown, and a person is asked.
+    # Of the other meter nothing is shown, and the user is asked.
     assert state(hass, ENERGY).state == "12346.500"
     assert questions(hass) == ["exchanged"]
     await poll(

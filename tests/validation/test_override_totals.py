@@ -1,4 +1,4 @@
-"""A total of a person's making, in Home Assistant: what the recorder makes of it is what the meter has counted."""
+"""A total of the user's making, in Home Assistant: what the recorder makes of it is what the meter has counted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A check character that is always wrong: also of meters that are heard or woken seldom, a person is asked.
+"""A check character that is always wrong: also of meters that are heard or woken seldom, the user is asked.
 
 The client and the meter are real (the simulator's), the line between them is in memory, and time leaps.
 """

@@ -304,7 +304,7 @@ def _named(model: str) -> Identification:
     return Identification(f"/LGZ4{model}", "LGZ", "4", (), model)
 
 
-# A number without a known meaning, and what a person makes of it.
+# A number without a known meaning, and what the user makes of it.
 COUNTER = RegisterOverride(unit="m3", state_class=SensorStateClass.TOTAL_INCREASING)
 BALANCE = RegisterOverride(unit="kWh", state_class=SensorStateClass.TOTAL)
 LEVEL = RegisterOverride(unit="m3", state_class=SensorStateClass.MEASUREMENT)
@@ -318,7 +318,7 @@ def bare(minute: float, text: str) -> Reading:
 def told(
     said: Mapping[str, RegisterOverride], validation: ValidationState, state: MeterState | None
 ) -> tuple[ValidationState, MeterState]:
-    """After a person has said something else, and a start."""
+    """After the user has said something else, and a start."""
     assert state is not None
     validation = decode(ValidationState, json.loads(json.dumps(encode(validation))))
     state = describe_state(decode(MeterState, json.loads(json.dumps(encode(state)))), said)
@@ -461,7 +461,7 @@ def test_other_meters_total_of_a_persons_making() -> None:
     before = after(bare(0, "00042.5"), *others)
     assert before[0].replacement is not None
     assert "ZZ2" not in before[0].replacement.first_totals
-    # What a person says holds for both meters.
+    # What the user says holds for both meters.
     validation, state = told({"ZZ2": COUNTER}, *before)
     assert validation.replacement is not None
     # While it was a text, another one each time was not yet shown.
@@ -477,7 +477,7 @@ def test_other_meters_total_of_a_persons_making() -> None:
 
 
 def test_file_without_what_a_person_said() -> None:
-    """It was written when a person's word changed no judgement: of the register, only what is published counts."""
+    """It was written when the user's word changed no judgement: of the register, only what is published counts."""
     before, state = after(bare(0, "00042.5"), bare(0.1, "00042.5"))
     plain = encode(before)
     del plain["overrides"], plain["wrong_checks"]

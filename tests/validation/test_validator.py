@@ -1,4 +1,4 @@
-"""What is believed, what a battery is asked for, and what follows from a person's answers."""
+"""What is believed, what a battery is asked for, and what follows from the user's answers."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Codes as a person writes them, and the commands they become: nothing hostile gets through."""
+"""Codes as the user writes them, and the commands they become: nothing hostile gets through."""
 
 from hypothesis import given, strategies as st
 import pytest

@@ -1,4 +1,4 @@
-"""The command line: as a person starts it, and its output for programs."""
+"""The command line: as the user starts it, and its output for programs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a refusal of the meter means for a person."""
+"""What a refusal of the meter means for the user."""
 
 import pytest
 
