@@ -21,6 +21,7 @@ import custom_components.iec62056 as component
 from custom_components.iec62056 import storage
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.flows.config import MeterConfigFlow
+from custom_components.iec62056.meter.login_manager import LoginManager, async_migrate_logins
 from custom_components.iec62056.meter.wake_budget import WakeBudget
 from custom_components.iec62056.protocol import obis
 from custom_components.iec62056.protocol.codec import encode
@@ -338,3 +339,29 @@ async def test_a_damaged_part_costs_only_itself(
     for one in fields(Imports):
         if one.name != (part if file == "profile" else "history"):
             assert getattr(imports, one.name) == getattr(whole[1], one.name)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "usable"),
+    [(["accepted"], True), (["accepted", "refused"], False), (["refused", "accepted"], True)],
+)
+async def test_what_the_first_version_knew_of_a_password(
+    hass: HomeAssistant,
+    old: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    outcomes: list[str],
+    usable: bool,
+) -> None:
+    """The last try counts; the file of all meters, with those of others, is gone."""
+    hass.config_entries.async_update_entry(old, data={**old.data, "password": "00000000"})
+    tried = [
+        {"meter": meter, "outcome": outcome, "at": f"2026-11-2{day}T12:00:00+00:00", "mark": "00"}
+        for day, outcome in enumerate(outcomes)
+        for meter in (old.unique_id, "ABC_1")
+    ]
+    # The latest need not stand last.
+    data = {"salt": "00", "tried": tried[::-1]}
+    hass_storage[f"{DOMAIN}.refusals"] = {"version": 1, "key": f"{DOMAIN}.refusals", "data": data}
+    await async_migrate_logins(hass)
+    assert f"{DOMAIN}.refusals" not in hass_storage
+    assert ((await LoginManager(hass, old).async_usable()).secret is not None) is usable

@@ -75,7 +75,7 @@ async def async_get_config_entry_diagnostics(
             "unparsed": [redact(line, secrets) for line in state.unparsed],
         },
         "health": asdict(state.health),
-        "doubts": {
+        "validation": {
             "held_since_start": coordinator.validator.counts["held"],
             "retries_since_start": coordinator.validator.counts["retries"],
             "checks_failed_since_start": coordinator.checks_failed,
