@@ -143,6 +143,7 @@ async def test_any_failure_is_one_sentence(
     assert state(hass, "1-0:1.8.0").state == "12345.678"
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_values_go_when_they_are_too_old(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -50,6 +50,10 @@ async def test_reason_in_the_dialogue(hass: HomeAssistant, cause: Cause, tmp_pat
         # A reason that leaves a choice is a question of its own.
         assert shown["step_id"] == cause.key
         return
+    if shown["step_id"] == "push_key":
+        # What is missing is asked for on a page of its own.
+        assert cause.key == "push_key_needed"
+        return
     assert (shown["step_id"], shown["errors"]) == ("user", {"base": cause.key})
     placeholders = shown["description_placeholders"]
     assert placeholders is not None

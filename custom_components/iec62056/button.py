@@ -20,13 +20,12 @@ async def async_setup_entry(
     entry: MeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the buttons; a meter that sends by itself can neither be read at will nor called."""
+    """Add the buttons; a meter that sends by itself cannot be read at will."""
     runtime = entry.runtime_data
-    if runtime.reader.line_profile.pushes:
-        return
-    async_add_entities(
-        [ReadNowButton(runtime.coordinator), AlignButton(runtime.coordinator, runtime.alignment)]
-    )
+    buttons: list[ButtonEntity] = [AlignButton(runtime.coordinator, runtime.alignment)]
+    if not runtime.reader.line_profile.pushes:
+        buttons.append(ReadNowButton(runtime.coordinator))
+    async_add_entities(buttons)
 
 
 class ReadNowButton(LinkEntity, ButtonEntity):

@@ -28,7 +28,7 @@ class Lived(WiredLine):
     def utcnow(self) -> datetime:
         return dt_util.utcnow()
 
-    async def open(self, _url: str, *, speed: int) -> Lived:
+    async def open(self, _url: str, *, speed: int, watched: bool = False) -> Lived:
         """In place of the client's own: the meter has long waited for the next sign-on."""
         await self.sleep_until(self.now() + 300)
         await self.set_speed(speed, self.now())

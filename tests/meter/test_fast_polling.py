@@ -34,6 +34,10 @@ QUICK: Final[dict[str, Any]] = {"quick": ["16.7.0", "32.7.0"], "quick_seconds": 
 NUMBER: Final = "0.0.0"
 
 
+# Each reading is noticed by the sensor "Last reading".
+pytestmark = pytest.mark.usefixtures("every_sensor_enabled")
+
+
 class Station:
     """One entry, when it was read wholly, and when its power was seen."""
 

@@ -463,9 +463,6 @@ async def test_battery_meter_has_an_allowance_of_its_own(
     await press(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert bench.identified == 2 * BATTERY_CALLS
-    # Its name says what it costs.
-    names = [one.name for one in hass.states.async_all("button")]
-    assert any(name.endswith("Align the probe (uses the meter's battery)") for name in names)
 
 
 # With the real client and a meter that behaves in time.

@@ -29,7 +29,7 @@ import asyncio, sys
 sys.path.insert(0, "custom_components/iec62056")
 from protocol.ascii.passwords import Password
 from protocol.client import MeterClient
-from protocol.transport.line import open_line
+from protocol.transport.serial_line import open_line
 
 async def main():
     client = MeterClient(await open_line(sys.argv[1]), password=Password(sys.argv[2]))

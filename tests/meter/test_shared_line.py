@@ -39,6 +39,10 @@ SLACK: Final = 30.0
 APART: Final = 10_000
 
 
+# Each reading is noticed by the sensor "Last reading".
+pytestmark = pytest.mark.usefixtures("every_sensor_enabled")
+
+
 @dataclass
 class Registers:
     """What a meter says: its number, and an energy that grows with each readout."""

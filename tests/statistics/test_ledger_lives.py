@@ -161,7 +161,7 @@ class Life:
         """Each hour whose ends are sure is true, and so are several that are not, taken together."""
         meter = f"LGZ_{self.number}"
         changes = [*(await self.course.hours(key, meter)).values()]
-        offsets = self.course.entry.runtime_data.coordinator.offsets
+        offsets = self.course.entry.runtime_data.coordinator.record.offsets
         story = "\n".join([*self.told, *(str(one) for one in offsets), str(changes)])
         assert min(changes) > -DIGIT, story
         last_known = Decimal(0)
@@ -202,6 +202,6 @@ async def test_lives(
     with patch.object(recorder_statistics, "_adjust_sum_statistics", refused):
         await life.go_on()
         await course.go_on(MINUTES + 65)
-    assert entry.runtime_data.coordinator.open_offsets == ()
+    assert entry.runtime_data.coordinator.record.open_offsets == ()
     for key in (TOTAL, PERIODIC):
         await life.check(key)

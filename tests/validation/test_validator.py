@@ -92,6 +92,7 @@ async def test_answer_that_comes_while_a_reading_is_judged_counts(
 @pytest.mark.parametrize(
     ("choice", "shown"), [("accept_held", "11000.000"), ("keep_published", "12345.678")]
 )
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_total_that_fell_asks_a_person(
     recorder_mock: Any,
     hass: HomeAssistant,
@@ -281,6 +282,7 @@ async def battery(
     return entry
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_five_starts_in_a_day_are_one_wake_up(
     hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -318,6 +320,7 @@ async def test_wake_up_is_written_before_it_is_sent(
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_whoever_asks_the_budget_holds(
     hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -356,6 +359,7 @@ async def test_doubt_does_not_empty_the_battery(
     assert state(hass, ENERGY).state == "12345.678"
 
 
+@pytest.mark.usefixtures("every_sensor_enabled")
 async def test_damaged_beliefs_cost_nothing_else(
     hass: HomeAssistant, bench: Bench, entry: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:

@@ -108,6 +108,7 @@ class Lost(Reason):
     FRAMES = "frames were lost again and again"
     ENDLESS = "the meter does not come to an end"
     BUSY = "the meter stays busy"
+    SKIPPED = "the meter fell silent over it, so it is left out for a day"
 
 
 class Counter(Reason):

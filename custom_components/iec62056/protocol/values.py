@@ -95,6 +95,10 @@ class TimeKind(Enum):
     """Six digits are YYMMDD, more are a date with its time (0.9.2, 0.1.2, the second bracket of a maximum)."""
 
 
+# How far the offset of a place moves within a year.
+_SUMMER = dt.timedelta(hours=1)
+
+
 @dataclass(frozen=True, slots=True)
 class MeterTime:
     """A moment of the meter's own clock; the half it did not send is None.
@@ -141,7 +145,7 @@ class MeterTime:
     def inverted(self, ahead: dt.timedelta) -> bool:
         """Whether the offset has the opposite sign, in a place that is `ahead` of UTC."""
         offset = self.offset or dt.timedelta(0)
-        return abs(-offset - ahead) < abs(offset - ahead)
+        return abs(-offset - ahead) <= _SUMMER < abs(offset - ahead)
 
 
 _DATE = r"(?P<year>(?:\d\d)?\d\d)-(?P<month>\d\d)-(?P<day>\d\d)"

@@ -21,6 +21,7 @@ from ..dlms_errors import (
 )
 from ..errors import MeterError
 from ..model import Identification, LineProfile, ProgressCallback
+from ..reasons import Lost
 from ..register_session import Level
 from ..transport.line import Line
 from .apdu import Result, Unreadable
@@ -39,9 +40,7 @@ type Opener = Callable[[], Awaitable[Identification | None]]
 
 # An object that the meter fell silent over twice is left out for a day, in seconds.
 _SKIPPED_FOR: Final = 86400
-NOT_ASKED: Final = Unreadable(
-    HdlcLost(why="the meter fell silent over it, so it is left out for a day")
-)
+NOT_ASKED: Final = Unreadable(HdlcLost(why=Lost.SKIPPED))
 
 _OBJECT_LIST = Member(ASSOCIATION, CURRENT_ASSOCIATION, 2)
 _DATA = 1
