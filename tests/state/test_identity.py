@@ -100,6 +100,10 @@ def test_reaction_time_is_no_part_of_the_make() -> None:
         # Makes that append the number to the model.
         ("LUN", "LUN669205929", "669205929", "Luna LUN"),
         ("SAT", "EM72000656621", "EM72000656621", "Satec"),
+        # Makes that write their own name, or their firmware, where the model stands.
+        ("KFM", "Kaifa MA309M", "12345678", "Kaifa MA309M"),
+        ("KFM", "KaifaMA309M", "12345678", "Kaifa KaifaMA309M"),
+        ("ELS", "V9.30", "12345678", "Elster"),
         ("QQQ", "", "12345678", "QQQ"),
         ("123", "4567890123", "12345678", "4567890123"),
         ("123", "", "12345678", "Meter"),

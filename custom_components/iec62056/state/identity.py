@@ -5,8 +5,9 @@ The address used at sign-on is no part of it: several meters may share one.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+import re
 import string
-from typing import Self
+from typing import Final, Self
 
 from ..protocol.model import Identification, Medium, Obis, Register
 from ..protocol.push import TITLE_ADDRESS
@@ -114,7 +115,11 @@ class Identity:
         firmware = next(
             (plain(one.values[0].text) for code_, one in coded if code_ == FIRMWARE_CODE), None
         )
-        return cls(flag, model_of(identification, number), number, code, firmware or None)
+        model = model_of(identification, number)
+        if model is not None and _FIRMWARE(model):
+            # Elster names its firmware there, and no model.
+            model, firmware = None, firmware or model
+        return cls(flag, model, number, code, firmware or None)
 
 
 def plain(text: str) -> str:
@@ -143,8 +148,15 @@ def model_of(identification: Identification | None, number: str | None) -> str |
     model = identification.model
     if number is not None:
         model = model.replace(number, "")
-    return model.strip(string.whitespace + "_-") or None
+    model = model.strip(string.whitespace + "_-")
+    # Kaifa's meters begin with the make, which stands before the model already.
+    make = MAKES.get(flag_of(identification) or "", "")
+    if make and model.lower().startswith(f"{make.lower()} "):
+        model = model[len(make) :].strip()
+    return model or None
 
+
+_FIRMWARE: Final = re.compile(r"[Vv]\d+(?:\.\d+)+").fullmatch
 
 type Coded = tuple[tuple[int, int, int], Register]
 
