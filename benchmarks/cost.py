@@ -73,7 +73,7 @@ class Clock:
         self.now += timedelta(minutes=1)
         self.block = framed(self._household.block())
 
-    async def open_line(self, _url: str, *, speed: int) -> Fed:
+    async def open_line(self, _url: str, *, speed: int, watched: bool = False) -> Fed:
         """In place of the client's own."""
         return Dated(self)
 
