@@ -166,7 +166,7 @@ async def invent_panels(home: Home, past: timedelta = HISTORY) -> None:
         "has_sum": True,
         "mean_type": 0,
         "name": "Solar panels",
-        "source": PANELS.split(":")[0],
+        "source": PANELS.split(":", maxsplit=1)[0],
         "statistic_id": PANELS,
         "unit_class": "energy",
         "unit_of_measurement": "kWh",
