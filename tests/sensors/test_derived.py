@@ -25,7 +25,7 @@ from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.storage import Stored
 
 from ..common.bench import HOUSEHOLD, Bench, entity_id, later, reading, state
-from ..common.derived_sensors import read_again, set_up
+from ..common.register_sensors import read_again, set_up
 from ..common.stored_file import file_of
 
 # A meter of two tariffs without a total, with power in both directions.
@@ -84,7 +84,7 @@ async def test_mean_power(
     assert power.state == "unknown"
     assert power.attributes["derived"] is True
     assert "since" not in power.attributes
-    await read_again(hass, entry, bench, freezer, {**ENERGY_ONLY, "1.8.0": ["012345.690*kWh"]})
+    await read_again(entry, bench, freezer, {"1.8.0": ["012345.690*kWh"]}, known=ENERGY_ONLY)
     power = state(hass, "mean_power_import")
     assert float(power.state) == 720
     assert power.attributes["since"] == later(0).isoformat()
@@ -102,7 +102,7 @@ async def test_memory_survives_a_restart(
     assert hass_storage[file_of(entry)]["data"]["derived"]["courses"]["mean_power_import"]
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    await read_again(hass, entry, bench, freezer, {**ENERGY_ONLY, "1.8.0": ["012345.690*kWh"]})
+    await read_again(entry, bench, freezer, {"1.8.0": ["012345.690*kWh"]}, known=ENERGY_ONLY)
     assert float(state(hass, "mean_power_import").state) == 720
 
 
@@ -137,7 +137,7 @@ async def test_derived_value_is_unknown_once_its_registers_are_too_old(
     """The meter still sends, but not these any more."""
     await set_up(hass, entry, bench, TWO_WAYS)
     less = {name: sent for name, sent in TWO_WAYS.items() if name not in {"1.7.0", "2.7.0"}}
-    await read_again(hass, entry, bench, freezer, less, minute=16)
+    await read_again(entry, bench, freezer, less, 16, known={})
     assert state(hass, "net_power").state == "unknown"
     assert state(hass, "total_import").state == "12345.678"
 
@@ -165,8 +165,8 @@ async def test_derived_values_that_appear_later(
 ) -> None:
     await set_up(hass, entry, bench, ENERGY_ONLY)
     more = {**ENERGY_ONLY, "1.6.0": ["03.210*kW", "26-11-20 18:15"], "0.9.1": ["040000"]}
-    await read_again(hass, entry, bench, freezer, more)
-    await read_again(hass, entry, bench, freezer, {**more, "0.9.2": ["261122"]}, minute=2)
+    await read_again(entry, bench, freezer, {}, known=more)
+    await read_again(entry, bench, freezer, {"0.9.2": ["261122"]}, 2, known=more)
     assert state(hass, "peak_this_month").state == "3.210"
     assert state(hass, "peak_this_month").attributes["peak_time"] == "2026-11-21T02:15:00+00:00"
     drift = entity_registry.async_get(entity_id(hass, "clock_drift"))
@@ -182,5 +182,5 @@ async def test_tariff(
 ) -> None:
     await set_up(hass, entry, bench, TWO_WAYS)
     assert state(hass, "tariff").state == "unknown"
-    await read_again(hass, entry, bench, freezer, {**TWO_WAYS, "1.8.2": ["000345.510*kWh"]})
+    await read_again(entry, bench, freezer, {"1.8.2": ["000345.510*kWh"]}, known=TWO_WAYS)
     assert state(hass, "tariff").state == "2"

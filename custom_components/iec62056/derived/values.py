@@ -44,8 +44,9 @@ class Result:
     # The keys of the registers it follows from, and when the oldest of them was received (UTC).
     sources: tuple[str, ...]
     received: datetime
-    # Where a mean begins.
+    # Where a mean begins, and when a peak was.
     since: datetime | None = None
+    at: datetime | None = None
     # Whether none of them was read since the start.
     restored: bool = False
 
@@ -85,6 +86,10 @@ class DerivedValues:
                 return Result(None, keys, received)
             return Result(mean.power, keys, received, mean.since)
         restored = all(found.known.restored for found in sources)
+        if kind in _PEAKS:
+            peak = _peak_of(self, _PEAKS[kind])
+            power, at = (None, None) if peak is None else peak
+            return Result(power, keys, received, at=at, restored=restored)
         return Result(_VALUES[kind](self), keys, received, restored=restored)
 
 
@@ -257,14 +262,6 @@ def _peak_of(derived: DerivedValues, months_ago: int) -> Peak | None:
     return derived.history.peaks.get(_months(derived.index.received, derived.zone)[months_ago])
 
 
-def _peak_power(months_ago: int) -> Callable[[DerivedValues], Decimal | None]:
-    def power(derived: DerivedValues) -> Decimal | None:
-        peak = _peak_of(derived, months_ago)
-        return None if peak is None else peak.power
-
-    return power
-
-
 def _peak_time(months_ago: int) -> Callable[[DerivedValues], datetime | None]:
     def at(derived: DerivedValues) -> datetime | None:
         peak = _peak_of(derived, months_ago)
@@ -290,13 +287,13 @@ def _added(sources: tuple[IndexedRegister, ...]) -> _Total | None:
     )
 
 
+# How many months ago the peak was.
+_PEAKS: Final = {Derived.PEAK_THIS_MONTH: 0, Derived.PEAK_LAST_MONTH: 1}
 _VALUES: Mapping[Derived, Callable[[DerivedValues], Decimal | datetime | str | None]] = {
     Derived.NET_POWER: _net_power,
     Derived.TOTAL_IMPORT: _sum_of_tariffs(IMPORT),
     Derived.TOTAL_EXPORT: _sum_of_tariffs(EXPORT),
-    Derived.PEAK_THIS_MONTH: _peak_power(0),
     Derived.PEAK_THIS_MONTH_TIME: _peak_time(0),
-    Derived.PEAK_LAST_MONTH: _peak_power(1),
     Derived.PEAK_LAST_MONTH_TIME: _peak_time(1),
     Derived.TARIFF: _tariff,
     Derived.CLOCK: _clock,

@@ -158,15 +158,17 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
     second = index > 0 and rule in _SECONDS
     past = code is not None and stored(code, context)
     translation_key, placeholders = name_of(register, rule, context, past=past)
+    time_index = _time_index(register, index)
+    timed = time_index is not None
     description = Description(
         f"{register.key}#{index + 1}" if second else register.key,
         rule.kind,
         translation_key,
         placeholders,
         index,
-        _time_index(register, index),
+        time_index,
         category=EntityCategory.DIAGNOSTIC if rule.diagnostic else None,
-        enabled=code is not None and not past and _enabled(register, code, rule, index, context),
+        enabled=code is not None and not past and _enabled(code, rule, value, context, timed=timed),
         hexadecimal=rule.hexadecimal,
     )
     if rule.kind is Kind.NUMBER:
@@ -176,12 +178,11 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
     return description
 
 
-def _enabled(register: Register, code: Obis, rule: Rule, index: int, context: Context) -> bool:
-    value = register.values[index] if index < len(register.values) else Value("")
+def _enabled(code: Obis, rule: Rule, value: Value, context: Context, *, timed: bool) -> bool:
     if not value.text.strip():
         return False
     is_maximum = code.d == MAXIMUM and Dimension.POWER in rule.dimensions
-    if is_maximum and (code.e or _time_index(register, index) is not None):
+    if is_maximum and (code.e or timed):
         # Of a tariff, or shown as the peak demand of the month.
         return False
     if code in context.redundant:

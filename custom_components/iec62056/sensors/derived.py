@@ -158,10 +158,8 @@ class DerivedSensor(MeterEntity, SensorEntity):
         if value is not None and result.restored:
             value = self.coordinator.record.recorded_numbers.get(self._kind, value)
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
-        if value is not None and result.since is not None:
-            attributes[ATTR_SINCE] = result.since.isoformat()
-        if self._kind is Derived.PEAK_THIS_MONTH and value is not None:
-            at = self.coordinator.record.derived.result(Derived.PEAK_THIS_MONTH_TIME).value
-            attributes[ATTR_PEAK_TIME] = at.isoformat() if isinstance(at, datetime) else None
+        for name, at in ((ATTR_SINCE, result.since), (ATTR_PEAK_TIME, result.at)):
+            if value is not None and at is not None:
+                attributes[name] = at.isoformat()
         self._attr_native_value = value
         self._attr_extra_state_attributes = attributes
