@@ -7,9 +7,10 @@ import pytest
 from custom_components.iec62056.protocol.model import LineProfile, Medium
 from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import IndexedRegister, RegisterIndex
+from custom_components.iec62056.registers.matching import redundant
 from custom_components.iec62056.state.meter_state import MeterState
 
-from ..common.bench import reading
+from ..common.bench import reading, register
 from ..common.views import Sent
 
 
@@ -87,3 +88,19 @@ def test_register_without_a_value() -> None:
 def test_tariffs_in_their_order() -> None:
     sent = {"1.8.3": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.0": ["4*kWh"], "1.8.2*01": ["2*kWh"]}
     assert list(lookup(sent).tariffs(1, 8)) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("sent", "beside"),
+    [
+        # One of the tariffs counts: it says what the total does.
+        ({"1.8.0": "5", "1.8.1": "5", "1.8.2": "0"}, ["1-0:1.8.1", "1-0:1.8.2"]),
+        ({"1.8.0": "5", "1.8.1": "3", "1.8.2": "2"}, []),
+        ({"1.8.1": "5", "1.8.2": "0"}, []),
+        ({"1.8.0": "5", "15.8.0": "5"}, ["1-0:15.8.0"]),
+        ({"15.8.0": "5", "15.8.0*01": "4"}, []),
+    ],
+)
+def test_registers_that_say_what_others_do(sent: dict[str, str], beside: list[str]) -> None:
+    registers = [register(address, f"{number}*kWh") for address, number in sent.items()]
+    assert list(redundant(registers)) == beside

@@ -168,7 +168,7 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
         index,
         time_index,
         category=EntityCategory.DIAGNOSTIC if rule.diagnostic else None,
-        enabled=code is not None and not past and _enabled(code, rule, value, context, timed=timed),
+        enabled=code is not None and not past and _enabled(code, rule, value, timed=timed),
         hexadecimal=rule.hexadecimal,
     )
     if rule.kind is Kind.NUMBER:
@@ -178,14 +178,12 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
     return description
 
 
-def _enabled(code: Obis, rule: Rule, value: Value, context: Context, *, timed: bool) -> bool:
+def _enabled(code: Obis, rule: Rule, value: Value, *, timed: bool) -> bool:
     if not value.text.strip():
         return False
     is_maximum = code.d == MAXIMUM and Dimension.POWER in rule.dimensions
     if is_maximum and (code.e or timed):
         # Of a tariff, or shown as the peak demand of the month.
-        return False
-    if code in context.redundant:
         return False
     if Axis.TARIFF in rule.axes and tariff(code) > _USUAL_TARIFFS and not value.number:
         return False

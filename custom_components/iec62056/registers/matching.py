@@ -57,26 +57,30 @@ def context_of(registers: Iterable[Register]) -> Context:
     if alone:
         alone -= {register.obis for register in registers}
     current = frozenset(replace(code, f=0) for code in alone)
-    return Context(mbus, current, frozenset(_redundant(registers)))
+    return Context(mbus, current)
 
 
-def _redundant(registers: tuple[Register, ...]) -> Iterator[Obis]:
+def redundant(registers: Iterable[Register]) -> Iterator[str]:
+    """The keys of registers that say what others do, so that their sensors are off by default.
+
+    These are tariffs of a total of which at most one counts, and import plus export in one number.
+    """
     energies = {
-        one.obis: bool(one.values and one.values[0].number)
+        one.obis: (one.key, bool(one.values and one.values[0].number))
         for one in registers
         if one.obis is not None and (one.obis.d, one.obis.f) == (_ENERGY, _PRESENT)
     }
     quantities = {(code.a, code.c) for code in energies}
     totals = {(code.a, code.c) for code in energies if not tariff(code)}
     counting = Counter(
-        (code.a, code.c) for code, counts in energies.items() if tariff(code) and counts
+        (code.a, code.c) for code, (_, counts) in energies.items() if tariff(code) and counts
     )
-    for code in energies:
+    for code, (key, _) in energies.items():
         one = code.a, code.c
         if (tariff(code) and one in totals and counting[one] <= 1) or (
             code.c == _ABSOLUTE and (code.a, _IMPORT) in quantities
         ):
-            yield code
+            yield key
 
 
 def medium_of(code: Obis, context: Context) -> Medium | None:

@@ -12,6 +12,7 @@ from ..coordinator import MeterCoordinator
 from ..entity import MeterEntity
 from ..protocol.model import Register
 from ..registers.descriptions import kept_unit
+from ..registers.matching import redundant
 from ..registers.registry import restore_sensor
 from ..registers.selection import wanted
 from ..registers.values import native, taken_at
@@ -63,8 +64,14 @@ def async_setup(
             if key not in known and state.received - one.received < VANISHED
         ]
         known.update(new)
+        beside = frozenset(redundant(one.register for one in state.registers.values()))
         sensors = [
-            RegisterSensor(coordinator, key, description)
+            RegisterSensor(
+                coordinator,
+                key,
+                description,
+                enabled=description.enabled and key not in beside,
+            )
             for key in new
             for description in state.registers[key].descriptions
         ]
@@ -85,15 +92,20 @@ class RegisterSensor(MeterEntity, SensorEntity):
     )
 
     def __init__(
-        self, coordinator: MeterCoordinator, register_key: str, description: Description
+        self,
+        coordinator: MeterCoordinator,
+        register_key: str,
+        description: Description,
+        *,
+        enabled: bool,
     ) -> None:
-        """Describe the sensor in the unit it has always had."""
+        """Describe the sensor in the unit it has always had; `enabled` is the default."""
         super().__init__(coordinator, description.key)
         self._register_key = register_key
         self._key = description.key
         self._source: tuple[Register, str, dict[str, Any]] | None = None
         self._attr_entity_registry_enabled_default = wanted(
-            coordinator.config_entry.options, self._key, enabled=description.enabled
+            coordinator.config_entry.options, self._key, enabled=enabled
         )
         self._describe(kept_unit(description, coordinator.validator.units.get(self._key)))
         self._refresh()
