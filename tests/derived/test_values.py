@@ -124,14 +124,14 @@ def test_mean_power() -> None:
 
 
 def test_mean_power_is_taken_over_as_long_as_the_last_digit_needs() -> None:
-    """0.01 kWh and 300 W: two minutes are a step of one digit, ten minutes are five."""
+    """0.01 kWh and 300 W: two minutes are a step of one digit, ten minutes after the first step are five."""
     course = Course()
     shown: list[Decimal | datetime | str | None] = []
     for minute in range(0, 21, 2):
         energy = Decimal(10000 + minute // 2).scaleb(-2)
         derived = course.read({"1.8.0": [f"{energy}*kWh"]}, minute)
         shown.append(value(derived, Derived.MEAN_POWER_IMPORT))
-    assert shown == [None] * 5 + [Decimal(300)] * 6
+    assert shown == [None] * 6 + [Decimal(300)] * 5
 
 
 def test_mean_power_is_unknown_where_the_last_digit_is_too_coarse() -> None:
@@ -148,9 +148,15 @@ def test_mean_power_does_not_stay_when_nothing_is_drawn_any_more() -> None:
     course.read({"1.8.0": ["000100.000*kWh"]})
     derived = course.read({"1.8.0": ["000100.100*kWh"]}, 1)
     assert value(derived, Derived.MEAN_POWER_IMPORT) == 6000
-    for minute in range(2, 63):
+    shown = [Decimal(6000)]
+    for minute in range(2, 122):
         derived = course.read({"1.8.0": ["000100.100*kWh"]}, minute)
-    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
+        mean = value(derived, Derived.MEAN_POWER_IMPORT)
+        assert isinstance(mean, Decimal)
+        assert mean < shown[-1]
+        shown.append(mean)
+    # One Wh at most in two hours.
+    assert shown[-1] == Decimal("0.5")
 
 
 def test_mean_power_from_tariffs_and_of_export() -> None:
