@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from .bench import HOUSEHOLD, Bench, later, reading
+from .bench import HOUSEHOLD, Bench, entity_id, later, reading
 
 
 async def set_up(
@@ -32,3 +33,11 @@ async def read_again(
     freezer.move_to(later(minute))
     await entry.runtime_data.coordinator.async_refresh()
     await entry.runtime_data.coordinator.hass.async_block_till_done()
+
+
+def decimals(hass: HomeAssistant, key: str) -> int:
+    """How many decimals Home Assistant shows of a sensor."""
+    entity = er.async_get(hass).async_get(entity_id(hass, key))
+    assert entity is not None
+    shown: int = entity.options["sensor"]["suggested_display_precision"]
+    return shown

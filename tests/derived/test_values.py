@@ -14,6 +14,7 @@ from ..common.bench import IDENTIFICATION, START
 from ..common.views import BERLIN, Course, Sent, value
 
 CLOCKED = {"0.9.1": ["130000"], "0.9.2": ["261122"]}
+DRAWN: Sent = {"21.7": ["1*kW"], "41.7": ["1*kW"], "61.7": ["1*kW"]}
 HEAT = Identification("/LUGCUH50", "LUG", "C", (), "UH50")
 
 
@@ -27,6 +28,10 @@ HEAT = Identification("/LUGCUH50", "LUG", "C", (), "UH50")
         ({"1.7.0": ["1*kW"], "2.7.0": ["0*kW"], "16.7": ["1*kW"]}, False),
         ({"36.7": ["1*kW"], "56.7": ["1*kW"], "76.7": ["1*kW"]}, True),
         ({"36.7": ["1*kW"], "56.7": ["1*kW"]}, False),
+        # What each phase takes, less what it gives, if the meter sends that.
+        ({**DRAWN, "22.7": ["0*kW"], "42.7": ["0*kW"], "62.7": ["0*kW"]}, True),
+        (DRAWN, True),
+        ({**DRAWN, "1.7.0": ["3*kW"]}, False),
         # One phase alone, another channel, a stored value.
         ({"21.7.0": ["1*kW"], "22.7.0": ["0*kW"]}, False),
         ({"1-2:1.7.0": ["1*kW"], "1-2:2.7.0": ["0*kW"]}, False),
@@ -56,6 +61,51 @@ def test_net_power_of_the_phases() -> None:
     phases = {"36.7.0": ["000.09*kW"], "56.7.0": ["-00.11*kW"], "76.7.0": ["000.07*kW"]}
     derived = Course().read(phases)
     assert value(derived, Derived.NET_POWER) == 50
+
+
+def test_net_power_of_what_each_phase_takes_and_gives() -> None:
+    sent: Sent = {**DRAWN, "22.7": ["0*kW"], "42.7": ["2.5*kW"], "62.7": ["0*kW"]}
+    assert value(Course().read(sent), Derived.NET_POWER) == 500
+    assert value(Course().read(DRAWN), Derived.NET_POWER) == 3000
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit", "decimals"),
+    [
+        ({"1.7.0": ["1.25*kW"], "2.7.0": ["0.000*kW"]}, "kW", 3),
+        ({"1.7.0": ["1250*W"], "2.7.0": ["0*W"]}, "W", 0),
+        ({"1.7.0": ["--.--*kW"], "2.7.0": ["0*W"]}, "kW", 3),
+        ({"1.7.0": ["12*V"], "2.7.0": ["0.00*MW"]}, "MW", 2),
+        ({"1.7.0": ["12*V"], "2.7.0": ["1*A"]}, "W", None),
+    ],
+)
+def test_unit_and_decimals_of_the_net_power(sent: Sent, unit: str, decimals: int | None) -> None:
+    derived = Course().read(sent)
+    assert derived.unit(Derived.NET_POWER, "W") == unit
+    assert derived.decimals(Derived.NET_POWER, unit) == decimals
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "decimals"),
+    [("1.50*kWh", "2.5*kWh", 2), ("1500*Wh", "2.5*kWh", 3), ("1.50*MWh", "2*MWh", 0)],
+)
+def test_total_has_the_decimals_of_its_tariffs(one: str, two: str, decimals: int) -> None:
+    derived = Course().read({"1.8.1": [one], "1.8.2": [two]})
+    assert derived.decimals(Derived.TOTAL_IMPORT, "kWh") == decimals
+
+
+def test_import_plus_export_in_one_number() -> None:
+    course = Course()
+    derived = course.read({"15.8.1": ["100.000*kWh"], "15.8.2": ["50.000*kWh"]})
+    assert derived.offered() == (Derived.TOTAL_ABSOLUTE, Derived.MEAN_POWER_ABSOLUTE)
+    derived = course.read({"15.8.1": ["100.012*kWh"], "15.8.2": ["50.000*kWh"]}, 1)
+    assert value(derived, Derived.TOTAL_ABSOLUTE) == 150012
+    assert value(derived, Derived.MEAN_POWER_ABSOLUTE) == 720
+
+
+def test_import_plus_export_beside_import_says_nothing_new() -> None:
+    derived = Course().read({"1.8.0": ["1*kWh"], "15.8.1": ["1*kWh"], "15.8.2": ["5*kWh"]})
+    assert derived.offered() == (Derived.MEAN_POWER_IMPORT,)
 
 
 def test_net_power_of_two_readings_is_none() -> None:

@@ -25,7 +25,7 @@ from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.storage import Stored
 
 from ..common.bench import HOUSEHOLD, Bench, entity_id, later, reading, state
-from ..common.register_sensors import read_again, set_up
+from ..common.register_sensors import decimals, read_again, set_up
 from ..common.stored_file import file_of
 
 # A meter of two tariffs without a total, with power in both directions.
@@ -59,8 +59,8 @@ async def test_net_power_and_total(
 ) -> None:
     await set_up(hass, entry, bench, TWO_WAYS)
     power = state(hass, "net_power")
-    assert power.state == "-1250.000"
-    assert power.attributes["unit_of_measurement"] == "W"
+    assert power.state == "-1.250"
+    assert power.attributes["unit_of_measurement"] == "kW"
     assert power.attributes["device_class"] == "power"
     assert power.attributes["state_class"] == "measurement"
     assert power.attributes["derived"] is True
@@ -71,6 +71,32 @@ async def test_net_power_and_total(
     assert energy.attributes["unit_of_measurement"] == "kWh"
     assert energy.attributes["state_class"] == "total_increasing"
     assert energy.attributes["from"] == ["1-0:1.8.1", "1-0:1.8.2"]
+
+
+async def test_net_power_keeps_the_unit_it_was_first_shown_in(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    watts = {"1.7.0": ["00400*W"], "2.7.0": ["01650*W"]}
+    await set_up(hass, entry, bench, {**TWO_WAYS, **watts})
+    assert state(hass, "net_power").state == "-1250"
+    await read_again(entry, bench, freezer, {}, known=TWO_WAYS)
+    assert float(state(hass, "net_power").state) == -1250
+    assert state(hass, "net_power").attributes["unit_of_measurement"] == "W"
+
+
+async def test_total_shows_the_decimals_of_its_tariffs(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await set_up(hass, entry, bench, {**TWO_WAYS, "1.8.1": ["012000*kWh"], "1.8.2": ["345*kWh"]})
+    assert decimals(hass, "total_import") == 0
+    await read_again(entry, bench, freezer, {}, known=TWO_WAYS)
+    assert decimals(hass, "total_import") == 3
 
 
 async def test_mean_power(

@@ -10,11 +10,13 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ..protocol.values import MeterTime, TimeKind, timestamp
+from ..registers.descriptions import decimals_of
 from ..registers.index import IndexedRegister, RegisterIndex
-from ..registers.units import convert, unit_of
+from ..registers.units import convert, same_dimension, unit_of
 from . import status_flags
 from .history import DerivedHistory, Peak, Point
 from .sources import (
+    ABSOLUTE,
     COURSES,
     EXPORT,
     IMPORT,
@@ -22,6 +24,7 @@ from .sources import (
     TOTAL,
     Derived,
     maximum,
+    powers,
     sources_of,
     tariff_register,
     time_of_maximum,
@@ -71,6 +74,16 @@ class DerivedValues:
     def offered(self, known: Collection[Derived] = ()) -> tuple[Derived, ...]:
         """What can be derived for this meter besides what is known already."""
         return tuple(kind for kind in Derived if kind not in known and sources_of(kind, self.index))
+
+    def unit(self, kind: Derived, default: str) -> str:
+        """The unit of the first register that a value is added up from, if it measures the same as the default."""
+        units = (found.description.unit or "" for found in sources_of(kind, self.index))
+        return next((unit for unit in units if same_dimension(unit, default)), default)
+
+    def decimals(self, kind: Derived, unit: str) -> int | None:
+        """How many decimals of that unit the registers show; None where none is a number in such a unit."""
+        steps = [step for found in sources_of(kind, self.index) if (step := found.step(unit))]
+        return decimals_of(min(steps), unit) if steps else None
 
     def result(self, kind: Derived) -> Result:
         """The value of what was offered."""
@@ -173,11 +186,13 @@ def _energies(kind: Derived, index: RegisterIndex) -> dict[str, Decimal]:
 
 
 def _net_power(derived: DerivedValues) -> Decimal | None:
-    sources = sources_of(Derived.NET_POWER, derived.index)
-    numbers = [number for found in sources if (number := found.number("W")) is not None]
-    if len(numbers) != len(sources) or not together(sources):
+    sources = powers(derived.index)
+    numbers = [
+        sign * number for found, sign in sources if (number := found.number("W")) is not None
+    ]
+    if len(numbers) != len(sources) or not together(tuple(found for found, _ in sources)):
         return None
-    return numbers[0] - numbers[1] if len(numbers) == 2 else sum(numbers, Decimal(0))
+    return sum(numbers, Decimal(0))
 
 
 def _sum_of_tariffs(c: int) -> Callable[[DerivedValues], Decimal | None]:
@@ -293,6 +308,7 @@ _VALUES: Mapping[Derived, Callable[[DerivedValues], Decimal | datetime | str | N
     Derived.NET_POWER: _net_power,
     Derived.TOTAL_IMPORT: _sum_of_tariffs(IMPORT),
     Derived.TOTAL_EXPORT: _sum_of_tariffs(EXPORT),
+    Derived.TOTAL_ABSOLUTE: _sum_of_tariffs(ABSOLUTE),
     Derived.PEAK_THIS_MONTH_TIME: _peak_time(0),
     Derived.PEAK_LAST_MONTH_TIME: _peak_time(1),
     Derived.TARIFF: _tariff,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 import re
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
@@ -23,7 +24,7 @@ from .matching import MBUS, context_of, fits, quantity, rule_of, stored, tariff
 from .naming import name_of
 from .overrides import RegisterOverride, overridden
 from .tables import EXTREMES, HEAT_PAIRS, MAXIMUM, UNDOCUMENTED, UNDOCUMENTED_TEXT, Axis, Rule
-from .units import same_dimension, unit_of
+from .units import convert, same_dimension, unit_of
 from .values import moment_at, unit_at
 
 # The state classes of which the recorder makes sums.
@@ -31,15 +32,13 @@ TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
 _DIGITS = str.maketrans("123456789", "0" * 9)
 # A meter sends zeros for tariffs it could have; further ones are shown where they count.
 _USUAL_TARIFFS = 2
-# Home Assistant shows so many where the native unit is the one shown; of Wh that are shown as kWh, three more.
-MOST_DECIMALS = 3
-_MOST_DECIMALS: dict[str | None, int] = {
-    UnitOfEnergy.WATT_HOUR: 0,
+# The decimals that are of use, by the unit that is shown.
+_DECIMALS = 3
+_DECIMALS_OF: dict[str | None, int] = {
     UnitOfPower.WATT: 0,
     UnitOfElectricPotential.VOLT: 1,
     UnitOfElectricCurrent.AMPERE: 2,
     UnitOfTemperature.CELSIUS: 1,
-    UnitOfFrequency.KILOHERTZ: 6,
 }
 _SUGGESTED: dict[str, str] = {
     UnitOfEnergy.WATT_HOUR: UnitOfEnergy.KILO_WATT_HOUR,
@@ -203,6 +202,7 @@ def _of_number(
     if unit is None and _UNITLESS.isdisjoint(rule.dimensions):
         return description
     native_unit = None if unit is None else unit.native
+    suggested_unit = None if native_unit is None else _SUGGESTED.get(native_unit)
     dimension = rule.dimensions[0] if unit is None else unit.dimension
     return replace(
         description,
@@ -210,20 +210,22 @@ def _of_number(
         state_class=state_class,
         unit=native_unit,
         assumed=assumed,
-        suggested_unit=None if native_unit is None else _SUGGESTED.get(native_unit),
-        precision=_precision(value, unit),
+        suggested_unit=suggested_unit,
+        precision=_precision(value, unit, suggested_unit or native_unit),
     )
 
 
-def _precision(value: Value, unit: Unit | None) -> int | None:
-    """Decimals as the meter shows them, shifted with the unit, and no more than are of use."""
-    number = value.number
-    if number is None:
-        return None
-    exponent = number.as_tuple().exponent
-    shift = 0 if unit is None else unit.factor.adjusted()
-    most = MOST_DECIMALS if unit is None else _MOST_DECIMALS.get(unit.native, MOST_DECIMALS)
-    return min(most, max(0, -int(exponent) - shift))
+def _precision(value: Value, unit: Unit | None, shown: str | None) -> int | None:
+    """Decimals as the meter shows them, in the unit that is shown."""
+    step = value.step
+    if step is not None and unit is not None:
+        step = convert(step, unit, shown)
+    return None if step is None else decimals_of(step, shown)
+
+
+def decimals_of(step: Decimal, shown: str | None) -> int:
+    """The decimals of a number whose last digit is one `step`, and no more than are of use."""
+    return min(_DECIMALS_OF.get(shown, _DECIMALS), max(0, -step.adjusted()))
 
 
 def _of_time(description: Description, register: Register, value: Value) -> Description:

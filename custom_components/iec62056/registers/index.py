@@ -58,11 +58,10 @@ class IndexedRegister:
     def step(self, unit: str) -> Decimal | None:
         """The smallest change its last digit can show, in a published unit."""
         register, index = self.known.register, self.description.index
-        if index >= len(register.values) or (sent := register.values[index].number) is None:
+        if index >= len(register.values) or (step := register.values[index].step) is None:
             return None
-        last_digit = Decimal((0, (1,), int(sent.as_tuple().exponent)))
         values = list(register.values)
-        values[index] = Value(format(last_digit, "f"), values[index].unit)
+        values[index] = Value(format(step, "f"), values[index].unit)
         smallest = replace(register, values=tuple(values))
         return self._number(replace(self.known, register=smallest), unit)
 

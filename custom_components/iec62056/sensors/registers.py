@@ -3,13 +3,12 @@
 from datetime import timedelta
 from typing import Any, Final, override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
+from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from ..coordinator import MeterCoordinator
-from ..entity import MeterEntity
 from ..protocol.model import Register
 from ..registers.descriptions import kept_unit
 from ..registers.matching import redundant
@@ -18,6 +17,7 @@ from ..registers.selection import wanted
 from ..registers.values import native, taken_at
 from ..runtime import MeterConfigEntry
 from ..state.description import Description, Kind
+from .meter_sensor import MeterSensor
 
 ATTR_OBIS: Final = "obis_code"
 ATTR_SENT: Final = "as_sent"
@@ -83,7 +83,7 @@ def async_setup(
     entry.async_on_unload(coordinator.async_add_listener(add_new))
 
 
-class RegisterSensor(MeterEntity, SensorEntity):
+class RegisterSensor(MeterSensor):
     """One value of one register."""
 
     # The recorder keeps states; these tell how the present one came about.
@@ -196,6 +196,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
         value = native(register, described, dt_util.get_default_time_zone())
         if value is None or described.kind is not self._description.kind:
             return None
+        self._show_decimals(described.precision)
         if unit is None and described.unit is not None:
             self.coordinator.record.keep_unit(self._key, described.unit)
             self._describe(described)
