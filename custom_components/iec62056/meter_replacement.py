@@ -23,6 +23,7 @@ from .entry_data import (
     omit_keys,
 )
 from .registers.naming import clean_text
+from .registers.registry import title_of
 from .runtime import MeterConfigEntry
 from .state.meter_state import MeterState
 from .storage import async_hand_over
@@ -48,6 +49,7 @@ async def async_replace_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> b
     if (found := _other(hass, entry)) is None:
         return False
     _, state = found
+    before = coordinator.data.identity
     coordinator.async_replace_meter(*found)
     old, new = coordinator.unique_id, state.identity.unique_id or entry.entry_id
     _rename(hass, entry, old, new)
@@ -55,6 +57,9 @@ async def async_replace_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> b
     await coordinator.record.async_save_now()
     hass.config_entries.async_update_entry(
         entry,
+        title=clean_text(state.identity.numbered_name)
+        if entry.title == clean_text(before.numbered_name)
+        else entry.title,
         unique_id=state.identity.unique_id,
         data=_entry_data(entry, state),
         options=omit_keys(entry.options, _PERMITS),
@@ -86,7 +91,7 @@ async def async_add_as_new_meter(hass: HomeAssistant, entry: MeterConfigEntry) -
             options=omit_keys(entry.options, _ITS_OWN),
             source=SOURCE_USER,
             subentries_data=None,
-            title=clean_text(state.identity.name),
+            title=title_of(hass, state.identity),
             unique_id=state.identity.unique_id,
             version=entry.version,
         )

@@ -90,6 +90,17 @@ def test_tariffs_in_their_order() -> None:
     assert list(lookup(sent).tariffs(1, 8)) == [1, 3]
 
 
+def test_codes_of_before_obis() -> None:
+    index = lookup({"8.1": ["5*kWh"], "8.2": ["3*kWh"], "20": ["8*kWh"], "21": ["2*kWh"]})
+    assert (one := index.get(1, 8)) is not None
+    assert one.key == "20"
+    assert one.number("Wh") == 8000
+    assert {tariff: found.key for tariff, found in index.tariffs(1, 8).items()} == {
+        1: "1-0:8.1.0",
+        2: "1-0:8.2.0",
+    }
+
+
 @pytest.mark.parametrize(
     ("sent", "beside"),
     [

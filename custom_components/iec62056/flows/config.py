@@ -42,7 +42,7 @@ from ..protocol.errors import BadSecret, NumberNeeded
 from ..protocol.model import Mode
 from ..protocol.transport.connect import public_name
 from ..registers.naming import clean_text
-from ..registers.registry import is_sensor_enabled
+from ..registers.registry import is_sensor_enabled, title_of
 from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
 from ..state.meter_state import MeterState
 from ..storage import async_hand_over
@@ -347,7 +347,7 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
         if registers := changed_from_default(choices_of(state, {}), selected):
             self._options[CONF_REGISTERS] = registers
         return self.async_create_entry(
-            title=clean_text(state.identity.name),
+            title=title_of(self.hass, state.identity),
             data=self._entry_data(state),
             options=self._options,
         )

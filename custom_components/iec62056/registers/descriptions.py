@@ -18,12 +18,23 @@ from homeassistant.const import (
 )
 
 from ..protocol.model import Obis, Register, Value
+from ..protocol.values import is_of_other_calendar
 from ..state.description import Context, Description, Dimension, Kind, Unit
 from ..state.meter_state import MeterState, RegisterState
-from .matching import MBUS, context_of, fits, quantity, rule_of, stored, tariff
+from .matching import MBUS, code_of, context_of, fits, quantity, rule_of, stored, tariff
 from .naming import name_of
 from .overrides import RegisterOverride, overridden
-from .tables import EXTREMES, HEAT_PAIRS, MAXIMUM, UNDOCUMENTED, UNDOCUMENTED_TEXT, Axis, Rule
+from .tables import (
+    DATED,
+    EXTREMES,
+    HEAT_PAIRS,
+    MAXIMUM,
+    UNDOCUMENTED,
+    UNDOCUMENTED_TEXT,
+    VOLUME_CLASSES,
+    Axis,
+    Rule,
+)
 from .units import convert, same_dimension, unit_of
 from .values import moment_at, unit_at
 
@@ -102,7 +113,10 @@ def _form(text: str) -> tuple[str, bool]:
 
 
 def _describe_all(register: Register, context: Context) -> tuple[Description, ...]:
-    code = register.obis
+    code = code_of(register, context)
+    if code != register.obis:
+        (description,) = _describe_all(replace(register, obis=code), Context())
+        return (replace(description, key=register.key),)
     if code is None:
         return (_describe(register, _undocumented(register, 0), 0, context),)
     pair = HEAT_PAIRS.get((code.a, code.c, code.d, code.e), ())[: max(1, len(register.values))]
@@ -110,6 +124,8 @@ def _describe_all(register: Register, context: Context) -> tuple[Description, ..
         return tuple(_describe(register, rule, index, context) for index, rule in enumerate(pair))
     index = _value_index(register, code)
     rule = rule_of(code, unit_at(register, index), context) or _undocumented(register, index)
+    if (code.c, code.d, code.e) in DATED and moment_at(register, index) is not None:
+        rule = DATED[code.c, code.d, code.e]
     return (_describe(register, rule, index if rule.kind is Kind.NUMBER else 0, context),)
 
 
@@ -147,7 +163,10 @@ def _undocumented(register: Register, index: int) -> Rule:
         return UNDOCUMENTED_TEXT
     if unit.dimension is Dimension.OTHER and register.values[index].number is None:
         return UNDOCUMENTED_TEXT
-    return UNDOCUMENTED[unit.dimension]
+    rule = UNDOCUMENTED[unit.dimension]
+    if unit.dimension is Dimension.VOLUME and register.obis is not None:
+        return replace(rule, device_class=VOLUME_CLASSES.get(register.obis.a))
+    return rule
 
 
 def _describe(register: Register, rule: Rule, index: int, context: Context) -> Description:
@@ -233,7 +252,8 @@ def _of_time(description: Description, register: Register, value: Value) -> Desc
     moment = moment_at(register, description.index)
     kind = description.kind
     if moment is None:
-        kind = kind if _LIKE_A_TIME.fullmatch(value.text) else Kind.TEXT
+        unset = _LIKE_A_TIME.fullmatch(value.text) and not is_of_other_calendar(value.text)
+        kind = kind if unset else Kind.TEXT
     else:
         kind = Kind.DATE if moment.time is None else Kind.TIMESTAMP
     classes = {Kind.TIMESTAMP: SensorDeviceClass.TIMESTAMP, Kind.DATE: SensorDeviceClass.DATE}

@@ -12,7 +12,7 @@ from ..protocol.values import MeterTime
 from ..state.description import Description, Kind
 from ..state.identity import Identity
 from ..state.meter_state import MeterState, RegisterState
-from .matching import quantity, stored, tariff
+from .matching import code_of, quantity, stored, tariff
 from .units import convert, unit_of
 from .values import native, taken_at
 
@@ -109,14 +109,15 @@ class RegisterIndex:
             return cls(state, before.places, before.quantities)
         places: dict[Place, str] = {}
         for key, known in state.registers.items():
-            code = known.register.obis
+            code = code_of(known.register, state.context)
             if code is not None and _own(code) and not stored(code, state.context):
                 # The first one sent is the current one where two spellings mean the same.
                 places.setdefault(_place(code), key)
         quantities = {
             (quantity(code)[0], code.d)
             for key in places.values()
-            if (code := state.registers[key].register.obis) and code.a == Medium.ELECTRICITY
+            if (code := code_of(state.registers[key].register, state.context))
+            and code.a == Medium.ELECTRICITY
         }
         return cls(state, places, frozenset(quantities))
 
