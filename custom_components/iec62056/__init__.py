@@ -91,6 +91,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> No
     await MeterStore(hass, entry.entry_id).async_remove()
     await LoginManager(hass, entry).async_remove()
     issues.async_withdraw_notices(hass, entry)
+    issues.async_propose_battery(hass, entry, proposed=False)
     await ImportStore(hass, entry.entry_id).async_remove()
 
 

@@ -18,10 +18,11 @@ from .messages import failure
 from .meter.background import in_background
 from .meter.poller import Poller
 from .meter.reader import MeterReader
-from .meter.schedule import Timer
+from .meter.schedule import BATTERY_INTERVAL, Timer
 from .meter_record import MeterRecord
 from .protocol.errors import CheckWrong, MeterError, NumberUnsteady
-from .protocol.model import Reading, Register
+from .protocol.model import DataSet, Reading, Register
+from .protocol.obis import infer_medium
 from .state.meter_state import MeterState
 from .storage import async_take_over
 from .validation.validation_state import MeterReplacement
@@ -74,6 +75,16 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         await self.reader.login.async_recall()
         if (state := await self.record.async_load()) is not None:
             self._apply(Outcome(state))
+            self._propose_battery(state)
+
+    def _propose_battery(self, state: MeterState) -> None:
+        """A meter that was added as one of electricity may measure something else, and have a battery."""
+        sent = [DataSet(one.address, one.values) for one in state.reading.registers]
+        seen = replace(state.profile, medium=infer_medium(state.identification, sent))
+        often = (
+            seen.on_battery and not state.profile.on_battery and self.interval < BATTERY_INTERVAL
+        )
+        issues.async_propose_battery(self.hass, self.config_entry, proposed=often)
 
     async def async_take_over(self) -> bool:
         """Take the config flow's newer reading, which knows the line as it is. False where the meter was never read."""

@@ -30,6 +30,7 @@ CHECK: Final = "check"
 PROTOCOL: Final = "protocol"
 PORT_GONE: Final = "port_gone"
 SPEED_REFUSED: Final = "speed_refused"
+BATTERY: Final = "battery"
 
 # A machine that is off over night or a bridge that is moved comes back by itself.
 GONE_AFTER: Final = timedelta(hours=24)
@@ -108,6 +109,15 @@ def async_withdraw_notices(
         _create(hass, entry, _notice_id(entry, SPEED_REFUSED), SPEED_REFUSED, speed)
     for kind in kinds:
         ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, kind))
+
+
+@callback
+def async_propose_battery(hass: HomeAssistant, entry: ConfigEntry, *, proposed: bool) -> None:
+    """Propose to read a meter once a day, or withdraw that."""
+    if proposed:
+        _create(hass, entry, _notice_id(entry, BATTERY), BATTERY, {})
+    else:
+        ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, BATTERY))
 
 
 def _notice_id(entry: ConfigEntry, kind: str) -> str:

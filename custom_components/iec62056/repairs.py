@@ -14,7 +14,8 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .issues import CHECK, EXCHANGED, FELL, PORT_GONE
+from .entry_data import ALIGNED_BEFORE, CONF_ALIGN_READING, CONF_BOUNDARY, CONF_INTERVAL, omit_keys
+from .issues import BATTERY, CHECK, EXCHANGED, FELL, PORT_GONE
 from .meter import ports
 from .meter_replacement import async_add_as_new_meter, async_replace_meter
 from .runtime import MeterConfigEntry
@@ -155,7 +156,25 @@ class PortGoneFlow(MeterRepairFlow):
         return self.async_create_entry(data={})
 
 
+class BatteryFlow(MeterRepairFlow):
+    """The meter may have a battery: read it once a day?"""
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Say why."""
+        # Home Assistant begins with the name of the issue.
+        if user_input is None or "issue_id" in user_input:
+            return self.async_show_form(step_id="init", description_placeholders=self._placeholders)
+        options = omit_keys(self._entry.options, (CONF_INTERVAL, CONF_BOUNDARY))
+        manager = self.hass.config_entries
+        manager.async_update_entry(
+            self._entry, options={**options, CONF_ALIGN_READING: ALIGNED_BEFORE}
+        )
+        manager.async_schedule_reload(self._entry.entry_id)
+        return self.async_create_entry(data={})
+
+
 FLOWS: Final = {
+    BATTERY: BatteryFlow,
     FELL: FallenTotalFlow,
     EXCHANGED: MeterReplacementFlow,
     CHECK: WrongCheckFlow,
