@@ -15,7 +15,7 @@ import voluptuous as vol
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .entry_data import ALIGNED_BEFORE, CONF_ALIGN_READING, CONF_BOUNDARY, CONF_INTERVAL, omit_keys
-from .issues import BATTERY, CHECK, EXCHANGED, FELL, PORT_GONE
+from .issues import BATTERY, CHECK, FELL, METER_REPLACED, PORT_GONE
 from .meter import ports
 from .meter_replacement import async_add_as_new_meter, async_replace_meter
 from .runtime import MeterConfigEntry
@@ -176,7 +176,7 @@ class BatteryFlow(MeterRepairFlow):
 FLOWS: Final = {
     BATTERY: BatteryFlow,
     FELL: FallenTotalFlow,
-    EXCHANGED: MeterReplacementFlow,
+    METER_REPLACED: MeterReplacementFlow,
     CHECK: WrongCheckFlow,
     PORT_GONE: PortGoneFlow,
 }
