@@ -269,11 +269,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.async_update_listeners()
 
     @callback
-    def async_replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
-        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
-        self.record.replace_meter(other, state)
+    def async_replace_meter(
+        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+    ) -> dict[str, str]:
+        """Let the other meter take this one's place, as `MeterRecord.replace_meter`."""
+        taken_over = self.record.replace_meter(other, state, sums_end=sums_end)
         self.data = state
         self._update_questions()
+        return taken_over
 
     def _update_questions(self) -> None:
         issues.async_update_questions(self.hass, self.config_entry, self.validator.state, self.data)

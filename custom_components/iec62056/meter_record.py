@@ -11,7 +11,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from .derived.history import DerivedHistory
-from .derived.values import DerivedValues, Numbers, remember, steps_of_sums
+from .derived.sources import SUMS
+from .derived.values import DerivedValues, Numbers, heirs, remember, steps_of_sums
 from .entry_data import CONF_AMPERES
 from .meter.reader import MeterReader
 from .registers.index import RegisterIndex
@@ -79,17 +80,42 @@ class MeterRecord:
         return index
 
     @callback
-    def replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
-        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
+    def replace_meter(
+        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+    ) -> dict[str, str]:
+        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then.
+
+        Gives the keys of sensors that take over others: sums of tariffs those of totals, and totals those of sums unless
+        these end.
+        """
         outcome = self.validator.accept_replacement(other, state, self.state, dt_util.utcnow())
         firsts = {
             description.key: (other.first_totals[description.key], description.unit)
             for description in totals_of(state, self.validator.units)
             if description.key in other.first_totals
         }
-        before, after = self.derived.index, RegisterIndex.of(state)
+        before, after, now = self.derived.index, RegisterIndex.of(state), dt_util.utcnow()
         self._note_offsets(outcome.offsets, before, after, firsts)
+        found = [one for one in heirs(before, after, firsts) if one.old not in SUMS or not sums_end]
+        self.offsets += tuple(
+            Offset(
+                one.new,
+                now,
+                one.last - one.first,
+                UnitOfEnergy.WATT_HOUR,
+                one.last,
+                one.first,
+                OffsetReason.REPLACED,
+            )
+            for one in found
+        )
         self.state = state
+        return {one.old: one.new for one in found}
+
+    def sends_sums(self, state: MeterState) -> bool:
+        """Whether a meter known by that state sends a total that the present one has as a sum of tariffs."""
+        found = heirs(self.derived.index, RegisterIndex.of(state), {})
+        return any(one.old in SUMS for one in found)
 
     def _note_offsets(
         self,

@@ -1,5 +1,6 @@
 """Another meter answers in place of the known one: what follows from the user's answer."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -40,19 +41,21 @@ _ITS_OWN: Final = _PERMITS | {
 }
 
 
-async def async_replace_meter(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
+async def async_replace_meter(
+    hass: HomeAssistant, entry: MeterConfigEntry, *, sums_end: bool = False
+) -> bool:
     """Give the other meter this entry, its device and its entities. False if it has an entry already.
 
-    The password stays, to be tried once; the permissions do not.
+    A sum of tariffs goes on as the total that the other meter sends, unless the user wants it to end. The password stays, to be tried once; the permissions do not.
     """
     coordinator = entry.runtime_data.coordinator
     if (found := _other(hass, entry)) is None:
         return False
     _, state = found
     before = coordinator.data.identity
-    coordinator.async_replace_meter(*found)
+    taken_over = coordinator.async_replace_meter(*found, sums_end=sums_end)
     old, new = coordinator.unique_id, state.identity.unique_id or entry.entry_id
-    _rename(hass, entry, old, new)
+    _rename(hass, entry, old, new, taken_over)
     coordinator.unique_id = new
     await coordinator.record.async_save_now()
     hass.config_entries.async_update_entry(
@@ -115,12 +118,26 @@ def _other(
 
 
 @callback
-def _rename(hass: HomeAssistant, entry: MeterConfigEntry, old: str, new: str) -> None:
-    """Let device and entities be known by the other meter's number."""
+def asks_for_sums(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
+    """Whether the other meter sends a total where this one has a sum of tariffs."""
+    found = _other(hass, entry)
+    return found is not None and entry.runtime_data.coordinator.record.sends_sums(found[1])
+
+
+@callback
+def _rename(
+    hass: HomeAssistant, entry: MeterConfigEntry, old: str, new: str, taken_over: Mapping[str, str]
+) -> None:
+    """Let device and entities be known by the other meter's number; some take over what others have shown."""
     entities, devices = er.async_get(hass), dr.async_get(hass)
     for entity in er.async_entries_for_config_entry(entities, entry.entry_id):
         key = entity.unique_id.removeprefix(f"{old}_")
-        entities.async_update_entity(entity.entity_id, new_unique_id=f"{new}_{key}")
+        if key in taken_over.values():
+            # Of a time when the meter sent otherwise.
+            entities.async_remove(entity.entity_id)
+            continue
+        unique_id = f"{new}_{taken_over.get(key, key)}"
+        entities.async_update_entity(entity.entity_id, new_unique_id=unique_id)
     for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
         if (DOMAIN, old) in device.identifiers:
             devices.async_update_device(device.id, new_identifiers={(DOMAIN, new)})

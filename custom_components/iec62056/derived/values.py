@@ -170,6 +170,38 @@ def steps_of_sums(
         )
 
 
+class Heir(NamedTuple):
+    """What takes over a total's sensor after an exchange: both by the keys of their sensors, and their numbers in Wh."""
+
+    old: str
+    new: str
+    last: Decimal
+    first: Decimal
+
+
+def heirs(before: RegisterIndex, now: RegisterIndex, firsts: Numbers) -> Iterator[Heir]:
+    """Sums that a meter has where the one before sent the total, and totals it sends where the one before had the sum.
+
+    `firsts` are the first numbers of its totals by the keys of their registers, with their units.
+    """
+    first = _in_watt_hours(firsts)
+    for kind, c in SUMS.items():
+        old, new = _counted(kind, c, before), _counted(kind, c, now)
+        if old and new and old[0] != new[0]:
+            counted = sum((first.get(key, number) for key, number in new[1].items()), Decimal(0))
+            yield Heir(old[0], new[0], sum(old[1].values(), Decimal(0)), counted)
+
+
+def _counted(kind: Derived, c: int, index: RegisterIndex) -> tuple[str, dict[str, Decimal]] | None:
+    """The key of the sensor of a total, sent or added up, and the numbers it is made of."""
+    if energies := _energies(kind, index):
+        return kind, energies
+    total = index.get(c, TOTAL)
+    if total is None or (number := total.number("Wh")) is None:
+        return None
+    return total.description.key, {total.key: number}
+
+
 def _in_watt_hours(numbers: Numbers) -> dict[str, Decimal]:
     """Those of the numbers that are energies."""
     found = {
