@@ -1,6 +1,7 @@
 """Record of one meter: its state, what follows from it and the offsets of its totals, as its file keeps them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta, tzinfo
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,9 +11,10 @@ from homeassistant.const import UnitOfEnergy
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from .const import LOGGER
 from .derived.history import DerivedHistory
 from .derived.sources import SUMS
-from .derived.values import DerivedValues, Numbers, heirs, remember, steps_of_sums
+from .derived.values import DerivedValues, Numbers, heirs, note_absences, remember, steps_of_sums
 from .entry_data import CONF_AMPERES
 from .meter.reader import MeterReader
 from .registers.index import RegisterIndex
@@ -43,6 +45,8 @@ class MeterRecord:
         self._stored_offsets: tuple[Offset, ...] = self.offsets
         self._history = DerivedHistory()
         self._index: RegisterIndex | None = None
+        # Those with which tariffs have left their sums.
+        self._numbers_left: Numbers = {}
         self._reader = reader
         self._store = MeterStore(hass, entry.entry_id)
         entry.async_on_unload(self._store.async_flush)
@@ -62,6 +66,11 @@ class MeterRecord:
     @callback
     def publish(self, outcome: Outcome, zone: tzinfo, max_age: timedelta) -> None:
         """Make this the state after a reading; `max_age` is how long a value is shown."""
+        index = RegisterIndex.of(outcome.state, self._index)
+        before = self._history.left
+        self._history = note_absences(self._history, index, self.validator.state.held)
+        if gone := self._history.left.keys() - before.keys():
+            LOGGER.warning("No longer sent, and left out of the sum: %s", ", ".join(sorted(gone)))
         index = self._take(outcome)
         self._history = remember(self._history, index, zone, max_age)
         self.derived = DerivedValues(index, self._history, zone)
@@ -73,9 +82,11 @@ class MeterRecord:
 
     def _take(self, outcome: Outcome) -> RegisterIndex:
         before, self.state = self._index, outcome.state
-        self._index = index = RegisterIndex.of(outcome.state, before)
+        left = self._history.left
+        index = replace(RegisterIndex.of(outcome.state, before), left=frozenset(left))
         if before is not None:
-            self._note_offsets(outcome.offsets, before, index)
+            self._note_offsets(outcome.offsets, before, index, self._numbers_left)
+        self._index, self._numbers_left = index, {key: (one, "Wh") for key, one in left.items()}
         self.offsets = take_back(self.offsets, outcome.taken_back)
         return index
 
@@ -126,10 +137,11 @@ class MeterRecord:
     ) -> None:
         """Note the offsets of totals, and those of sums of them.
 
-        `firsts` are the first numbers of totals of another meter.
+        `firsts` are the first numbers of totals of another meter, and those of tariffs that were gone.
         """
         now = dt_util.utcnow()
-        if not offsets and index.state.registers.keys() <= before.state.registers.keys():
+        same = index.state.registers.keys() <= before.state.registers.keys()
+        if not offsets and same and index.left == before.left:
             return
         numbers = {one.key: (one.offset, one.unit) for one in offsets}
         sums = (

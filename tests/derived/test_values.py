@@ -159,6 +159,67 @@ def test_total_of_tariffs_from_two_readings_is_none() -> None:
     assert value(derived, Derived.TOTAL_IMPORT) is None
 
 
+THREE: Sent = {"1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"], "1.8.3": ["4*kWh"]}
+TWO: Sent = {"1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]}
+
+
+@pytest.mark.parametrize(
+    ("medium", "minutes", "readings"),
+    [(Medium.ELECTRICITY, 60, 24), (Medium.ELECTRICITY, 24 * 60, 10), (Medium.HEAT, 24 * 60, 7)],
+)
+def test_tariff_that_is_gone_for_good_leaves_the_sum(
+    medium: Medium, minutes: int, readings: int
+) -> None:
+    course = Course(medium=medium)
+    prefixed = {f"1-0:{address}": sent for address, sent in TWO.items()}
+    derived = course.read({**prefixed, "1-0:1.8.3": ["4*kWh"]})
+    assert value(derived, Derived.TOTAL_IMPORT) == 7000
+    for count in range(1, readings):
+        derived = course.read(prefixed, count * minutes)
+        # The same reading again is none without it.
+        derived = course.read(prefixed, count * minutes)
+        assert value(derived, Derived.TOTAL_IMPORT) is None
+        assert derived.result(Derived.TOTAL_IMPORT).without == ()
+    derived = course.read(prefixed, readings * minutes)
+    assert value(derived, Derived.TOTAL_IMPORT) == 3000
+    assert derived.result(Derived.TOTAL_IMPORT).without == ("1-0:1.8.3",)
+    assert course.history == decode(DerivedHistory, encode(course.history))
+    derived = course.read({**prefixed, "1-0:1.8.3": ["4.5*kWh"]}, (readings + 1) * minutes)
+    assert value(derived, Derived.TOTAL_IMPORT) == 7500
+    assert not course.history.absences
+
+
+def test_one_tariff_that_is_left_is_the_sum() -> None:
+    course = Course()
+    course.read(TWO)
+    for hour in range(1, 25):
+        derived = course.read({"1.8.1": ["1*kWh"]}, hour * 60)
+    assert value(derived, Derived.TOTAL_IMPORT) == 1000
+
+
+def test_tariff_that_is_held_or_comes_now_and_then_does_not_leave() -> None:
+    course = Course(held=frozenset({"1-0:1.8.3"}))
+    course.read(THREE)
+    for hour in range(1, 50):
+        derived = course.read(TWO, hour * 60)
+    assert value(derived, Derived.TOTAL_IMPORT) is None
+    course = Course()
+    for hour in range(50):
+        derived = course.read(TWO if hour % 20 else THREE, hour * 60)
+    assert value(derived, Derived.TOTAL_IMPORT) is None
+
+
+def test_sum_of_fewer_tariffs_is_no_change_of_power() -> None:
+    course = Course()
+    course.read({"1.8.1": ["1.000*kWh"], "1.8.2": ["2.000*kWh"], "1.8.3": ["4.000*kWh"]})
+    for hour in range(1, 26):
+        sent: Sent = {"1.8.1": [f"{1 + hour / 10:.3f}*kWh"], "1.8.2": ["2.000*kWh"]}
+        derived = course.read(sent, hour * 60)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 100
+    derived = course.read({**sent, "1.8.1": ["3.600*kWh"], "1.8.3": ["4.000*kWh"]}, 26 * 60)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
+
+
 def test_mean_power() -> None:
     course = Course()
     derived = course.read({"1.8.0": ["000100.000*kWh"]})

@@ -73,6 +73,44 @@ async def test_net_power_and_total(
     assert energy.attributes["from"] == ["1-0:1.8.1", "1-0:1.8.2"]
 
 
+async def test_statistics_know_of_a_tariff_that_leaves_and_returns(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    def sent(**more: str) -> dict[str, list[str]]:
+        known = {"1.8.1": "000010.000*kWh", "1.8.2": "000020.000*kWh", **more}
+        return {"C.1.0": HOUSEHOLD["C.1.0"], **{address: [text] for address, text in known.items()}}
+
+    async def read(minute: int, **more: str) -> None:
+        await read_again(entry, bench, freezer, {}, minute, known=sent(**more))
+
+    def offsets() -> list[tuple[object, ...]]:
+        known = entry.runtime_data.coordinator.record.offsets
+        return [(one.offset, one.last, one.first) for one in known if one.key == "total_import"]
+
+    await set_up(hass, entry, bench, sent(**{"1.8.3": "000005.000*kWh"}))
+    for hour in range(1, 24):
+        await read(hour * 60)
+    assert state(hass, "total_import").state == "unknown"
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert not offsets()
+    await read(24 * 60)
+    assert float(state(hass, "total_import").state) == 30
+    assert state(hass, "total_import").attributes["without"] == ["1-0:1.8.3"]
+    assert offsets() == [(5000, 35000, 30000)]
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    # It has counted two kilowatt-hours meanwhile.
+    await read(25 * 60, **{"1.8.3": "000007.000*kWh"})
+    assert float(state(hass, "total_import").state) == 37
+    assert "without" not in state(hass, "total_import").attributes
+    assert offsets() == [(5000, 35000, 30000), (-5000, 30000, 37000)]
+
+
 async def test_net_power_keeps_the_unit_it_was_first_shown_in(
     hass: HomeAssistant,
     entry: MockConfigEntry,

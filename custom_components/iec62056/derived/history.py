@@ -109,6 +109,16 @@ class Count(NamedTuple):
     rose: datetime | None = None
 
 
+class Absence(NamedTuple):
+    """A tariff that came no more, while others did."""
+
+    # The last reading without it (UTC), and how many there were.
+    seen: datetime
+    readings: int
+    # Its number in Wh, once it has left the sum.
+    left: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DerivedHistory:
     """What is remembered of one meter."""
@@ -124,6 +134,14 @@ class DerivedHistory:
     tariff: int | None = None
     # By the keys of their registers.
     counts: Mapping[str, Count] = field(default_factory=dict)
+    absences: Mapping[str, Absence] = field(default_factory=dict)
+
+    @property
+    def left(self) -> dict[str, Decimal]:
+        """The tariffs that have left their sums, by the keys of their registers, with their numbers in Wh."""
+        return {
+            key: absence.left for key, absence in self.absences.items() if absence.left is not None
+        }
 
     def of_meter(self, number: str | None) -> Self:
         """The history for the meter of that number: after a replacement only the peaks of the months stay."""
@@ -133,6 +151,11 @@ class DerivedHistory:
         """Go on with a total."""
         course = self.courses.get(name, PowerWindow()).go_on(point, window)
         return replace(self, courses={**self.courses, name: course})
+
+    def with_absences(self, absences: Mapping[str, Absence]) -> Self:
+        """Go on with the tariffs that are absent; where a sum has become another one, so has its course."""
+        after = replace(self, absences=absences)
+        return after if after.left == self.left else replace(after, courses={})
 
     def with_peak(self, month: date, peak: Peak) -> Self:
         """Go on with the maximum of a month; only a larger one counts, and only the last two months do.

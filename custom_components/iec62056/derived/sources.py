@@ -105,8 +105,9 @@ def _sends_power(index: RegisterIndex) -> bool:
 def _tariffs_without_total(index: RegisterIndex, c: int) -> tuple[IndexedRegister, ...]:
     if index.get(c, TOTAL) is not None or _is_beside(index, c):
         return ()
-    tariffs = tuple(index.tariffs(c, TOTAL).values())
-    return tariffs if len(tariffs) >= _FEWEST_TARIFFS else ()
+    if len(index.tariffs(c, TOTAL, left=True)) < _FEWEST_TARIFFS:
+        return ()
+    return tuple(index.tariffs(c, TOTAL).values())
 
 
 def _is_beside(index: RegisterIndex, c: int) -> bool:

@@ -14,7 +14,7 @@ from ..registers.descriptions import decimals_of
 from ..registers.index import IndexedRegister, RegisterIndex
 from ..registers.units import convert, same_dimension, unit_of
 from . import status_flags
-from .history import DerivedHistory, Peak, Point
+from .history import Absence, DerivedHistory, Peak, Point
 from .sources import (
     ABSOLUTE,
     COURSES,
@@ -34,6 +34,9 @@ from .sources import (
 
 # Means are taken over the shortest time that gives them; this is the longest, if readings do not lie further apart.
 LONGEST_MEAN: Final = timedelta(hours=1)
+# A tariff is gone after so many complete readings without it, and a day.
+_GONE: Final = 10
+_GONE_ON_BATTERY: Final = 7
 # A date and a time read one after the other around midnight may belong to two days.
 _MIDNIGHT = timedelta(minutes=1)
 _DAY = timedelta(days=1)
@@ -52,6 +55,8 @@ class Result:
     at: datetime | None = None
     # Whether none of them was read since the start.
     restored: bool = False
+    # The keys of tariffs that the meter sends no more, and that are not counted.
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,9 @@ class DerivedValues:
             peak = _peak_of(self, _PEAKS[kind])
             power, at = (None, None) if peak is None else peak
             return Result(power, keys, received, at=at, restored=restored)
-        return Result(_VALUES[kind](self), keys, received, restored=restored)
+        tariffs = self.index.tariffs(SUMS[kind], TOTAL, left=True) if kind in SUMS else {}
+        without = tuple(one.key for one in tariffs.values() if one.key in self.index.left)
+        return Result(_VALUES[kind](self), keys, received, restored=restored, without=without)
 
 
 def remember(
@@ -132,6 +139,30 @@ def remember(
     for found, number in status_flags.counts(index):
         history = history.with_count(found.key, number, found.received)
     return history
+
+
+def note_absences(
+    history: DerivedHistory, index: RegisterIndex, held: Collection[str]
+) -> DerivedHistory:
+    """The history after a complete reading: tariffs that are gone for good leave their sums, and return when they come.
+
+    `held` are the keys of registers that were sent and not published.
+    """
+    history = history.of_meter(index.identity.number)
+    absences: dict[str, Absence] = {}
+    fewest = _GONE_ON_BATTERY if index.state.profile.on_battery else _GONE
+    for c in SUMS.values():
+        tariffs = index.tariffs(c, TOTAL, left=True).values()
+        latest = max((found.received for found in tariffs), default=index.received)
+        for found in tariffs:
+            if found.received == latest:
+                continue
+            before = history.absences.get(found.key, Absence(found.received, 0))
+            readings = before.readings + (latest > before.seen and found.key not in held)
+            gone = readings >= fewest and latest - found.received >= _DAY
+            number = before.left or (found.number("Wh") if gone else None)
+            absences[found.key] = Absence(latest, readings, number)
+    return history.with_absences(absences)
 
 
 class SumStep(NamedTuple):

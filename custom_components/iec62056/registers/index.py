@@ -97,6 +97,8 @@ class RegisterIndex:
     places: Mapping[Place, str]
     # Value groups C (without its phase) and D of all current registers of electricity.
     quantities: frozenset[tuple[int, int]]
+    # The keys of tariffs that the meter sends no more, and that no sum counts.
+    left: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, state: MeterState, before: Self | None = None) -> Self:
@@ -144,12 +146,15 @@ class RegisterIndex:
         key = self.places.get((_group(medium, c), c, d, e, attribute))
         return None if key is None else self._found(key)
 
-    def tariffs(self, c: int, d: int) -> dict[int, IndexedRegister]:
-        """The registers of the single tariffs of a quantity, in their order."""
+    def tariffs(self, c: int, d: int, *, left: bool = False) -> dict[int, IndexedRegister]:
+        """The registers of the single tariffs of a quantity, in their order; with those that have left if `left`."""
         found = {
             place[3]: self._found(key)
             for place, key in self.places.items()
-            if place[:3] == (Medium.ELECTRICITY, c, d) and place[3] and place[4] is None
+            if place[:3] == (Medium.ELECTRICITY, c, d)
+            and place[3]
+            and place[4] is None
+            and (left or key not in self.left)
         }
         return dict(sorted(found.items()))
 

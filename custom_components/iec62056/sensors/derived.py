@@ -24,6 +24,7 @@ ATTR_DERIVED: Final = "derived"
 ATTR_FROM: Final = "from"
 ATTR_SINCE: Final = "since"
 ATTR_PEAK_TIME: Final = "peak_time"
+ATTR_WITHOUT: Final = "without"
 
 # What is as exact as its registers.
 ADDED_UP: Final = frozenset((Derived.NET_POWER, *SUMS))
@@ -141,7 +142,9 @@ class DerivedSensor(MeterSensor):
     """A value that follows from one or several registers."""
 
     # They tell how the present state came about.
-    _unrecorded_attributes = frozenset({ATTR_DERIVED, ATTR_FROM, ATTR_SINCE, ATTR_PEAK_TIME})
+    _unrecorded_attributes = frozenset(
+        {ATTR_DERIVED, ATTR_FROM, ATTR_SINCE, ATTR_PEAK_TIME, ATTR_WITHOUT}
+    )
 
     def __init__(self, coordinator: MeterCoordinator, description: SensorEntityDescription) -> None:
         """Describe the sensor."""
@@ -166,6 +169,8 @@ class DerivedSensor(MeterSensor):
         if value is not None and result.restored:
             value = self.coordinator.record.recorded_numbers.get(self._kind, value)
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
+        if result.without:
+            attributes[ATTR_WITHOUT] = list(result.without)
         for name, at in ((ATTR_SINCE, result.since), (ATTR_PEAK_TIME, result.at)):
             if value is not None and at is not None:
                 attributes[name] = at.isoformat()
