@@ -104,7 +104,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> No
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
     await LoginManager(hass, entry).async_remove()
-    issues.async_withdraw_notices(hass, entry)
+    issues.async_withdraw_all(hass, entry)
     await ImportStore(hass, entry.entry_id).async_remove()
 
 

@@ -74,7 +74,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         await self.reader.login.async_recall()
         if (state := await self.record.async_load()) is not None:
             self.reader.take_line_profile(state.profile)
-            self._apply(Outcome(replace(state, profile=self.reader.line_profile)))
+            state = replace(state, profile=self.reader.line_profile)
+            self._apply(Outcome(state))
+            issues.async_propose_battery(self.hass, self.config_entry, state, self.interval)
 
     async def async_take_over(self) -> bool:
         """Take the config flow's newer reading, which knows the line as it is. False where the meter was never read."""
@@ -260,20 +262,19 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.async_update_listeners()
 
     @callback
-    def async_replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
-        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
-        self.record.replace_meter(other, state)
+    def async_replace_meter(
+        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+    ) -> dict[str, str]:
+        """Let the other meter take this one's place, as `MeterRecord.replace_meter`."""
+        taken_over = self.record.replace_meter(other, state, sums_end=sums_end)
         self.data = state
         self._update_questions()
+        return taken_over
 
     def _update_questions(self) -> None:
         issues.async_update_questions(self.hass, self.config_entry, self.validator.state, self.data)
 
-    def is_fresh(self, received: datetime) -> bool:
-        """Whether a value received at that time may still be shown."""
-        return self.poller.is_fresh(received)
-
     @property
     def connected(self) -> bool:
         """Whether the last attempt succeeded, and was not too long ago."""
-        return self.last_update_success and self.is_fresh(self.data.received)
+        return self.last_update_success and self.poller.is_fresh(self.data.received)

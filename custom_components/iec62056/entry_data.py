@@ -1,6 +1,7 @@
 """Config entry data: the form's fields, what an entry keeps of them, and the line profile they make."""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, CONF_PASSWORD
@@ -192,13 +193,14 @@ def non_connection_data(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in of_the_line}
 
 
-def profile_overrides(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a LineProfile that the user has given in data or options; they stay whatever the line teaches."""
+def profile_overrides(
+    data: Mapping[str, Any], options: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The fields of a LineProfile that the user has given; they stay whatever the line teaches."""
     fields: dict[str, Any] = {CONF_ADDRESS: data.get(CONF_ADDRESS, "")}
+    fields[CONF_MAINS] = options.get(CONF_MAINS, False)
     fields |= {
-        name: data[name]
-        for name in (CONF_REQUEST, CONF_STAY, CONF_BUS, CONF_MAINS, *_PINS)
-        if name in data
+        name: data[name] for name in (CONF_REQUEST, CONF_STAY, CONF_BUS, *_PINS) if name in data
     }
     if CONF_WAKE_UP in data:
         fields["wake_up"] = data[CONF_WAKE_UP] == STANDARD

@@ -1,6 +1,7 @@
 """Record of one meter: its state, what follows from it and the offsets of its totals, as its file keeps them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta, tzinfo
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,8 +11,10 @@ from homeassistant.const import UnitOfEnergy
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from .const import LOGGER
 from .derived.history import DerivedHistory
-from .derived.values import DerivedValues, Numbers, remember, steps_of_sums
+from .derived.sources import SUMS
+from .derived.values import DerivedValues, Numbers, heirs, note_absences, remember, steps_of_sums
 from .entry_data import CONF_AMPERES
 from .meter.reader import MeterReader
 from .registers.index import RegisterIndex
@@ -42,6 +45,8 @@ class MeterRecord:
         self._stored_offsets: tuple[Offset, ...] = self.offsets
         self._history = DerivedHistory()
         self._index: RegisterIndex | None = None
+        # Those with which tariffs have left their sums.
+        self._numbers_left: Numbers = {}
         self._reader = reader
         self._store = MeterStore(hass, entry.entry_id)
         entry.async_on_unload(self._store.async_flush)
@@ -61,6 +66,11 @@ class MeterRecord:
     @callback
     def publish(self, outcome: Outcome, zone: tzinfo, max_age: timedelta) -> None:
         """Make this the state after a reading; `max_age` is how long a value is shown."""
+        index = RegisterIndex.of(outcome.state, self._index)
+        before = self._history.left
+        self._history = note_absences(self._history, index, self.validator.state.held)
+        if gone := self._history.left.keys() - before.keys():
+            LOGGER.warning("No longer sent, and left out of the sum: %s", ", ".join(sorted(gone)))
         index = self._take(outcome)
         self._history = remember(self._history, index, zone, max_age)
         self.derived = DerivedValues(index, self._history, zone)
@@ -72,24 +82,51 @@ class MeterRecord:
 
     def _take(self, outcome: Outcome) -> RegisterIndex:
         before, self.state = self._index, outcome.state
-        self._index = index = RegisterIndex.of(outcome.state, before)
+        left = self._history.left
+        index = replace(RegisterIndex.of(outcome.state, before), left=frozenset(left))
         if before is not None:
-            self._note_offsets(outcome.offsets, before, index)
+            self._note_offsets(outcome.offsets, before, index, self._numbers_left)
+        self._index, self._numbers_left = index, {key: (one, "Wh") for key, one in left.items()}
         self.offsets = take_back(self.offsets, outcome.taken_back)
         return index
 
     @callback
-    def replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
-        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
+    def replace_meter(
+        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+    ) -> dict[str, str]:
+        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then.
+
+        Gives the keys of sensors that take over others: sums of tariffs those of totals, and totals those of sums unless
+        these end.
+        """
         outcome = self.validator.accept_replacement(other, state, self.state, dt_util.utcnow())
         firsts = {
             description.key: (other.first_totals[description.key], description.unit)
             for description in totals_of(state, self.validator.units)
             if description.key in other.first_totals
         }
-        before, after = self.derived.index, RegisterIndex.of(state)
+        before, after, now = self.derived.index, RegisterIndex.of(state), dt_util.utcnow()
         self._note_offsets(outcome.offsets, before, after, firsts)
+        found = [one for one in heirs(before, after, firsts) if one.old not in SUMS or not sums_end]
+        self.offsets += tuple(
+            Offset(
+                one.new,
+                now,
+                one.last - one.first,
+                UnitOfEnergy.WATT_HOUR,
+                one.last,
+                one.first,
+                OffsetReason.REPLACED,
+            )
+            for one in found
+        )
         self.state = state
+        return {one.old: one.new for one in found}
+
+    def sends_sums(self, state: MeterState) -> bool:
+        """Whether a meter known by that state sends a total that the present one has as a sum of tariffs."""
+        found = heirs(self.derived.index, RegisterIndex.of(state), {})
+        return any(one.old in SUMS for one in found)
 
     def _note_offsets(
         self,
@@ -100,10 +137,11 @@ class MeterRecord:
     ) -> None:
         """Note the offsets of totals, and those of sums of them.
 
-        `firsts` are the first numbers of totals of another meter.
+        `firsts` are the first numbers of totals of another meter, and those of tariffs that were gone.
         """
         now = dt_util.utcnow()
-        if not offsets and index.state.registers.keys() <= before.state.registers.keys():
+        same = index.state.registers.keys() <= before.state.registers.keys()
+        if not offsets and same and index.left == before.left:
             return
         numbers = {one.key: (one.offset, one.unit) for one in offsets}
         sums = (

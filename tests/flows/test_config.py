@@ -11,6 +11,7 @@ from unittest.mock import patch
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -108,6 +109,21 @@ async def test_meter_is_read_once_and_its_reading_is_the_first(
     assert state(hass, "1-0:1.8.0").state == "12345.678"
     assert bench.reads == 1
     assert bench.open_lines == 0
+
+
+async def test_second_meter_of_one_name_is_told_apart_by_its_number(
+    hass: HomeAssistant, bench: Bench, loaded: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(loaded, title="Landis+Gyr ZMF100AC.M26")
+    bench.answers = [reading({**HOUSEHOLD, "C.1.0": ["99887766"]})]
+    created = await confirm(hass, await read(hass, device=OTHER_PORT))
+    assert created["title"] == "Landis+Gyr ZMF100AC.M26 7766"
+    await hass.async_block_till_done()
+    devices = dr.async_get(hass)
+    (device,) = dr.async_entries_for_config_entry(devices, created["result"].entry_id)
+    assert device.name == "Landis+Gyr ZMF100AC.M26 7766"
+    (first,) = dr.async_entries_for_config_entry(devices, loaded.entry_id)
+    assert first.name == "Landis+Gyr ZMF100AC.M26"
 
 
 async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) -> None:

@@ -43,7 +43,7 @@ from ..protocol.errors import BadSecret, NoAnswer, NumberNeeded, NumberUnanswere
 from ..protocol.model import Mode
 from ..protocol.transport.connect import public_name
 from ..registers.naming import clean_text
-from ..registers.registry import is_sensor_enabled
+from ..registers.registry import is_sensor_enabled, title_of
 from ..registers.selection import (
     RegisterChoice,
     changed_from_default,
@@ -344,7 +344,7 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
         if registers := changed_from_default(choices_of(state, {}), selected):
             self._options[CONF_REGISTERS] = registers
         return self.async_create_entry(
-            title=clean_text(state.identity.name),
+            title=title_of(self.hass, state.identity),
             data=self._entry_data(state),
             options=self._options,
             description="energy" if has_totals(choices_of(state, {})) else None,

@@ -73,7 +73,7 @@ class MeterReader:
         self.device: str = entry.data[CONF_DEVICE]
         self.speed = speed_of(entry.data)
         self.address: str = entry.data.get(CONF_ADDRESS, "")
-        self.line_profile = LineProfile(**self._given)
+        self.line_profile = LineProfile(**profile_overrides(entry.data, entry.options))
         self.login = LoginManager(hass, entry)
         self.wake_budget = WakeBudget()
         self.keyrings = Keyrings(hass, entry, self.login)
@@ -101,14 +101,11 @@ class MeterReader:
         """The probe is being aligned."""
         self.aligned_at = now
 
-    @property
-    def _given(self) -> dict[str, Any]:
-        return profile_overrides({**self._entry.data, **self._entry.options})
-
     @callback
     def take_line_profile(self, profile: LineProfile) -> None:
         """Go on with what a reading has taught of the line; what the user says stays."""
-        self.line_profile = replace(profile, **self._given)
+        given = profile_overrides(self._entry.data, self._entry.options)
+        self.line_profile = replace(profile, **given)
 
     @callback
     def use_line_profile(self, profile: LineProfile) -> None:

@@ -90,6 +90,12 @@ class Value(NamedTuple):
         """The text as an exact number, None where it is not one."""
         return values.number(self.text)
 
+    @property
+    def step(self) -> Decimal | None:
+        """The smallest change that the last digit of the number can show."""
+        number = self.number
+        return None if number is None else Decimal((0, (1,), int(number.as_tuple().exponent)))
+
 
 class DataSet(NamedTuple):
     """One data set as sent (Std 6.6): address, which may be missing, and its values in order."""
