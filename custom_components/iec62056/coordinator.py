@@ -1,9 +1,10 @@
 """Coordinator of one meter: polls or listens, validates readings, publishes state, turns client errors into UpdateFailed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import override
 
 from homeassistant.config_entries import ConfigEntry
@@ -13,7 +14,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import issues
-from .const import DOMAIN, LOGGER
+from .const import CONF_NUMBER_CODE, DOMAIN, LOGGER
 from .messages import failure
 from .meter.background import in_background
 from .meter.poller import Poller
@@ -23,6 +24,7 @@ from .meter_record import MeterRecord
 from .protocol.errors import CheckWrong, MeterError, NumberUnsteady
 from .protocol.model import DataSet, Reading, Register
 from .protocol.obis import infer_medium
+from .state.identity import plain
 from .state.meter_state import MeterState
 from .storage import async_take_over
 from .validation.validation_state import MeterReplacement
@@ -169,8 +171,23 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     def _is_doubtful(self, reading: Reading) -> bool:
         """Whether a second reading, made at once, would settle why a value is held."""
-        self._checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        self._checked = self._check(reading)
         return self._checked.result.retry
+
+    def _check(self, reading: Reading) -> CheckedReading:
+        checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        if checked.published is not None or checked.result.state is None:
+            return checked
+        _, _, number = (self.config_entry.unique_id or "").partition("_")
+        code = self.config_entry.data.get(CONF_NUMBER_CODE, "")
+        sent = checked.result.state.registers.get(code)
+        if not number or sent is None or plain(sent.register.values[0].text) == number:
+            return checked
+        # What was known of the meter is lost, but for its number; and this one has another.
+        profile, now = self.reader.line_profile, reading.received
+        known = MeterState.of_number(code, number, profile, now)
+        self._apply(self.validator.restore(known, None, {}, ()))
+        return self.validator.check(reading, profile, self.data)
 
     async def async_process_reading(self, reading: Reading) -> MeterState | None:
         """Join what is validated of a reading to the state; None where nothing was ever published.
@@ -179,7 +196,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """
         checked, self._checked = self._checked, None
         if checked is None or checked.reading is not reading:
-            checked = self.validator.check(reading, self.reader.line_profile, self.data)
+            checked = self._check(reading)
         if not self._take(checked):
             return None
         await self.record.async_save()
@@ -270,10 +287,15 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     @callback
     def async_replace_meter(
-        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+        self,
+        other: MeterReplacement,
+        state: MeterState,
+        *,
+        shown: Mapping[str, Decimal],
+        sums_end: bool,
     ) -> dict[str, str]:
         """Let the other meter take this one's place, as `MeterRecord.replace_meter`."""
-        taken_over = self.record.replace_meter(other, state, sums_end=sums_end)
+        taken_over = self.record.replace_meter(other, state, shown=shown, sums_end=sums_end)
         self.data = state
         self._update_questions()
         return taken_over

@@ -92,12 +92,17 @@ class MeterRecord:
 
     @callback
     def replace_meter(
-        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+        self,
+        other: MeterReplacement,
+        state: MeterState,
+        *,
+        shown: Mapping[str, Decimal],
+        sums_end: bool,
     ) -> dict[str, str]:
         """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then.
 
         Gives the keys of sensors that take over others: sums of tariffs those of totals, and totals those of sums unless
-        these end.
+        these end. `shown` is what totals have shown last of which nothing else is known.
         """
         outcome = self.validator.accept_replacement(other, state, self.state, dt_util.utcnow())
         firsts = {
@@ -105,6 +110,7 @@ class MeterRecord:
             for description in totals_of(state, self.validator.units)
             if description.key in other.first_totals
         }
+        lost = [(key, last, *firsts[key]) for key, last in shown.items() if key in firsts]
         before, after, now = self.derived.index, RegisterIndex.of(state), dt_util.utcnow()
         self._note_offsets(outcome.offsets, before, after, firsts)
         found = [one for one in heirs(before, after, firsts) if one.old not in SUMS or not sums_end]
@@ -119,6 +125,10 @@ class MeterRecord:
                 OffsetReason.REPLACED,
             )
             for one in found
+        )
+        self.offsets += tuple(
+            Offset(key, now, last - first, unit, last, first, OffsetReason.REPLACED)
+            for key, last, first, unit in lost
         )
         self.state = state
         return {one.old: one.new for one in found}
