@@ -235,6 +235,7 @@ async def test_battery_is_proposed_to_a_meter_added_as_one_of_electricity(
     ended = await flows.async_configure(form["flow_id"], {})
     assert ended["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.options == {"amperes": 35, "aligned": "before"}
+    assert entry.options["aligned"] == "before"
+    assert entry.options["amperes"] == 35
     assert entry.runtime_data.coordinator.interval == timedelta(days=1)
     assert not told(hass, entry)

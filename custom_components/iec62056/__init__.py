@@ -1,6 +1,6 @@
 """Set-up, unloading and removal of one meter, and registration of the actions."""
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
@@ -9,14 +9,17 @@ from homeassistant.helpers.typing import ConfigType
 from . import issues
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterCoordinator
+from .entry_data import CONF_INTERVAL
 from .meter.fast_polling import FastPoller
 from .meter.login_manager import LoginManager, async_migrate_logins
 from .meter.probe_alignment import ProbeAlignment
 from .meter.push_listener import PushListener
+from .meter.schedule import interval_of
 from .runtime import MeterConfigEntry, MeterRuntime
 from .services.load_profile import async_setup_profile_services
 from .services.readings import async_setup_services
 from .services.registers import async_setup_access_services
+from .state.meter_state import MeterState
 from .statistics.import_job import ImportStore
 from .statistics.importer import ProfileImporter
 from .statistics.ledger import Ledger, async_recorded_numbers
@@ -67,6 +70,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
             # The user is asked what that means, which is answered while the entry is loaded.
             if not coordinator.replacement_open:
                 raise
+    if not coordinator.replacement_open:
+        _keep_interval(hass, entry, coordinator.data)
     coordinator.record.show_recorded(await async_recorded_numbers(coordinator))
     entry.runtime_data = MeterRuntime(
         coordinator, reader, listener, fast_poller, alignment, importer, ledger
@@ -82,6 +87,16 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     # An import goes by the sensors.
     importer.async_start()
     return True
+
+
+@callback
+def _keep_interval(hass: HomeAssistant, entry: MeterConfigEntry, state: MeterState) -> None:
+    """Let the interval that suits the meter be the one it keeps: a reading that takes longer does not change it."""
+    profile = state.profile
+    if CONF_INTERVAL not in entry.options and not profile.pushes and not profile.on_battery:
+        seconds = round(interval_of(state).total_seconds())
+        options = {**entry.options, CONF_INTERVAL: seconds}
+        hass.config_entries.async_update_entry(entry, options=options)
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:

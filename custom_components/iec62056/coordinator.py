@@ -76,7 +76,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Take what was stored."""
         await self.reader.login.async_recall()
         if (state := await self.record.async_load()) is not None:
-            self._apply(Outcome(state))
+            self.reader.take_line_profile(state.profile)
+            self._apply(Outcome(replace(state, profile=self.reader.line_profile)))
             self._propose_battery(state)
 
     def _propose_battery(self, state: MeterState) -> None:
@@ -95,7 +96,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.reader.restore(self.reader.wake_budget, known, self.reader.aligned_at)
         for first in states:
             self.reader.take_line_profile(first.profile)
-            if self._take(self.validator.check(first.reading, first.profile, self.data)):
+            checked = self.validator.check(first.reading, self.reader.line_profile, self.data)
+            if self._take(checked):
                 await self.record.async_save_now()
                 self.async_update_listeners()
         return self.data is not None

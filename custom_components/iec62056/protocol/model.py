@@ -261,6 +261,7 @@ class LineProfile:
     `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
     and the shortest form; `hdlc_at_once` is for a meter that wants frames without a sign-on.
     `dlms_push`: what comes unasked is DLMS, on a line with or without `even_parity`.
+    `mains`: the meter has mains power though meters of its medium mostly have a battery.
     `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
     instead of light, there is none. `dtr` and `rts` feed many probes (None: as the driver has them).
     `switch_delay`: the time that this line needs, beyond its own margin, before it may change its speed. `check_seen` is a
@@ -292,6 +293,7 @@ class LineProfile:
     hdlc_at_once: bool = False
     dlms_push: bool = False
     even_parity: bool = False
+    mains: bool = False
 
     @property
     def pushes(self) -> bool:
@@ -299,9 +301,14 @@ class LineProfile:
         return self.mode is Mode.D
 
     @property
-    def on_battery(self) -> bool:
-        """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
+    def may_have_battery(self) -> bool:
+        """Whether meters of this medium mostly have a battery: all but electricity meters, unless they send by themselves."""
         return not self.pushes and self.medium not in (None, Medium.ABSTRACT, Medium.ELECTRICITY)
+
+    @property
+    def on_battery(self) -> bool:
+        """Whether the meter must be read gently."""
+        return self.may_have_battery and not self.mains
 
 
 @dataclass(frozen=True, slots=True)

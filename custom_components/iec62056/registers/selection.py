@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from homeassistant.components.sensor import SensorStateClass
+
 from ..const import DOMAIN
 from ..entry_data import CONF_REGISTERS
 from ..protocol.model import Register
@@ -37,6 +39,8 @@ class RegisterChoice:
     bare: bool
     # Whether it is of a past period.
     past: bool
+    # Whether it only rises, as the Energy dashboard wants it.
+    total: bool = False
     # The user's own name.
     name: str | None = None
 
@@ -67,8 +71,13 @@ def choices_of(state: MeterState, options: Mapping[str, Any]) -> tuple[RegisterC
         for known in state.registers.values()
         for description in describe(known.register, context, overrides)
     ]
-    found.sort(key=lambda one: (not one[1].enabled, one[0].category is not None))
+    found.sort(key=lambda one: (not one[1].enabled, one[0].category is not None, not one[1].total))
     return tuple(choice for _, choice in found)
+
+
+def has_totals(choices: Iterable[RegisterChoice]) -> bool:
+    """Whether there is one that the Energy dashboard can take."""
+    return any(one.total and one.enabled for one in choices)
 
 
 def pages(
@@ -109,6 +118,7 @@ def _choice(register: Register, description: Description, *, beside: bool) -> Re
         description.enabled and not beside,
         description.translation_key == UNKNOWN,
         Axis.PERIOD in description.placeholders,
+        description.state_class is SensorStateClass.TOTAL_INCREASING,
         description.name,
     )
 
