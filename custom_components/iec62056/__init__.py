@@ -1,6 +1,7 @@
 """Set-up, unloading and removal of one meter, and registration of the actions."""
 
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
@@ -63,8 +64,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     await coordinator.async_restore()
     await importer.async_load()
     if not await coordinator.async_take_over():
-        await coordinator.async_config_entry_first_refresh()
-    _keep_interval(hass, entry, coordinator.data)
+        try:
+            await coordinator.async_config_entry_first_refresh()
+        except ConfigEntryNotReady:
+            # The user is asked what that means, which is answered while the entry is loaded.
+            if not coordinator.replacement_open:
+                raise
+    if not coordinator.replacement_open:
+        _keep_interval(hass, entry, coordinator.data)
     coordinator.record.show_recorded(await async_recorded_numbers(coordinator))
     entry.runtime_data = MeterRuntime(
         coordinator, reader, listener, fast_poller, alignment, importer, ledger

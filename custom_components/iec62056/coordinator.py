@@ -24,7 +24,6 @@ from .protocol.errors import CheckWrong, MeterError, NumberUnsteady
 from .protocol.model import Reading, Register
 from .state.meter_state import MeterState
 from .storage import async_take_over
-from .validation.validation_state import MeterReplacement
 from .validation.validator import CheckedReading, Outcome
 
 
@@ -85,8 +84,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.reader.restore(self.reader.wake_budget, known, self.reader.aligned_at)
         for first in states:
             self.reader.take_line_profile(first.profile)
-            checked = self.validator.check(first.reading, self.reader.line_profile, self.data)
-            if self._take(checked):
+            if self._take(self._check(first.reading)):
                 await self.record.async_save_now()
                 self.async_update_listeners()
         return self.data is not None
@@ -162,8 +160,15 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     def _is_doubtful(self, reading: Reading) -> bool:
         """Whether a second reading, made at once, would settle why a value is held."""
-        self._checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        self._checked = self._check(reading)
         return self._checked.result.retry
+
+    def _check(self, reading: Reading) -> CheckedReading:
+        checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        if (known := self.record.known_by_number(checked)) is None:
+            return checked
+        self._apply(known)
+        return self.validator.check(reading, self.reader.line_profile, self.data)
 
     async def async_process_reading(self, reading: Reading) -> MeterState | None:
         """Join what is validated of a reading to the state; None where nothing was ever published.
@@ -172,7 +177,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """
         checked, self._checked = self._checked, None
         if checked is None or checked.reading is not reading:
-            checked = self.validator.check(reading, self.reader.line_profile, self.data)
+            checked = self._check(reading)
         if not self._take(checked):
             return None
         await self.record.async_save()
@@ -260,16 +265,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self._apply(outcome)
         await self.record.async_save_now()
         self.async_update_listeners()
-
-    @callback
-    def async_replace_meter(
-        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
-    ) -> dict[str, str]:
-        """Let the other meter take this one's place, as `MeterRecord.replace_meter`."""
-        taken_over = self.record.replace_meter(other, state, sums_end=sums_end)
-        self.data = state
-        self._update_questions()
-        return taken_over
 
     def _update_questions(self) -> None:
         issues.async_update_questions(self.hass, self.config_entry, self.validator.state, self.data)

@@ -29,7 +29,9 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, coordinator.unique_id)},
             # Two meters of one name are told apart in their titles.
-            name=title if title == cleaned(identity.numbered_name) else cleaned(identity.name),
+            name=title
+            if identity.flag is None or title == cleaned(identity.numbered_name)
+            else cleaned(identity.name),
             manufacturer=cleaned(identity.make),
             model=cleaned(identity.model),
             serial_number=cleaned(identity.number),

@@ -1,7 +1,6 @@
 """Config entry data: the form's fields, what an entry keeps of them, and the line profile they make."""
 
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, CONF_PASSWORD
@@ -194,11 +193,12 @@ def non_connection_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def profile_overrides(
-    data: Mapping[str, Any], options: Mapping[str, Any] = MappingProxyType({})
+    data: Mapping[str, Any], options: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The fields of a LineProfile that the user has given; they stay whatever the line teaches."""
     fields: dict[str, Any] = {CONF_ADDRESS: data.get(CONF_ADDRESS, "")}
-    fields[CONF_MAINS] = options.get(CONF_MAINS, False)
+    if options is not None:
+        fields[CONF_MAINS] = options.get(CONF_MAINS, False)
     fields |= {
         name: data[name] for name in (CONF_REQUEST, CONF_STAY, CONF_BUS, *_PINS) if name in data
     }

@@ -11,7 +11,7 @@ from homeassistant.const import UnitOfEnergy
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from .const import LOGGER
+from .const import CONF_NUMBER_CODE, LOGGER
 from .derived.history import DerivedHistory
 from .derived.sources import SUMS
 from .derived.values import DerivedValues, Numbers, heirs, note_absences, remember, steps_of_sums
@@ -19,11 +19,12 @@ from .entry_data import CONF_AMPERES
 from .meter.reader import MeterReader
 from .registers.index import RegisterIndex
 from .registers.overrides import overrides_of
+from .state.identity import plain
 from .state.meter_state import MeterState
 from .storage import SAVE_DELAY, SAVE_SOON, MeterStore, Stored
 from .validation.offsets import MOST_OFFSETS, Offset, OffsetReason, take_back, totals_of
 from .validation.validation_state import MeterReplacement
-from .validation.validator import Outcome, ReadingValidator
+from .validation.validator import CheckedReading, Outcome, ReadingValidator
 
 
 class MeterRecord:
@@ -47,6 +48,7 @@ class MeterRecord:
         self._index: RegisterIndex | None = None
         # Those with which tariffs have left their sums.
         self._numbers_left: Numbers = {}
+        self._entry = entry
         self._reader = reader
         self._store = MeterStore(hass, entry.entry_id)
         entry.async_on_unload(self._store.async_flush)
@@ -62,6 +64,18 @@ class MeterRecord:
         )
         self.offsets = self._stored_offsets = restored.offsets
         return restored.state
+
+    def known_by_number(self, checked: CheckedReading) -> Outcome | None:
+        """The meter of which nothing is known any more but its number, where a reading is another meter's; else None."""
+        if checked.published is not None or checked.result.state is None:
+            return None
+        _, _, number = (self._entry.unique_id or "").partition("_")
+        code = self._entry.data.get(CONF_NUMBER_CODE, "")
+        sent = checked.result.state.registers.get(code)
+        if not number or sent is None or plain(sent.register.values[0].text) == number:
+            return None
+        known = MeterState.of_number(code, number, checked.profile, checked.reading.received)
+        return self.validator.restore(known, None, {}, ())
 
     @callback
     def publish(self, outcome: Outcome, zone: tzinfo, max_age: timedelta) -> None:
@@ -92,12 +106,17 @@ class MeterRecord:
 
     @callback
     def replace_meter(
-        self, other: MeterReplacement, state: MeterState, *, sums_end: bool
+        self,
+        other: MeterReplacement,
+        state: MeterState,
+        *,
+        shown: Mapping[str, Decimal],
+        sums_end: bool,
     ) -> dict[str, str]:
         """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then.
 
         Gives the keys of sensors that take over others: sums of tariffs those of totals, and totals those of sums unless
-        these end.
+        these end. `shown` is what totals have shown last of which nothing else is known.
         """
         outcome = self.validator.accept_replacement(other, state, self.state, dt_util.utcnow())
         firsts = {
@@ -105,6 +124,7 @@ class MeterRecord:
             for description in totals_of(state, self.validator.units)
             if description.key in other.first_totals
         }
+        lost = [(key, last, *firsts[key]) for key, last in shown.items() if key in firsts]
         before, after, now = self.derived.index, RegisterIndex.of(state), dt_util.utcnow()
         self._note_offsets(outcome.offsets, before, after, firsts)
         found = [one for one in heirs(before, after, firsts) if one.old not in SUMS or not sums_end]
@@ -119,6 +139,10 @@ class MeterRecord:
                 OffsetReason.REPLACED,
             )
             for one in found
+        )
+        self.offsets += tuple(
+            Offset(key, now, last - first, unit, last, first, OffsetReason.REPLACED)
+            for key, last, first, unit in lost
         )
         self.state = state
         return {one.old: one.new for one in found}

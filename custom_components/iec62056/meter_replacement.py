@@ -1,15 +1,21 @@
 """Another meter answers in place of the known one: what follows from the user's answer."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+from homeassistant.components.recorder.const import DOMAIN as RECORDER
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryDisabler
 from homeassistant.const import CONF_ADDRESS, CONF_DEVICE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_NUMBER_CODE, DOMAIN
+from .coordinator import MeterCoordinator
 from .entry_data import (
     CONF_AUTOMATIONS,
     CONF_CLOCK,
@@ -24,14 +30,19 @@ from .entry_data import (
     omit_keys,
 )
 from .registers.naming import clean_text
-from .registers.registry import title_of
+from .registers.registry import entity_id_of, title_of
 from .runtime import MeterConfigEntry
 from .state.meter_state import MeterState
+from .statistics.ledger import in_unit
+from .statistics.recorder import DatabaseFailed, async_shown
 from .storage import async_hand_over
+from .validation.offsets import totals_of
 from .validation.validation_state import MeterReplacement
 
 # What the user has allowed for one meter holds for no other; what is read besides is its own, too.
 _PERMITS: Final = frozenset((CONF_WRITE, CONF_EXECUTE, CONF_CLOCK, CONF_AUTOMATIONS))
+# The recorder keeps states for ten days, if the user has not said otherwise.
+_SHOWN_WITHIN: Final = timedelta(days=10)
 _ITS_OWN: Final = _PERMITS | {
     CONF_EXTRA,
     CONF_QUICK,
@@ -53,7 +64,8 @@ async def async_replace_meter(
         return False
     _, state = found
     before = coordinator.data.identity
-    taken_over = coordinator.async_replace_meter(*found, sums_end=sums_end)
+    shown = await _last_shown(hass, coordinator, *found)
+    taken_over = coordinator.record.replace_meter(*found, shown=shown, sums_end=sums_end)
     old, new = coordinator.unique_id, state.identity.unique_id or entry.entry_id
     _rename(hass, entry, old, new, taken_over)
     coordinator.unique_id = new
@@ -122,6 +134,30 @@ def asks_for_sums(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
     """Whether the other meter sends a total where this one has a sum of tariffs."""
     found = _other(hass, entry)
     return found is not None and entry.runtime_data.coordinator.record.sends_sums(found[1])
+
+
+async def _last_shown(
+    hass: HomeAssistant, coordinator: MeterCoordinator, other: MeterReplacement, state: MeterState
+) -> dict[str, Decimal]:
+    """What totals have shown last, in the units of the other meter, where only the recorder knows it."""
+    found: dict[str, Decimal] = {}
+    if RECORDER not in hass.config.components:
+        return found
+    since, entities = dt_util.utcnow() - _SHOWN_WITHIN, er.async_get(hass)
+    for description in totals_of(state, {}):
+        key, unit = description.key, description.unit or ""
+        entity = entities.async_get(entity_id_of(hass, coordinator.unique_id, key) or "")
+        if (
+            entity is None
+            or key not in other.first_totals
+            or coordinator.validator.state.number(key) is not None
+        ):
+            continue
+        with suppress(DatabaseFailed):
+            for _, number in await async_shown(hass, entity.entity_id, since):
+                if (last := in_unit(number, entity.unit_of_measurement, unit)) is not None:
+                    found[key] = last
+    return found
 
 
 @callback
