@@ -84,8 +84,8 @@ def bench(freezer: FrozenDateTimeFactory) -> Generator[Bench]:
         patch("custom_components.iec62056.meter.reader.MeterClient", bench.meter),
         patch("custom_components.iec62056.flows.reading.MeterClient", bench.meter),
         patch("custom_components.iec62056.meter.alignment_run.MeterClient", bench.meter),
-        patch("custom_components.iec62056.meter.reader.discover", bench.climb),
-        patch("custom_components.iec62056.flows.reading.discover", bench.climb),
+        patch("custom_components.iec62056.meter.reader.discover", bench.discover),
+        patch("custom_components.iec62056.flows.reading.discover", bench.discover),
     ):
         yield bench
 

@@ -372,9 +372,9 @@ async def test_push_meter_that_was_never_heard(
 async def refresh(loaded: MockConfigEntry, bench: Bench, answer: Reading | Exception) -> bool:
     """Read once more; whether the meter was looked for."""
     bench.answers = [answer]
-    climbs = len(bench.climbs)
+    discoveries = len(bench.discoveries)
     await loaded.runtime_data.coordinator.async_refresh()
-    return len(bench.climbs) > climbs
+    return len(bench.discoveries) > discoveries
 
 
 async def test_meter_is_looked_for_after_repeated_failures(
@@ -387,7 +387,7 @@ async def test_meter_is_looked_for_after_repeated_failures(
     looked_for = [await refresh(loaded, bench, NoAnswer()) for _ in range(14)]
     assert [number for number, looked in enumerate(looked_for) if looked] == [3, 6, 12]
     # The way that led to the meter is the first that is tried.
-    assert replace(bench.climbs[0], keyring=None) == DiscoveryHints(
+    assert replace(bench.discoveries[0], keyring=None) == DiscoveryHints(
         profile=before, fixed=frozenset({"address"})
     )
     assert not await refresh(loaded, bench, reading(at=later(20)))
@@ -428,7 +428,7 @@ async def test_other_meters_on_the_line_are_not_called_in_the_search(
     MockConfigEntry(domain=DOMAIN, data={"device": PORT, "address": "1"}).add_to_hass(hass)
     for _ in range(4):
         await refresh(loaded, bench, NoAnswer())
-    assert [hints.shared for hints in bench.climbs] == [True]
+    assert [hints.shared for hints in bench.discoveries] == [True]
 
 
 async def test_meter_that_now_sends_by_itself_is_listened_to(

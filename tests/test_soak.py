@@ -189,7 +189,7 @@ async def test_polls_with_faults(
         for told in (
             bench.profiles,
             bench.efforts,
-            bench.climbs,
+            bench.discoveries,
             bench.passwords,
             bench.permits,
         ):

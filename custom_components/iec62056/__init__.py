@@ -61,7 +61,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     await importer.async_load()
     if not await coordinator.async_take_over():
         await coordinator.async_config_entry_first_refresh()
-    coordinator.record.recorded_numbers = await async_recorded_numbers(coordinator)
+    coordinator.record.show_recorded(await async_recorded_numbers(coordinator))
     entry.runtime_data = MeterRuntime(
         coordinator, reader, listener, fast_poller, alignment, importer, ledger
     )

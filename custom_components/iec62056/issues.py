@@ -24,7 +24,7 @@ from .validation.validation_state import MeterReplacement, ValidationState
 # Questions about values.
 HELD: Final = "held"
 FELL: Final = "fell"
-EXCHANGED: Final = "exchanged"
+METER_REPLACED: Final = "meter_replaced"
 CHECK: Final = "check"
 # Notices about the line.
 PROTOCOL: Final = "protocol"
@@ -63,7 +63,7 @@ def async_update_questions(
     other = validation.replacement
     if other is not None and other.state is not None:
         ask(
-            EXCHANGED,
+            METER_REPLACED,
             old="?" if state is None else clean_text(state.identity.number or "?"),
             new=clean_text(other.number),
             amount=_counted_wrongly(validation, other),

@@ -37,7 +37,7 @@ class MeterRecord:
         )
         # Where totals went on from another number, in the order of time.
         self.offsets: tuple[Offset, ...] = ()
-        # What totals have shown last where a crash lost that; shown until they are read again.
+        # Of totals whose last number was lost in a crash.
         self.recorded_numbers: Mapping[str, Decimal] = {}
         self._stored_offsets: tuple[Offset, ...] = self.offsets
         self._history = DerivedHistory()
@@ -132,6 +132,11 @@ class MeterRecord:
         if offsets != self.offsets:
             self.offsets = self._stored_offsets = offsets[-MOST_OFFSETS:]
             self.save(soon=True)
+
+    @callback
+    def show_recorded(self, numbers: Mapping[str, Decimal]) -> None:
+        """Show these numbers of the recorder, by key, until their totals are read again."""
+        self.recorded_numbers = numbers
 
     @callback
     def keep_unit(self, key: str, unit: str) -> None:

@@ -14,7 +14,7 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .issues import CHECK, EXCHANGED, FELL, PORT_GONE
+from .issues import CHECK, FELL, METER_REPLACED, PORT_GONE
 from .meter import ports
 from .meter_replacement import async_add_as_new_meter, async_replace_meter
 from .runtime import MeterConfigEntry
@@ -157,7 +157,7 @@ class PortGoneFlow(MeterRepairFlow):
 
 FLOWS: Final = {
     FELL: FallenTotalFlow,
-    EXCHANGED: MeterReplacementFlow,
+    METER_REPLACED: MeterReplacementFlow,
     CHECK: WrongCheckFlow,
     PORT_GONE: PortGoneFlow,
 }

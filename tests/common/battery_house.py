@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
-from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -52,16 +51,7 @@ async def house(hass: HomeAssistant, clock: Time) -> AsyncIterator[House]:
     meter = Meter(Heat(clock=dt_util.utcnow), manners)
     memory = Memory(meter)
 
-    async def address(_: HomeAssistant, host: str) -> str:
-        return host
-
-    with (
-        patch(
-            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
-            memory.open_transport,
-        ),
-        patch("custom_components.iec62056.meter.connection._address", address),
-    ):
+    with memory.in_place():
         entry = MockConfigEntry(
             domain=DOMAIN,
             unique_id="LUG_70012345",

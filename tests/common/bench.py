@@ -158,7 +158,7 @@ class Bench:
     )
     called: asyncio.Event = field(default_factory=asyncio.Event)
     identified: int = 0
-    climbs: list[DiscoveryHints] = field(default_factory=list)
+    discoveries: list[DiscoveryHints] = field(default_factory=list)
     efforts: list[RetryPolicy] = field(default_factory=list)
     passwords: list[Password | None] = field(default_factory=list)
     permits: list[Permits] = field(default_factory=list)
@@ -210,11 +210,11 @@ class Bench:
         self.efforts.append(effort)
         return FakeMeter(self, line, profile, progress)
 
-    async def climb(
+    async def discover(
         self, line: FakeLine, hints: DiscoveryHints, progress: ProgressCallback | None = None
     ) -> tuple[LineProfile, Reading]:
-        """The whole ladder; the meter is on its first rung."""
-        self.climbs.append(hints)
+        """The whole discovery; the meter is on its first step."""
+        self.discoveries.append(hints)
         meter = self.meter(line, hints.profile, progress)
         first = await meter.read_all()
         return meter.profile, first

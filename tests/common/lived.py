@@ -17,6 +17,7 @@ from simulator import Manners, Meter, Programming
 
 from .bench import NUMBER, Bench
 from .leap import ticking
+from .memory import without_names
 from .week import House, Week
 from .wired import WiredLine
 
@@ -81,13 +82,10 @@ async def living(
 ) -> AsyncIterator[WiredWeek]:
     """The meter set up, and read for the first time."""
 
-    async def address(_: HomeAssistant, host: str) -> str:
-        return host
-
     await hass.config.async_set_time_zone("Europe/Berlin")
     with (
         patch("custom_components.iec62056.meter.connection.open_line", line.open),
-        patch("custom_components.iec62056.meter.connection._address", address),
+        without_names(),
     ):
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()

@@ -1,12 +1,26 @@
 """A line in memory: the client's own `SerialLine` on the simulator's wire, with no port in between."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
+
+from homeassistant.core import HomeAssistant
 
 from simulator import Meter
 from simulator.log import Log
 from simulator.serve import _Pump
 from simulator.wire import Wire
+
+
+async def _address(_: HomeAssistant, host: str) -> str:
+    return host
+
+
+def without_names() -> Any:
+    """Home Assistant asks for no name of a host: there is none behind a line in memory."""
+    return patch("custom_components.iec62056.meter.connection._address", _address)
 
 
 class Memory:
@@ -25,6 +39,13 @@ class Memory:
         self.opened += 1
         self.open = True
         return _Transport(self, self._pump, protocol, speed)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Whatever port Home Assistant opens is this line."""
+        transport = "custom_components.iec62056.protocol.transport.serial_line.open_transport"
+        with patch(transport, self.open_transport), without_names():
+            yield
 
     def stop(self) -> None:
         """End its timers."""

@@ -87,17 +87,7 @@ async def wire(hass: HomeAssistant, *meters: Meter) -> AsyncIterator[tuple[Memor
         sent.looked_at_by(data)
         await real(self, data, secret=secret)
 
-    async def address(_: HomeAssistant, host: str) -> str:
-        return host
-
-    with (
-        patch(
-            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
-            memory.open_transport,
-        ),
-        patch("custom_components.iec62056.meter.connection._address", address),
-        patch.object(serial_line.SerialLine, "write", write),
-    ):
+    with memory.in_place(), patch.object(serial_line.SerialLine, "write", write):
         try:
             yield memory, sent
         finally:

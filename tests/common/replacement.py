@@ -24,8 +24,8 @@ async def answer(hass: HomeAssistant, kind: str, choice: str) -> Any:
     """Answer the question of that kind."""
     found = [
         issue
-        for (domain, issue_id), issue in ir.async_get(hass).issues.items()
-        if domain == DOMAIN and issue_id.startswith(kind)
+        for (domain, _), issue in ir.async_get(hass).issues.items()
+        if domain == DOMAIN and issue.translation_key == kind
     ]
     assert len(found) == 1, found
     flow: Any = await async_create_fix_flow(hass, found[0].issue_id, found[0].data)
@@ -40,11 +40,10 @@ async def answer(hass: HomeAssistant, kind: str, choice: str) -> Any:
     return shown
 
 
-def questions(hass: HomeAssistant) -> list[str]:
+def questions(hass: HomeAssistant) -> list[str | None]:
     """The kinds of the questions that stand open."""
-    return [
-        issue_id.split("_")[0] for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN
-    ]
+    issues = ir.async_get(hass).issues.items()
+    return [issue.translation_key for (domain, _), issue in issues if domain == DOMAIN]
 
 
 async def changes(hass: HomeAssistant, entity: str) -> list[float]:

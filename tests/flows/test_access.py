@@ -119,7 +119,9 @@ async def test_registers_of_a_silent_meter(hass: HomeAssistant) -> None:
             one.faults.ignore = set(range(1, 1000))
             shown = await send(hass, await page(hass, entry, "extra"), extra=["32.7.0"])
             assert "did not answer" in shown["description_placeholders"]["reason"]
-            shown = await send(hass, await page(hass, entry, "quick"), quick=[], quick_seconds=5)
+            shown = await send(
+                hass, await page(hass, entry, "fast_polling"), quick=[], quick_seconds=5
+            )
             assert shown["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -127,10 +129,10 @@ async def test_quick_registers(hass: HomeAssistant) -> None:
     with leaping(START), all_checked():
         async with wire(hass, meter()):
             entry = await load(hass, options={"extra": ["32.7.0"]})
-            shown = await page(hass, entry, "quick")
+            shown = await page(hass, entry, "fast_polling")
             shown = await send(hass, shown, quick=["16.7.0", "32.7.0"], quick_seconds=10)
             # 200 ms on both sides for each, and the characters: as it was measured.
-            assert shown["step_id"] == "quick_tried"
+            assert shown["step_id"] == "fast_polling_tried"
             took = shown["description_placeholders"]["took"]
             assert 0.8 <= float(took.removesuffix("\N{NO-BREAK SPACE}s")) < 1.0
             assert "quick" not in entry.options
@@ -145,7 +147,7 @@ async def test_quick_registers(hass: HomeAssistant) -> None:
     [
         ("password", {"password": SECRET, "login": "auto"}),
         ("extra", {"extra": ["32.7.0"]}),
-        ("quick", {"quick": ["16.7.0"], "quick_seconds": 5}),
+        ("fast_polling", {"quick": ["16.7.0"], "quick_seconds": 5}),
     ],
 )
 async def test_page_shows_that_the_meter_is_asked_and_stops_when_it_is_closed(
@@ -213,9 +215,9 @@ async def test_quick_registers_of_a_meter_with_a_short_list(hass: HomeAssistant)
     with leaping(START), all_checked():
         async with wire(hass, one) as (_, sent):
             entry = await load(hass)
-            shown = await page(hass, entry, "quick")
+            shown = await page(hass, entry, "fast_polling")
             shown = await send(hass, shown, quick=["16.7.0"], quick_seconds=5)
-            assert shown["step_id"] == "quick_tried"
+            assert shown["step_id"] == "fast_polling_tried"
             await send(hass, shown)
             assert entry.options["quick_request"] == "2"
             await hass.async_block_till_done()
@@ -234,7 +236,7 @@ async def test_quick_registers_where_there_is_no_way(hass: HomeAssistant) -> Non
         async with wire(hass, one):
             entry = await load(hass)
             shown = await send(
-                hass, await page(hass, entry, "quick"), quick=["16.7.0"], quick_seconds=5
+                hass, await page(hass, entry, "fast_polling"), quick=["16.7.0"], quick_seconds=5
             )
             assert shown["errors"] == {"base": "failed"}
             assert "quick" not in entry.options

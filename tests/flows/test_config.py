@@ -136,12 +136,12 @@ async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) ->
     [
         (Progress(Stage.OPENING), "opening"),
         (Progress(Stage.SIGN_ON), "sign_on"),
-        (Progress(Stage.SIGN_ON, rung=DiscoveryStep.SIGN_ON), "rung_sign_on"),
-        (Progress(Stage.WAKING, rung=DiscoveryStep.WAKE_UP), "rung_wake_up"),
-        (Progress(Stage.LISTENING, 30, 0, 9600, rung=DiscoveryStep.LISTEN), "rung_listen"),
+        (Progress(Stage.SIGN_ON, step=DiscoveryStep.SIGN_ON), "step_sign_on"),
+        (Progress(Stage.WAKING, step=DiscoveryStep.WAKE_UP), "step_wake_up"),
+        (Progress(Stage.LISTENING, 30, 0, 9600, step=DiscoveryStep.LISTEN), "step_listen"),
         # From the first data on, what counts is how far they have come.
-        (Progress(Stage.LISTENING, 60, 2, 9600, rung=DiscoveryStep.LISTEN), "listening"),
-        (Progress(Stage.READING, 10, 0, 9600, rung=DiscoveryStep.PINS), "reading"),
+        (Progress(Stage.LISTENING, 60, 2, 9600, step=DiscoveryStep.LISTEN), "listening"),
+        (Progress(Stage.READING, 10, 0, 9600, step=DiscoveryStep.PINS), "reading"),
     ],
 )
 def test_text_of_a_progress(progress: Progress, action: str) -> None:
@@ -151,7 +151,7 @@ def test_text_of_a_progress(progress: Progress, action: str) -> None:
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_each_progress_has_a_text(language: str) -> None:
     texts = json.loads((TRANSLATIONS / f"{language}.json").read_text())["config"]["progress"]
-    actions = {*Stage, *(f"rung_{rung}" for rung in DiscoveryStep), "place", "asking"}
+    actions = {*Stage, *(f"step_{step}" for step in DiscoveryStep), "place", "asking"}
     assert set(texts) == actions | {f"place_{signal}" for signal in Signal}
     for action, text in texts.items():
         known = PLACE_NAMES if action.startswith("place") else READ_NAMES
@@ -578,7 +578,7 @@ async def test_check_that_is_always_wrong_can_be_done_without(
     )
     found = await settled(hass, chosen)
     assert found["step_id"] == "found"
-    assert bench.climbs[-1].profile.check_kind is CheckKind.NONE
+    assert bench.discoveries[-1].profile.check_kind is CheckKind.NONE
     # Nothing vouches for the number but a second reading.
     assert bench.reads == 3
     created = await confirm(hass, found)
@@ -598,7 +598,7 @@ async def test_check_that_is_always_wrong_can_be_looked_into(
     # The answer to one line's question is not carried over to another.
     again = await hass.config_entries.flow.async_configure(back["flow_id"], form(OTHER_PORT))
     assert (await settled(hass, again))["step_id"] == "found"
-    assert bench.climbs[-1].profile.check_kind is None
+    assert bench.discoveries[-1].profile.check_kind is None
 
 
 async def test_port_whose_name_may_not_last_is_said_to_be_so(

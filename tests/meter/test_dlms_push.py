@@ -208,6 +208,12 @@ async def test_totals_that_come_each_hour_stay(
             assert float(state(hass, "1-0:1.7.0", meter).state) > 200
 
 
+def another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the meter ciphers with another key."""
+    real = push.ciphered
+    monkeypatch.setattr(push, "ciphered", lambda *a, **more: real(*a, **{**more, "key": OTHER}))
+
+
 async def test_another_key_is_asked_for_once_the_operator_has_changed_it(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,10 +223,7 @@ async def test_another_key_is_asked_for_once_the_operator_has_changed_it(
             entry = await add(hass, shown)
             await asyncio.sleep(30)
             assert entry.runtime_data.coordinator.last_update_success
-            real = push.ciphered
-            monkeypatch.setattr(
-                push, "ciphered", lambda *a, **more: real(*a, **{**more, "key": OTHER})
-            )
+            another_key(monkeypatch)
             await asyncio.sleep(30)
             await hass.async_block_till_done()
             (flow,) = hass.config_entries.flow.async_progress()
@@ -247,11 +250,8 @@ async def test_a_key_that_fits_again_is_asked_for_no_more(
             shown = await answer(hass, await begin(hass), ask=False, encryption_key=KEY.hex())
             entry = await add(hass, shown)
             await asyncio.sleep(30)
-            real = push.ciphered
             with monkeypatch.context() as changed:
-                changed.setattr(
-                    push, "ciphered", lambda *a, **more: real(*a, **{**more, "key": OTHER})
-                )
+                another_key(changed)
                 await asyncio.sleep(30)
                 assert len(hass.config_entries.flow.async_progress()) == 1
             await asyncio.sleep(600)

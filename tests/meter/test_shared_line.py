@@ -12,7 +12,6 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 from typing import Final
-from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
@@ -98,16 +97,7 @@ async def line_of_three(hass: HomeAssistant) -> AsyncIterator[tuple[list[Station
         )
     )
 
-    async def address(_: HomeAssistant, host: str) -> str:
-        return host
-
-    with (
-        patch(
-            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
-            memory.open_transport,
-        ),
-        patch("custom_components.iec62056.meter.connection._address", address),
-    ):
+    with memory.in_place():
         stations = []
         for content in registers:
             entry = MockConfigEntry(

@@ -1,4 +1,4 @@
-"""The ladder: each rung by a meter that only that rung reaches, each reason by its cause, and the longest it takes."""
+"""The discovery: each step by a meter that only that step reaches, each reason by its cause, and the longest it takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -84,12 +84,12 @@ type Script = Sequence[Reply | Push]
 
 
 class Watch(list[Progress]):
-    """What was told of a climb."""
+    """What was told of a discovery."""
 
     @property
-    def rungs(self) -> list[DiscoveryStep | None]:
-        """Each rung once, in order."""
-        return list(dict.fromkeys(progress.rung for progress in self))
+    def steps(self) -> list[DiscoveryStep | None]:
+        """Each step once, in order."""
+        return list(dict.fromkeys(progress.step for progress in self))
 
 
 def _mode_c(ask: bytes = ASK, name: bytes = NAME_C) -> list[Reply]:
@@ -107,12 +107,12 @@ def _addresses(reading: Reading) -> list[str]:
 WANTED = [line.split("(")[0] for line in LINES]
 
 
-async def _climb(
+async def _discover(
     line: ScriptedLine, hints: DiscoveryHints = NO_HINTS
 ) -> tuple[LineProfile, Reading, list[DiscoveryStep | None]]:
     watch = Watch()
     profile, reading = await discover(line, hints, watch.append)
-    return profile, reading, watch.rungs
+    return profile, reading, watch.steps
 
 
 async def _fails(
@@ -122,7 +122,7 @@ async def _fails(
     with pytest.raises(MeterError) as caught:
         await discover(line, hints, watch.append)
     assert line.elapsed <= LONGEST
-    return caught.value, watch.rungs
+    return caught.value, watch.steps
 
 
 def _wakings(line: ScriptedLine) -> int:
@@ -131,7 +131,7 @@ def _wakings(line: ScriptedLine) -> int:
     return sum(now and not before for before, now in zip([False, *sent], sent, strict=False))
 
 
-# Each rung
+# Each step
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,18 @@ def _wakings(line: ScriptedLine) -> int:
 )
 async def test_meter_that_is_called(script: Script, speed: int) -> None:
     line = ScriptedLine(script)
-    profile, reading, rungs = await _climb(line)
-    assert rungs == [DiscoveryStep.SIGN_ON]
+    profile, reading, steps = await _discover(line)
+    assert steps == [DiscoveryStep.SIGN_ON]
     assert _addresses(reading) == WANTED
     assert (profile.mode, profile.speed) == (None, None if speed == 300 else speed)
     assert reading.health.speed == speed
 
 
 async def test_later_reads_go_straight_there() -> None:
-    profile, _, _ = await _climb(ScriptedLine(_every(1.0, PUSH)))
+    profile, _, _ = await _discover(ScriptedLine(_every(1.0, PUSH)))
     line = ScriptedLine(_every(1.0, PUSH))
-    again, reading, rungs = await _climb(line, DiscoveryHints(profile))
-    assert rungs == [DiscoveryStep.KNOWN_WAY]
+    again, reading, steps = await _discover(line, DiscoveryHints(profile))
+    assert steps == [DiscoveryStep.KNOWN_WAY]
     assert line.messages == []
     assert (again.mode, again.listen_speed) == (Mode.D, 9600)
     assert len(reading.registers) == 2
@@ -179,8 +179,8 @@ async def test_later_reads_go_straight_there() -> None:
 )
 async def test_meter_that_sends_by_itself(data: bytes, speed: int, period: float) -> None:
     line = ScriptedLine(_every(period, data, speed, first=0.9 * period))
-    profile, reading, rungs = await _climb(line)
-    assert rungs[-1] is DiscoveryStep.LISTEN
+    profile, reading, steps = await _discover(line)
+    assert steps[-1] is DiscoveryStep.LISTEN
     assert (profile.mode, profile.listen_speed) == (Mode.D, speed)
     assert not profile.wake_up
     assert reading.health.mode is Mode.D
@@ -196,7 +196,7 @@ async def test_p1_with_octets_of_eight_bits(message: str, can_switch: bool) -> N
         speed=300 if can_switch else 115200,
         parity=False,
     )
-    profile, reading, _ = await _climb(line)
+    profile, reading, _ = await _discover(line)
     assert (profile.mode, profile.listen_speed) == (Mode.D, 115200)
     assert _addresses(reading) == [*WANTED, "0-0:96.13.0"]
     health = reading.health
@@ -206,8 +206,8 @@ async def test_p1_with_octets_of_eight_bits(message: str, can_switch: bool) -> N
 
 async def test_push_meter_is_found_within_eight_seconds() -> None:
     line = ScriptedLine(_every(1.0, PUSH))
-    _, _, rungs = await _climb(line)
-    assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
+    _, _, steps = await _discover(line)
+    assert steps == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
     assert line.elapsed < 8
 
 
@@ -222,8 +222,8 @@ async def test_meter_in_a_session_that_nobody_knows(speed: int) -> None:
             return ended and ScriptedLine._hears(self, reply)
 
     line = Deaf(_mode_c())
-    profile, _, rungs = await _climb(line)
-    assert rungs == [DiscoveryStep.SIGN_ON]
+    profile, _, steps = await _discover(line)
+    assert steps == [DiscoveryStep.SIGN_ON]
     assert profile.sign_on_speed == 300
     assert line.elapsed < 9
 
@@ -233,8 +233,8 @@ async def test_meter_behind_a_bridge_that_refuses_its_speed(fastest: int) -> Non
     """The meter is not asked to change to a speed at which nobody would hear it."""
     script = [Reply(ASK, NAME_C), Reply(STAY, framed())]
     line = ScriptedLine(script, fastest=fastest, can_refuse=True)
-    profile, reading, rungs = await _climb(line)
-    assert rungs == [DiscoveryStep.SIGN_ON]
+    profile, reading, steps = await _discover(line)
+    assert steps == [DiscoveryStep.SIGN_ON]
     assert line.messages == [ASK, STAY]
     assert _addresses(reading) == WANTED
     assert (profile.speed, profile.refused_speed, profile.stay) == (None, 9600, False)
@@ -245,7 +245,7 @@ async def test_meter_behind_a_bridge_that_refuses_its_speed(fastest: int) -> Non
 
 async def test_meter_behind_a_bridge_that_takes_its_speed() -> None:
     line = ScriptedLine(_mode_c(), can_refuse=True)
-    profile, _, _ = await _climb(line)
+    profile, _, _ = await _discover(line)
     assert [speed for _, speed in line.speeds] == [9600, 300, 9600]
     later = ScriptedLine(_mode_c(), can_refuse=True)
     await discover(later, DiscoveryHints(profile))
@@ -256,7 +256,7 @@ async def test_meter_that_did_not_wait_for_a_slow_bridge() -> None:
     """It sends by itself, without an acknowledgement, which would only disturb it."""
     script: list[Reply | Push] = [Reply(ASK, NAME_C), Push(framed(), at=3.0, speed=300)]
     line = ScriptedLine(script, can_refuse=True, switches_in=0.8)
-    _, reading, _ = await _climb(line)
+    _, reading, _ = await _discover(line)
     assert line.messages == [ASK]
     assert _addresses(reading) == WANTED
 
@@ -281,9 +281,9 @@ async def test_inverted_signal_is_named() -> None:
 
 async def test_speed_that_a_bridge_cannot_listen_at_is_passed_over() -> None:
     line = ScriptedLine(_every(1.0, p1(LINES), 115200), fastest=19200)
-    failure, rungs = await _fails(line)
+    failure, steps = await _fails(line)
     assert isinstance(failure, WrongParity)
-    assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
+    assert steps == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
 
 
 async def test_other_protocol_is_named() -> None:
@@ -296,8 +296,8 @@ async def test_meter_that_sleeps() -> None:
     line = ScriptedLine(
         [Reply(ASK, NAME_B, behind=WAKE_UP), Push(framed(), at=6.6, speed=2400)], run=0
     )
-    profile, reading, rungs = await _climb(line, DiscoveryHints(battery=True))
-    assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.WAKE_UP]
+    profile, reading, steps = await _discover(line, DiscoveryHints(battery=True))
+    assert steps == [DiscoveryStep.SIGN_ON, DiscoveryStep.WAKE_UP]
     assert (profile.wake_up, _wakings(line)) == (True, 1)
     assert _addresses(reading) == WANTED
 
@@ -323,8 +323,8 @@ async def test_meter_that_is_woken_the_fast_way() -> None:
         run=0,
     )
     line._replies[3].behind = BURST
-    profile, reading, rungs = await _climb(line)
-    assert rungs[-1] is DiscoveryStep.FAST_WAKE_UP
+    profile, reading, steps = await _discover(line)
+    assert steps[-1] is DiscoveryStep.FAST_WAKE_UP
     assert (profile.fast_wake_up, profile.wake_up) == (True, False)
     assert _addresses(reading) == WANTED
     bursts = [sent for sent in line.sent if sent.data == BURST]
@@ -348,8 +348,8 @@ async def test_fast_waking_goes_on_long_enough() -> None:
 @pytest.mark.parametrize("request_character", ["#", "2"])
 async def test_meter_of_another_request(request_character: str) -> None:
     line = ScriptedLine(_mode_c(f"/{request_character}!\r\n".encode()))
-    profile, _, rungs = await _climb(line)
-    assert rungs[-1] is DiscoveryStep.OTHER_REQUEST
+    profile, _, steps = await _discover(line)
+    assert steps[-1] is DiscoveryStep.OTHER_REQUEST
     assert profile.request == request_character
 
 
@@ -358,21 +358,21 @@ async def test_meter_that_remembers_its_speed(known: int | None, speed: int) -> 
     line = ScriptedLine(
         [Reply(ASK, b"/XYZ MX\r\n" + framed(), heard_at=speed, speed=speed)], can_switch=True
     )
-    profile, _, rungs = await _climb(line, DiscoveryHints(LineProfile(speed=known)))
-    assert DiscoveryStep.REMEMBERED_SPEED in rungs
+    profile, _, steps = await _discover(line, DiscoveryHints(LineProfile(speed=known)))
+    assert DiscoveryStep.REMEMBERED_SPEED in steps
     assert profile.sign_on_speed == speed
 
 
 async def test_probe_that_is_fed_by_one_pin() -> None:
     line = ScriptedLine(_mode_c(), fed_by=(False, True))
-    profile, _, rungs = await _climb(line)
-    assert rungs[-1] is DiscoveryStep.PINS
+    profile, _, steps = await _discover(line)
+    assert steps[-1] is DiscoveryStep.PINS
     assert (profile.dtr, profile.rts) == (False, True)
     # Left as they lead to the meter; the next read sets them first of all.
     assert line.pins[-1] == (False, True)
     later = ScriptedLine(_mode_c(), fed_by=(False, True))
-    _, _, rungs = await _climb(later, DiscoveryHints(profile))
-    assert rungs == [DiscoveryStep.KNOWN_WAY]
+    _, _, steps = await _discover(later, DiscoveryHints(profile))
+    assert steps == [DiscoveryStep.KNOWN_WAY]
     assert later.sent[0].began >= 1000.5
 
 
@@ -392,9 +392,9 @@ class PinlessLine(ScriptedLine):
 
 
 async def test_bridge_without_pins_is_listened_to_all_the_same() -> None:
-    failure, rungs = await _fails(PinlessLine())
+    failure, steps = await _fails(PinlessLine())
     assert isinstance(failure, NoAnswer)
-    assert DiscoveryStep.LISTEN in rungs
+    assert DiscoveryStep.LISTEN in steps
 
 
 # What may not be done
@@ -409,17 +409,17 @@ async def test_never_called_without_a_number_where_several_share_the_line() -> N
 
 async def test_all_calls_bear_the_number() -> None:
     line = ScriptedLine()
-    failure, rungs = await _fails(line, DiscoveryHints(LineProfile(address="7"), shared=True))
+    failure, steps = await _fails(line, DiscoveryHints(LineProfile(address="7"), shared=True))
     assert isinstance(failure, NumberUnanswered)
-    assert rungs == EVERY_RUNG
+    assert steps == EVERY_RUNG
     calls = {message for message in line.messages if message.startswith(b"/")}
     assert calls == {ASK_7, b"/#7!\r\n", b"/27!\r\n"}
 
 
 async def test_meter_that_answers_to_its_number() -> None:
     line = ScriptedLine(_mode_c(ASK_7))
-    profile, _, rungs = await _climb(line, DiscoveryHints(LineProfile(address="7"), shared=True))
-    assert (profile.address, rungs) == ("7", [DiscoveryStep.SIGN_ON])
+    profile, _, steps = await _discover(line, DiscoveryHints(LineProfile(address="7"), shared=True))
+    assert (profile.address, steps) == ("7", [DiscoveryStep.SIGN_ON])
 
 
 @pytest.mark.parametrize(
@@ -448,28 +448,28 @@ async def test_a_meter_that_answers_badly_is_not_woken_again_and_again() -> None
 async def test_what_a_person_has_set_stays() -> None:
     fixed = frozenset({"mode", "request", "wake_up", "sign_on_speed", "dtr", "rts"})
     line = ScriptedLine()
-    _, rungs = await _fails(line, DiscoveryHints(LineProfile(mode=Mode.C, request="2"), fixed))
-    assert rungs == [DiscoveryStep.SIGN_ON]
+    _, steps = await _fails(line, DiscoveryHints(LineProfile(mode=Mode.C, request="2"), fixed))
+    assert steps == [DiscoveryStep.SIGN_ON]
     assert {message for message in line.messages if message != BREAK} == {b"/2!\r\n"}
     assert line.pins == []
     listening = ScriptedLine()
-    _, rungs = await _fails(
+    _, steps = await _fails(
         listening, DiscoveryHints(LineProfile(mode=Mode.D), frozenset({"mode"}))
     )
-    assert (rungs, listening.messages) == ([DiscoveryStep.LISTEN], [])
+    assert (steps, listening.messages) == ([DiscoveryStep.LISTEN], [])
 
 
 async def test_a_bus_is_not_woken_and_its_converter_has_time_to_turn() -> None:
-    failure, rungs = await _fails(ScriptedLine(), DiscoveryHints(LineProfile(bus=True), pins=False))
+    failure, steps = await _fails(ScriptedLine(), DiscoveryHints(LineProfile(bus=True), pins=False))
     assert isinstance(failure, BusSilent)
-    assert rungs == [
+    assert steps == [
         DiscoveryStep.SIGN_ON,
         DiscoveryStep.OTHER_REQUEST,
         DiscoveryStep.REMEMBERED_SPEED,
     ]
     # The small third letter says 20 ms.
     line = ScriptedLine(_mode_c(name=b"/ISk5MX174\r\n"), run=0)
-    await _climb(line, DiscoveryHints(LineProfile(bus=True)))
+    await _discover(line, DiscoveryHints(LineProfile(bus=True)))
     asked, selected = line.sent
     name_ended = asked.ended + 0.2 + len(b"/ISk5MX174\r\n") * 10 / 300
     assert selected.began >= name_ended + 0.2 - ROUNDING
@@ -482,8 +482,8 @@ async def test_bridge_fixed_at_300() -> None:
     line = ScriptedLine(
         [Reply(ASK, NAME_C), Reply(b"\x06000\r\n", framed())], can_switch=False, grace=2.0
     )
-    profile, reading, rungs = await _climb(line)
-    assert (rungs, reading.health.speed) == ([DiscoveryStep.SIGN_ON], 300)
+    profile, reading, steps = await _discover(line)
+    assert (steps, reading.health.speed) == ([DiscoveryStep.SIGN_ON], 300)
     assert _addresses(reading) == WANTED
     assert not profile.stay
 
@@ -492,7 +492,7 @@ async def test_bridge_fixed_at_300() -> None:
 async def test_push_meter_behind_a_fixed_bridge(first: float) -> None:
     """Also where a telegram came just behind our call, and looked like its answer."""
     line = ScriptedLine(_every(10.0, PUSH, first=first), can_switch=False, speed=9600, grace=2.0)
-    profile, reading, _ = await _climb(line)
+    profile, reading, _ = await _discover(line)
     assert (profile.mode, profile.listen_speed) == (Mode.D, 9600)
     assert len(reading.registers) == 2
 
@@ -501,10 +501,10 @@ async def test_mode_a_meter_behind_a_fixed_bridge() -> None:
     line = ScriptedLine(
         [Reply(ASK, NAME_A + framed(), speed=9600, heard_at=9600)], can_switch=False, speed=9600
     )
-    profile, reading, rungs = await _climb(line)
+    profile, reading, steps = await _discover(line)
     assert profile.mode is None
     assert reading.health.mode is Mode.A
-    assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
+    assert steps == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
 
 
 async def test_nothing_behind_a_fixed_bridge() -> None:
@@ -519,7 +519,7 @@ async def test_nothing_behind_a_fixed_bridge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "kind", "rungs"),
+    ("script", "kind", "steps"),
     [
         ([], NoAnswer, EVERY_RUNG),
         (
@@ -555,10 +555,10 @@ async def test_nothing_behind_a_fixed_bridge() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
-async def test_reason(script: Script, kind: type[MeterError], rungs: list[DiscoveryStep]) -> None:
+async def test_reason(script: Script, kind: type[MeterError], steps: list[DiscoveryStep]) -> None:
     failure, tried = await _fails(ScriptedLine(script))
     assert type(failure) is kind
-    assert tried == rungs
+    assert tried == steps
 
 
 def _wrong(block: bytes) -> bytes:
@@ -569,9 +569,9 @@ async def _check_wrong(
     script: Script, hints: DiscoveryHints = NO_HINTS
 ) -> tuple[ScriptedLine, CheckWrong]:
     line = ScriptedLine(script)
-    failure, rungs = await _fails(line, hints)
+    failure, steps = await _fails(line, hints)
     assert isinstance(failure, CheckWrong)
-    assert len(rungs) == 1
+    assert len(steps) == 1
     return line, failure
 
 
@@ -582,10 +582,10 @@ async def test_check_that_is_always_wrong_is_found_to_be_the_meters_own() -> Non
     assert line.messages == [ASK] * 6
     assert failure.without is not None
     assert failure.without.check_kind is CheckKind.NONE
-    profile, reading, rungs = await _climb(
+    profile, reading, steps = await _discover(
         ScriptedLine([script[0]]), DiscoveryHints(failure.without)
     )
-    assert (_addresses(reading), rungs) == (["1.8.0"], [DiscoveryStep.SIGN_ON])
+    assert (_addresses(reading), steps) == (["1.8.0"], [DiscoveryStep.SIGN_ON])
     assert reading.health.check is Verdict.ABSENT
     assert profile.check_kind is CheckKind.NONE
 
@@ -609,7 +609,7 @@ async def test_check_that_is_wrong_now_and_then_is_not(others: list[Reply]) -> N
 
 async def test_check_that_is_right_after_all() -> None:
     wrong = Reply(ASK, _wrong(b"1.8.0(0004*kWh)\r\n"), times=4)
-    _, reading, _ = await _climb(
+    _, reading, _ = await _discover(
         ScriptedLine([wrong, Reply(ASK, NAME_A + framed(b"1.8.0(0004*kWh)\r\n"))])
     )
     assert reading.health.check is Verdict.RIGHT
@@ -640,8 +640,8 @@ async def test_a_meter_that_was_found_is_worth_patience() -> None:
             Reply(ASK, NAME_A + framed()),
         ]
     )
-    _, reading, rungs = await _climb(line)
-    assert (rungs, reading.health.retries) == ([DiscoveryStep.SIGN_ON], 1)
+    _, reading, steps = await _discover(line)
+    assert (steps, reading.health.retries) == ([DiscoveryStep.SIGN_ON], 1)
     assert _addresses(reading) == WANTED
 
 
@@ -658,23 +658,23 @@ async def test_the_number_of_a_meter_that_was_read_is_not_doubted() -> None:
 
 async def test_what_tells_most_is_told_though_it_was_not_the_last() -> None:
     """A flash of light at first, then silence."""
-    failure, rungs = await _fails(ScriptedLine([Push(FLASH, at=1.0)]))
+    failure, steps = await _fails(ScriptedLine([Push(FLASH, at=1.0)]))
     assert isinstance(failure, WrongParity)
-    assert rungs[1] is DiscoveryStep.LISTEN
-    assert set(rungs) == set(EVERY_RUNG)
+    assert steps[1] is DiscoveryStep.LISTEN
+    assert set(steps) == set(EVERY_RUNG)
 
 
 async def test_a_flash_of_light_does_not_hide_a_meter_that_sleeps() -> None:
     line = ScriptedLine([Push(FLASH, at=1.0), Reply(ASK, NAME_A + framed(), behind=WAKE_UP)])
-    profile, _, _ = await _climb(line)
+    profile, _, _ = await _discover(line)
     assert profile.wake_up
 
 
 async def test_speeds_that_a_bridge_refuses_are_passed_over() -> None:
     line = ScriptedLine(fastest=2400)
-    failure, rungs = await _fails(line)
+    failure, steps = await _fails(line)
     assert isinstance(failure, NoAnswer)
-    assert rungs == EVERY_RUNG
+    assert steps == EVERY_RUNG
     assert {speed for _, speed in line.speeds} == {300, 2400}
 
 
@@ -737,15 +737,15 @@ async def test_no_noise_makes_it_longer(
 
 async def test_noise_without_end_ends() -> None:
     line = ScriptedLine([Push(bytes(range(256)) * 60, speed=1200)], parity=False)
-    failure, rungs = await _fails(line)
+    failure, steps = await _fails(line)
     assert isinstance(failure, WrongParity)
-    assert rungs == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
+    assert steps == [DiscoveryStep.SIGN_ON, DiscoveryStep.LISTEN]
 
 
 async def test_rows_of_text_are_whole() -> None:
     """A readout without a frame, whose end is only seen by silence, is one reading."""
     line = ScriptedLine([Reply(ASK, NAME_A + text() + b"!\r\n")])
-    _, reading, _ = await _climb(line)
+    _, reading, _ = await _discover(line)
     assert _addresses(reading) == WANTED
 
 

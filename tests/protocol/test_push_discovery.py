@@ -52,8 +52,8 @@ def told() -> tuple[list[DiscoveryStep], Callable[[Progress], None]]:
     steps: list[DiscoveryStep] = []
 
     def tell(progress: Progress) -> None:
-        if progress.rung is not None and progress.rung not in steps:
-            steps.append(progress.rung)
+        if progress.step is not None and progress.step not in steps:
+            steps.append(progress.step)
 
     return steps, tell
 

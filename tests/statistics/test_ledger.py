@@ -110,7 +110,7 @@ async def test_sum_of_tariffs_goes_on_with_another_meter(
     await course.begin(**tariffs("12000", *last[1:]))
     await course.read(30, **tariffs(*last))
     await course.read(63, OTHER, **tariffs(*first))
-    await answer(hass, "exchanged", "replace_meter")
+    await answer(hass, "meter_replaced", "replace_meter")
     course.stop_polling()
     await course.read(90, OTHER, **tariffs(*then))
     await course.go_on(125)

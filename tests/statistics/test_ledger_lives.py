@@ -91,7 +91,7 @@ class Life:
         self.period = self.amount(9000)
         for _ in range(2):
             await self.read()
-        await self.answer("exchanged", "replace_meter")
+        await self.answer("meter_replaced", "replace_meter")
 
     async def restart_counter(self) -> None:
         """It was repaired, and has counted from nothing since."""

@@ -15,7 +15,7 @@ from custom_components.iec62056.const import DOMAIN
 
 from ..common.bench import NUMBER, Bench, entity_id, later, reading
 
-POLLS = 1000
+POLLS = 300
 REGISTERS = 60
 
 

@@ -12,7 +12,7 @@ from tools.fuzz.targets import TARGETS
 
 SEED = 6205621
 # Conversations take milliseconds each, and some of them a second.
-CONVERSATIONS = ("reading", "ladder", "push", "programming", "binary")
+CONVERSATIONS = ("reading", "discovery", "push", "programming", "binary")
 CASES, LONG_CASES = 300, 20_000
 TALKS, LONG_TALKS = 40, 1_000
 LONGEST = 4096

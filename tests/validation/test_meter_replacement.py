@@ -72,7 +72,7 @@ async def test_each_hour_has_the_true_consumption(
     )
     # Of the other meter nothing is shown, and the user is asked.
     assert state(hass, ENERGY).state == "12346.500"
-    assert questions(hass) == ["exchanged"]
+    assert questions(hass) == ["meter_replaced"]
     await poll(
         hass,
         bench,
@@ -84,9 +84,9 @@ async def test_each_hour_has_the_true_consumption(
     )
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert questions(hass) == ["exchanged"]
+    assert questions(hass) == ["meter_replaced"]
     assert entry.unique_id == f"LGZ_{NUMBER}"
-    await answer(hass, "exchanged", "replace_meter")
+    await answer(hass, "meter_replaced", "replace_meter")
     assert entry.state is ConfigEntryState.LOADED
     assert entry.unique_id == f"LGZ_{OTHER}"
     assert entity_id(hass, ENERGY, f"LGZ_{OTHER}") == energy

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, Final, override
-from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -63,16 +62,7 @@ async def pushing(hass: HomeAssistant) -> AsyncIterator[tuple[MockConfigEntry, P
     )
     memory = Memory(meter)
 
-    async def address(_: HomeAssistant, host: str) -> str:
-        return host
-
-    with (
-        patch(
-            "custom_components.iec62056.protocol.transport.serial_line.open_transport",
-            memory.open_transport,
-        ),
-        patch("custom_components.iec62056.meter.connection._address", address),
-    ):
+    with memory.in_place():
         entry = MockConfigEntry(
             domain=DOMAIN,
             unique_id="LUG_70012345",

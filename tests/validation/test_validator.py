@@ -140,7 +140,7 @@ async def other_meter(
     hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await read_again(entry, bench, freezer, {"C.1.0": [OTHER], "1.8.0": ["000003.000*kWh"]})
-    assert questions(hass) == ["exchanged"]
+    assert questions(hass) == ["meter_replaced"]
     assert state(hass, ENERGY).state == "12345.678"
 
 
@@ -148,7 +148,7 @@ async def test_probe_on_the_wrong_meter(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
-    await answer(hass, "exchanged", "wrong_probe")
+    await answer(hass, "meter_replaced", "wrong_probe")
     assert questions(hass) == []
     await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 2)
     assert state(hass, ENERGY).state == "12345.700"
@@ -168,7 +168,7 @@ async def test_another_meter_gets_no_secret_and_no_permit(
         data={**loaded.data, **SECRETS, "mode": "C"},
         options={**PERMITS, **READ, "interval": 300},
     )
-    await answer(hass, "exchanged", "add_as_new_meter")
+    await answer(hass, "meter_replaced", "add_as_new_meter")
     (new,) = [one for one in hass.config_entries.async_entries(DOMAIN) if one is not loaded]
     assert new.unique_id == f"LGZ_{OTHER}"
     assert dict(new.options) == {"interval": 300}
@@ -187,7 +187,7 @@ async def test_exchanged_meter_may_not_be_changed_until_somebody_allows_it(
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
     hass.config_entries.async_update_entry(loaded, options={**PERMITS, "interval": 300})
-    await answer(hass, "exchanged", "replace_meter")
+    await answer(hass, "meter_replaced", "replace_meter")
     assert dict(loaded.options) == {"interval": 300}
 
 
@@ -205,7 +205,7 @@ async def test_other_meter_is_added(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
     await other_meter(hass, loaded, bench, freezer)
-    await answer(hass, "exchanged", "add_as_new_meter")
+    await answer(hass, "meter_replaced", "add_as_new_meter")
     assert loaded.disabled_by is not None
     added = [one for one in hass.config_entries.async_entries() if one.unique_id == f"LGZ_{OTHER}"]
     assert len(added) == 1
@@ -223,8 +223,8 @@ async def test_other_meter_that_has_an_entry(
 ) -> None:
     MockConfigEntry(domain="iec62056", unique_id=f"LGZ_{OTHER}").add_to_hass(hass)
     await other_meter(hass, loaded, bench, freezer)
-    assert (await answer(hass, "exchanged", choice))["reason"] == "known_already"
-    assert questions(hass) == ["exchanged"]
+    assert (await answer(hass, "meter_replaced", choice))["reason"] == "known_already"
+    assert questions(hass) == ["meter_replaced"]
 
 
 async def test_check_that_is_always_wrong(

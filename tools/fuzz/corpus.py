@@ -183,7 +183,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "axdr": (*VALUES, *ANSWERS),
     "services": tuple(ANSWERS),
     "reading": READOUT,
-    "ladder": READOUT,
+    "discovery": READOUT,
     "push": READOUT,
     "programming": DIALOGUE,
     "binary": ASSOCIATION,

@@ -287,7 +287,7 @@ def reading_(part: bytes) -> None:
     _hold(line, read())
 
 
-def ladder_(part: bytes) -> None:
+def discovery_(part: bytes) -> None:
     """The way from an unknown line to a meter."""
     line = FedLine(part)
 
@@ -415,7 +415,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "axdr": axdr_,
     "services": understand,
     "reading": reading_,
-    "ladder": ladder_,
+    "discovery": discovery_,
     "push": push_,
     "programming": programming_,
     "binary": binary_,

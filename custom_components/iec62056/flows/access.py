@@ -78,7 +78,7 @@ class AccessFlow(NamingFlow, AskingFlow):
         """Give the choice between the groups."""
         groups = [*self._secret_groups(), "extra", "changes"]
         if self._runtime.fast_poller.is_possible:
-            groups.insert(-1, "quick")
+            groups.insert(-1, "fast_polling")
         return self.async_show_menu(step_id="access", menu_options=groups)
 
     # The password
@@ -220,10 +220,12 @@ class AccessFlow(NamingFlow, AskingFlow):
 
     # Quick registers
 
-    async def async_step_quick(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_fast_polling(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
         """Ask which registers are to be read so, and try them."""
         if user_input is None:
-            return await self._quick_page()
+            return await self._fast_polling_page()
         codes = user_input[CONF_QUICK][:MOST_QUICK]
         if not codes:
             return self._keep(_QUICK, {})
@@ -232,17 +234,17 @@ class AccessFlow(NamingFlow, AskingFlow):
         async def answered(way: Trial) -> ConfigFlowResult:
             self._quick = kept if way.request is None else {**kept, CONF_QUICK_REQUEST: way.request}
             took = f"{way.seconds:.1f}{NO_BREAK}{UnitOfTime.SECONDS}"
-            return self._form("quick_tried", {}, "", took=took)
+            return self._form("fast_polling_tried", {}, "", took=took)
 
         async def failed(err: Failure) -> ConfigFlowResult:
-            return await self._quick_page(async_message(self.hass, err))
+            return await self._fast_polling_page(async_message(self.hass, err))
 
         coordinator = self._coordinator
         return await self._ask(
             coordinator, self._runtime.fast_poller.async_try(codes), answered, failed
         )
 
-    async def _quick_page(self, reason: str = "") -> ConfigFlowResult:
+    async def _fast_polling_page(self, reason: str = "") -> ConfigFlowResult:
         options = self.config_entry.options
         seconds = options.get(CONF_QUICK_SECONDS, USUAL_SECONDS)
         chosen = options.get(CONF_QUICK, [])
@@ -250,9 +252,9 @@ class AccessFlow(NamingFlow, AskingFlow):
             vol.Required(CONF_QUICK, default=chosen): several(await self._quick_choices(chosen)),
             vol.Required(CONF_QUICK_SECONDS, default=seconds): _SECONDS,
         }
-        return self._form("quick", fields, reason, most=str(MOST_QUICK))
+        return self._form("fast_polling", fields, reason, most=str(MOST_QUICK))
 
-    async def async_step_quick_tried(
+    async def async_step_fast_polling_tried(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Keep the registers, now that the user has seen how long a round takes."""

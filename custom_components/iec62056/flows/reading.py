@@ -172,7 +172,7 @@ class ReadFlow(PlaceFlow):
 
     @callback
     def _watch(self, progress: Progress) -> None:
-        """Draw the dialogue again at each rung and stage, and now and then in between."""
+        """Draw the dialogue again at each step and stage, and now and then in between."""
         now = self.hass.loop.time()
         if _action(progress) == _action(self._progress) and now - self._drawn < REDRAW_INTERVAL:
             return
@@ -190,12 +190,12 @@ def _refused(keyring: Keyring) -> MeterError | None:
 def _action(progress: Progress) -> str:
     """The text for a progress: which way to the meter is tried, and from the first data on how far they have come."""
     if (
-        progress.rung is None
+        progress.step is None
         or progress.registers
         or progress.stage in (Stage.OPENING, Stage.READING)
     ):
         return progress.stage
-    return f"rung_{progress.rung}"
+    return f"step_{progress.step}"
 
 
 def _usual(speed: int) -> timedelta:

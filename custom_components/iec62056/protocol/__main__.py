@@ -47,7 +47,7 @@ _VERDICTS = {
 }
 
 
-_RUNGS = {
+_STEPS = {
     DiscoveryStep.KNOWN_WAY: "Calling the meter as before",
     DiscoveryStep.SIGN_ON: "Calling the meter at 300 Bd",
     DiscoveryStep.LISTEN: "Listening for a meter that sends by itself",
@@ -243,13 +243,13 @@ def _teller() -> ProgressCallback | None:
     told: set[DiscoveryStep] = set()
 
     def tell(progress: Progress) -> None:
-        rung = progress.rung
-        if rung is None or rung in told:
+        step = progress.step
+        if step is None or step in told:
             return
         if told == {DiscoveryStep.SIGN_ON}:
             print("No answer yet; other ways are tried.", file=sys.stderr)
-        told.add(rung)
-        print(f"{_RUNGS[rung]} …", file=sys.stderr)
+        told.add(step)
+        print(f"{_STEPS[step]} …", file=sys.stderr)
 
     return tell
 

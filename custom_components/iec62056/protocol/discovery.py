@@ -1,7 +1,7 @@
 """From an unknown line to a meter: one way after another until one leads to a reading, or to the reason why none does.
 
-What worked is the profile that `climb` gives back: a later reading goes straight there. Whoever keeps it climbs again
-only after repeated failures, with that profile as the first rung.
+What worked is the profile that `discover` gives back: a later reading goes straight there. Whoever keeps it discovers again
+only after repeated failures, with that profile as the first step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,10 +97,10 @@ NO_HINTS = DiscoveryHints()
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """One try of one rung."""
+class _Attempt:
+    """One try of one step."""
 
-    rung: DiscoveryStep
+    step: DiscoveryStep
     profile: LineProfile
     effort: RetryPolicy = _CALL
 
@@ -122,40 +122,40 @@ async def discover(
     """
     if hints.shared and not hints.profile.address:
         raise NumberNeeded
-    return await _Ladder(line, hints, progress).climb()
+    return await _Discovery(line, hints, progress).run()
 
 
-def _steps(line: Line, hints: DiscoveryHints) -> Iterator[_Step]:
+def _attempts(line: Line, hints: DiscoveryHints) -> Iterator[_Attempt]:
     """The tries, in order, as long as nothing is heard."""
     base, fixed = _base(hints), hints.fixed
     if base.hdlc_at_once:
         # Such a meter hears no sign-on, however it is called.
-        yield _Step(DiscoveryStep.SIGN_ON, replace(base, mode=Mode.E))
+        yield _Attempt(DiscoveryStep.SIGN_ON, replace(base, mode=Mode.E))
         return
     if hints.profile != base:
-        yield _Step(DiscoveryStep.KNOWN_WAY, hints.profile)
+        yield _Attempt(DiscoveryStep.KNOWN_WAY, hints.profile)
     if base.mode is Mode.D:
-        yield _Step(DiscoveryStep.LISTEN, base)
+        yield _Attempt(DiscoveryStep.LISTEN, base)
         return
     # A meter on its battery sleeps: a second call would be in vain.
     asleep = hints.battery and not (base.wake_up or base.fast_wake_up)
-    yield _Step(DiscoveryStep.SIGN_ON, base, _CALL if asleep else _TWO_CALLS)
+    yield _Attempt(DiscoveryStep.SIGN_ON, base, _CALL if asleep else _TWO_CALLS)
     if not base.bus and "wake_up" not in fixed:
-        yield _Step(DiscoveryStep.WAKE_UP, replace(base, wake_up=True))
+        yield _Attempt(DiscoveryStep.WAKE_UP, replace(base, wake_up=True))
         if "fast_wake_up" not in fixed:
-            yield _Step(DiscoveryStep.FAST_WAKE_UP, replace(base, fast_wake_up=True))
+            yield _Attempt(DiscoveryStep.FAST_WAKE_UP, replace(base, fast_wake_up=True))
     if "request" not in fixed:
         for request in OTHER_REQUESTS:
-            yield _Step(DiscoveryStep.OTHER_REQUEST, replace(base, request=request))
+            yield _Attempt(DiscoveryStep.OTHER_REQUEST, replace(base, request=request))
     if line.can_switch:
         if "sign_on_speed" not in fixed:
             for speed in dict.fromkeys((base.speed or REMEMBERED_SPEEDS[0], *REMEMBERED_SPEEDS)):
-                yield _Step(DiscoveryStep.REMEMBERED_SPEED, replace(base, sign_on_speed=speed))
+                yield _Attempt(DiscoveryStep.REMEMBERED_SPEED, replace(base, sign_on_speed=speed))
         if hints.pins and not fixed & {"dtr", "rts"}:
             for dtr, rts in OTHER_PINS:
-                yield _Step(DiscoveryStep.PINS, replace(base, dtr=dtr, rts=rts))
+                yield _Attempt(DiscoveryStep.PINS, replace(base, dtr=dtr, rts=rts))
     if base.mode is None and not hints.battery and not base.bus:
-        yield _Step(DiscoveryStep.LISTEN, _listening(base))
+        yield _Attempt(DiscoveryStep.LISTEN, _listening(base))
 
 
 def _base(hints: DiscoveryHints) -> LineProfile:
@@ -169,8 +169,8 @@ def _listening(base: LineProfile) -> LineProfile:
     return replace(base, mode=Mode.D, wake_up=False, fast_wake_up=False)
 
 
-class _Ladder:
-    """One climb: what was heard and what failed so far."""
+class _Discovery:
+    """One discovery: what was heard and what failed so far."""
 
     def __init__(
         self, line: Line, hints: DiscoveryHints, progress: ProgressCallback | None
@@ -184,21 +184,21 @@ class _Ladder:
         self._closer_looks = _CLOSER_LOOKS
         self._listened = False
 
-    async def climb(self) -> tuple[LineProfile, Reading]:
+    async def run(self) -> tuple[LineProfile, Reading]:
         """Step by step; whoever is heard is looked at more closely."""
-        for step in _steps(self._line, self._hints):
-            if (step.rung is DiscoveryStep.LISTEN and self._listened) or (
-                step.wakes and not self._wake_ups
+        for attempt in _attempts(self._line, self._hints):
+            if (attempt.step is DiscoveryStep.LISTEN and self._listened) or (
+                attempt.wakes and not self._wake_ups
             ):
                 continue
             before = self._line.tally.copy()
-            found = await self._try(step)
+            found = await self._try(attempt)
             heard = self._line.tally.since(before)
-            if found is None and heard.characters and not step.listens:
+            if found is None and heard.characters and not attempt.listens:
                 if not self._closer_looks:
                     break
                 self._closer_looks -= 1
-                found = await self._look_closer(step, heard)
+                found = await self._look_closer(attempt, heard)
                 if found is None and isinstance(self._failures[-1], WrongParity | LineBusy):
                     break
             if found is not None:
@@ -206,53 +206,53 @@ class _Ladder:
         raise self._reason()
 
     async def _look_closer(
-        self, step: _Step, heard: LineStats
+        self, attempt: _Attempt, heard: LineStats
     ) -> tuple[LineProfile, Reading] | None:
         """Somebody speaks: a meter of another speed, or one whose characters are damaged on their way."""
         damaged = heard.parity is ParitySeen.EVEN and self._line.can_switch
         if not damaged and not self._listened and self._base.mode is None:
-            found = await self._try(_Step(DiscoveryStep.LISTEN, _listening(self._base)))
+            found = await self._try(_Attempt(DiscoveryStep.LISTEN, _listening(self._base)))
             if found is not None:
                 return found
-        return await self._try(replace(step, effort=_CLOSER))
+        return await self._try(replace(attempt, effort=_CLOSER))
 
-    async def _try(self, step: _Step) -> tuple[LineProfile, Reading] | None:
+    async def _try(self, attempt: _Attempt) -> tuple[LineProfile, Reading] | None:
         """What one step leads to; None where it leaves open whether there is a meter."""
-        effort = replace(step.effort, wake_ups=self._wake_ups)
-        watcher = self._watcher(step.rung)
-        meter = MeterClient(self._line, step.profile, watcher, effort, self._hints.keyring)
+        effort = replace(attempt.effort, wake_ups=self._wake_ups)
+        watcher = self._watcher(attempt.step)
+        meter = MeterClient(self._line, attempt.profile, watcher, effort, self._hints.keyring)
         before = self._line.tally.characters
         try:
-            if step.listens:
-                return await self._listen(meter, step)
-            reading = await self._read(meter, step)
+            if attempt.listens:
+                return await self._listen(meter, attempt)
+            reading = await self._read(meter, attempt)
         except PushHeard:
             if self._base.mode not in (None, Mode.D):
                 raise
             return await self._hear_push(watcher, sorted(FORMATS, key=self._is_elsewhere))
         except _NOT_FOUND as err:
             self._failures.append(err)
-            if step.listens and self._line.tally.characters > before:
+            if attempt.listens and self._line.tally.characters > before:
                 with suppress(PushUnframed, NoAnswer):
                     # Frames at 9600 Bd are recognized among text: these are of another speed.
                     return await self._hear_push(watcher, FORMATS[1:])
         except BridgeRefusedSettings:
             # Where nothing was heard at any speed, that tells more; where something was, the meter's speed was refused.
             silent = self._failures and all(isinstance(one, _SILENT) for one in self._failures)
-            elsewhere = step.rung in (DiscoveryStep.REMEMBERED_SPEED, DiscoveryStep.PINS)
-            if not elsewhere and not (step.listens and silent):
+            elsewhere = attempt.step in (DiscoveryStep.REMEMBERED_SPEED, DiscoveryStep.PINS)
+            if not elsewhere and not (attempt.listens and silent):
                 raise
         else:
-            return await self._unasked(step, reading) or (meter.profile, reading)
+            return await self._unasked(attempt, reading) or (meter.profile, reading)
         finally:
             self._wake_ups -= meter.wake_ups
-        if step.rung is DiscoveryStep.PINS:
+        if attempt.step is DiscoveryStep.PINS:
             # A bridge without such pins has nothing to put back.
             with suppress(BridgeRefusedSettings):
                 await self._line.set_pins(*OPENED_PINS)
         return None
 
-    async def _read(self, meter: MeterClient, step: _Step) -> Reading:
+    async def _read(self, meter: MeterClient, attempt: _Attempt) -> Reading:
         """One reading; a check that is wrong is looked at again: some meters compute it in a way of their own."""
         alike: list[CheckWrong] = []
         while True:
@@ -260,7 +260,7 @@ class _Ladder:
                 return await meter.read_all()
             except CheckWrong as err:
                 alike.append(err)
-                asleep = step.wakes and meter.wake_ups >= self._wake_ups
+                asleep = attempt.wakes and meter.wake_ups >= self._wake_ups
                 if not err.shape or err.shape != alike[0].shape or asleep:
                     raise
                 if len(alike) == checks.WRONG_ALIKE:
@@ -272,8 +272,8 @@ class _Ladder:
                 # What the meter did when it answered tells more.
                 raise alike[0] from err
 
-    async def _listen(self, meter: MeterClient, step: _Step) -> tuple[LineProfile, Reading]:
-        self._listened |= step.profile.listen_speed is None
+    async def _listen(self, meter: MeterClient, attempt: _Attempt) -> tuple[LineProfile, Reading]:
+        self._listened |= attempt.profile.listen_speed is None
         async with aclosing(meter.listen()) as telegrams:
             reading = await anext(telegrams)
         return meter.profile, reading
@@ -301,20 +301,22 @@ class _Ladder:
         """Whether a format has another speed than the line."""
         return format_.speed != self._line.speed
 
-    async def _unasked(self, step: _Step, reading: Reading) -> tuple[LineProfile, Reading] | None:
+    async def _unasked(
+        self, attempt: _Attempt, reading: Reading
+    ) -> tuple[LineProfile, Reading] | None:
         """What came without an option select may have come unasked: then it comes again.
 
         At 300 Bd no meter sends unasked; a line that cannot change its speed may be set to any.
         """
         if reading.health.mode is not Mode.A or self._base.mode is not None or self._listened:
             return None
-        if self._line.can_switch and step.profile.sign_on_speed == SIGN_ON_SPEED:
+        if self._line.can_switch and attempt.profile.sign_on_speed == SIGN_ON_SPEED:
             return None
-        return await self._try(_Step(DiscoveryStep.LISTEN, _listening(self._base)))
+        return await self._try(_Attempt(DiscoveryStep.LISTEN, _listening(self._base)))
 
-    def _watcher(self, rung: DiscoveryStep) -> ProgressCallback | None:
+    def _watcher(self, step: DiscoveryStep) -> ProgressCallback | None:
         watch = self._progress
-        return None if watch is None else lambda progress: watch(replace(progress, rung=rung))
+        return None if watch is None else lambda progress: watch(replace(progress, step=step))
 
     def _reason(self) -> MeterError:
         """Of all failures the one that tells most, the latest of its kind."""

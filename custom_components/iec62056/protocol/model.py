@@ -302,14 +302,14 @@ class LineProfile:
 class Progress:
     """One step of a conversation, for a progress display: stage, bytes and data sets so far, speed in baud.
 
-    `rung` says which way is tried, while the way to a meter is looked for.
+    `step` says which way is tried, while the way to a meter is looked for.
     """
 
     stage: Stage
     characters: int = 0
     registers: int = 0
     speed: int = SIGN_ON_SPEED
-    rung: DiscoveryStep | None = None
+    step: DiscoveryStep | None = None
 
 
 type ProgressCallback = Callable[[Progress], None]
