@@ -49,7 +49,7 @@ class GapFiller:
         entry.async_on_unload(self._timer.stop)
         entry.async_on_unload(self._coordinator.async_add_listener(self._note))
         # The latest readings are not saved each time: at a start, the stored state tells them.
-        entry.async_on_unload(self._store.async_write)
+        entry.async_on_unload(self._store.async_flush)
         self._note()
 
     @callback

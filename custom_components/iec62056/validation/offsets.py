@@ -29,6 +29,8 @@ class OffsetReason(StrEnum):
     ANSWER = "answer"
     REPLACED = "replaced"
     TARIFFS = "tariffs"
+    # Here imported hours end.
+    IMPORTED = "imported"
 
 
 # Behind these the register is another one, or counts anew.
