@@ -1,5 +1,6 @@
 """Which hours a load profile makes right. No Home Assistant runs here."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,6 +16,7 @@ from custom_components.iec62056.statistics.planner import (
     plan,
 )
 from custom_components.iec62056.statistics.register_curve import CLOCK, Amount, Reason
+from custom_components.iec62056.validation.offsets import Offset
 
 QUARTER = timedelta(minutes=15)
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -73,6 +75,10 @@ class House:
 
 def at(hours: float) -> datetime:
     return START + timedelta(hours=hours)
+
+
+def offset(hours: float, amount: int) -> Offset:
+    return Offset(KEY, at(hours), Decimal(amount), "kWh")
 
 
 def gap(house: House, first: datetime, last: datetime) -> Gap:
@@ -221,19 +227,35 @@ def test_no_course_leads_across_an_exchange() -> None:
     """Another meter with a higher number continued the old one's: its profile says nothing of that."""
     house = House()
     true = house.rows(START, at(40))
+    rows = house.flat(true, at(5), at(14))
     for everything in (False, True):
         found = plan(
             house.profile(),
-            true,
+            rows,
             [gap(house, at(5), at(14))],
             first=at(3),
             last=at(20),
-            begun=house.point(at(10)),
             everything=everything,
-            barriers=[at(9.5)],
+            offsets=[offset(9.5, -7)],
         )
-        assert all(not at(8) < change.start < at(11) for change in found.changes)
-    assert not any(change.start < at(3) for change in found.changes)
+        assert not found.changes
+        assert {one.reason for one in found.refusals} == {Reason.SUMS}
+    # A wrong number that was taken back is no other count.
+    number = house.register(at(5))
+    offsets = [
+        replace(offset(5.02, -480), last=number, first=number + 480),
+        offset(6, 0),
+        replace(offset(14.02, 480), last=number + 490, first=house.register(at(14))),
+    ]
+    found = plan(
+        house.profile(),
+        rows,
+        [gap(house, at(5), at(14))],
+        first=at(3),
+        last=at(20),
+        offsets=offsets,
+    )
+    assert changes(written(rows, found)) == pytest.approx(changes(true), abs=2e-3)
 
 
 def test_its_resolution_is_no_disagreement() -> None:
@@ -466,7 +488,7 @@ def test_everything_goes_around_the_hour_of_an_offset(moment: float) -> None:
         first=at(10),
         last=at(35),
         everything=True,
-        offsets=[at(moment)],
+        offsets=[offset(moment, 5)],
     )
     assert [(one.reason, one.first, one.last) for one in found.refusals] == [
         (Reason.SUMS, at(20), at(21))
@@ -488,3 +510,21 @@ def test_everything_tells_an_outage_from_what_was_measured() -> None:
         **{at(hour): True for hour in range(20, 25)},
     }
     assert changes(written(rows, found)) == pytest.approx(changes(true), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_everything_leaves_what_was_measured_where_periods_are_missing(seed: int) -> None:
+    house, random = House(seed=seed), Random(seed)
+    true = house.rows(START, at(40))
+    flat = range(20, 20 + random.randrange(1, 6))
+    rows = true | {at(hour): true[at(19)] for hour in flat}
+    begin = random.randrange(50, 100)
+    lost = range(begin, begin + random.randrange(1, 20))
+    profile = [one for number, one in enumerate(house.profile()) if number not in lost]
+    found = plan(profile, rows, (), first=at(1), last=at(38), step=Decimal(0), everything=True)
+    after, truth = changes(written(rows, found)), changes(true)
+    assert min(after) >= 0
+    assert sum(after) == pytest.approx(sum(truth))
+    for hour in range(40):
+        if hour not in flat and hour - 1 not in flat:
+            assert after[hour] == pytest.approx(truth[hour], abs=2e-3), hour

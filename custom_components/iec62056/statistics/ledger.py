@@ -241,7 +241,7 @@ async def _judge(
     earlier = [row for row in hour_rows if row.end <= begun]
     opening = five_minutes[:1] if hour_rows and hour_rows[0].start == hour_of(begun) else []
     return (
-        _judged(short, [*earlier, *five_minutes], known),
+        _judged(short, [*earlier, *five_minutes], known, seam=begun if earlier else None),
         _judged(hours, [*opening, *hour_rows], known),
     )
 
@@ -251,18 +251,26 @@ def _rows(table: Mapping[datetime, Hour], span: timedelta) -> Iterator[_Row]:
 
 
 def _judged(
-    table: Mapping[datetime, Hour], rows: Iterable[_Row], known: Mapping[Offset, float]
+    table: Mapping[datetime, Hour],
+    rows: Iterable[_Row],
+    known: Mapping[Offset, float],
+    *,
+    seam: datetime | None = None,
 ) -> _Judged:
+    """What is wrong in a table; from the `seam` on its rows are its own, those before are of the other one."""
     left, wrong = set(known), dict[datetime, float]()
     before: Hour | None = None
+    is_judged = False
     for row in rows:
         due = [offset for offset in left if offset.at < row.end]
-        # The first sums of all begin at nothing.
-        if before is not None and not all(offset.closed for offset in due):
+        comes = not all(offset.closed for offset in due)
+        # The first sums of all begin at nothing. Where only one of the tables was moved, it shows at the seam.
+        if before is not None and (comes or (is_judged and row.start == seam)):
             expected = row.hour.state - before.state + sum(known[offset] for offset in due)
             rise = row.hour.sum - before.sum
             if not near(row.hour.sum, before.sum + expected):
                 wrong[row.start] = expected - rise
+        is_judged |= comes
         left.difference_update(due)
         before = row.hour
     return _Judged(table, wrong, frozenset(left))

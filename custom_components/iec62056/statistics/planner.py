@@ -11,8 +11,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from ..validation.offsets import Offset
 from .gaps import Gap, Point
-from .register_curve import Amount, RangeSkipped, Reason, RegisterCurve, curve_between, share_before
+from .register_curve import (
+    CLOCK,
+    Amount,
+    RangeSkipped,
+    Reason,
+    RegisterCurve,
+    curve_between,
+    share_before,
+)
 
 HOUR: Final = timedelta(hours=1)
 # Sums and states are floats; no register of a meter has a smaller step.
@@ -71,16 +80,14 @@ def plan(
     added: Collection[datetime] = (),
     step: Decimal = Decimal(0),
     everything: bool = False,
-    offsets: Sequence[datetime] = (),
-    barriers: Sequence[datetime] = (),
+    offsets: Sequence[Offset] = (),
 ) -> Plan:
     """What a profile makes of the hourly rows of one sensor from `first` to `last`.
 
     `amounts` are those of the profile and `step` what each may be wrong by; all numbers are in the unit of the rows.
     `rows` are by the beginning of their hour, and reach beyond both ends. `begun` is the first good reading of all:
     before it the past is filled as far as the profile goes, where only imports have `added` rows. `everything` replaces
-    hours with good readings too, never that of one of the `offsets`. No course leads across `barriers`: there another
-    meter or another count began.
+    hours with good readings too, never that of one of the `offsets`, at which the register went on from another number.
     """
     used = _in_order(amounts)
     changes: dict[datetime, Change] = {}
@@ -88,7 +95,7 @@ def plan(
     gaps = [gap for gap in gaps if gap.last.at > first and gap.first.at < last]
     stretches = [(gap.first, gap.last, False) for gap in gaps]
     if everything:
-        inside = [moment for moment in offsets if first < moment < last]
+        inside = [one.at for one in offsets if first < one.at < last]
         hours = sorted({hour_of(moment) for moment in inside})
         refusals += [SkippedRange(Reason.SUMS, hour, hour + HOUR) for hour in hours]
         known = [(moment, moment) for moment in inside]
@@ -97,7 +104,8 @@ def plan(
     for begin, end, measured in stretches:
         rise = end.number - begin.number
         try:
-            _stay_within(begin, end, barriers)
+            if not measured:
+                _stay_within(begin, end, offsets)
             found, hole = _fill(used, rows, begin, end, step, measured=measured)
         except RangeSkipped as skipped:
             refusals.append(SkippedRange(skipped.reason, begin.at, end.at, rise, skipped.profile))
@@ -108,7 +116,7 @@ def plan(
                 missing = behind.number - before.number
                 refusals.append(SkippedRange(Reason.MISSING, before.at, behind.at, missing))
     past: list[Change] = []
-    if begun is not None and first < begun.at and not any(one <= begun.at for one in barriers):
+    if begun is not None and first < begun.at:
         earlier = [one for one in used if one.begin < begun.at and one.end > first]
         try:
             begun = _beginning(rows, begun, added) if earlier else begun
@@ -120,14 +128,24 @@ def plan(
         changes |= {change.start: change for change in past}
     ordered = tuple(changes[start] for start in sorted(changes))
     if begun is not None and (own := rows.get(hour_of(begun.at))) is not None:
-        begun = Point(begun.at, _opening(own))
+        since = [one.offset for one in offsets if one.at < hour_of(begun.at) + HOUR]
+        begun = Point(begun.at, _opening(own) + sum(since, Decimal(0)))
     return Plan(ordered, tuple(refusals), begun if past else None)
 
 
-def _stay_within(begin: Point, end: Point, barriers: Iterable[datetime]) -> None:
-    """Raises RangeSkipped where another meter or another count began in between."""
-    if any(begin.at < moment <= end.at for moment in barriers):
+def _stay_within(begin: Point, end: Point, offsets: Iterable[Offset]) -> None:
+    """Raises RangeSkipped where another meter or another count began in between; a wrong number taken back is none."""
+    between = (one.offset for one in offsets if _came(one, end) and not _came(one, begin))
+    if sum(between, Decimal(0)):
         raise RangeSkipped(Reason.SUMS)
+
+
+def _came(offset: Offset, reading: Point) -> bool:
+    """Whether a reading has the new number. At about the same time, the number tells: a reading may take minutes."""
+    last, first = offset.last, offset.first
+    if last is None or first is None or abs(offset.at - reading.at) > CLOCK:
+        return offset.at <= reading.at
+    return abs(reading.number - first) < abs(reading.number - last)
 
 
 def _in_order(amounts: Iterable[Amount]) -> list[Amount]:
@@ -224,9 +242,13 @@ def _changes(
 ) -> Iterator[Change]:
     for end in ends:
         start = end - HOUR
-        state = float(course.at(end))
-        hour = Hour(state, state + offset)
-        before = rows.get(start)
+        number, before = course.at(end), rows.get(start)
+        if measured and before is not None and course.hole is not None:
+            first, last = course.hole
+            if first.at < end < last.at:
+                # What was measured where periods are missing stays.
+                number = min(max(Decimal(str(before.state)), first.number), last.number)
+        hour = Hour(float(number), float(number) + offset)
         if before is None or not same(before, hour):
             yield Change(start, hour, before, measured and before is not None)
 

@@ -13,13 +13,13 @@ from ..const import DOMAIN
 from ..coordinator import MeterCoordinator
 from ..protocol.model import Obis
 from ..registers.registry import entity_id_of
-from ..validation.offsets import NEW_COUNTS, Offset, OffsetReason
+from ..validation.offsets import Offset, OffsetReason
 from . import profile_amounts, recorder
 from .gaps import Gap, Point
 from .import_job import AIR, ImportJob, ImportStore, Replaced, in_unit
 from .ledger import Ledger
 from .planner import HOUR, Change, Plan, SkippedRange, plan
-from .register_curve import Reason
+from .register_curve import CLOCK, Reason
 
 # Rows beyond the range, which the sums are taken from.
 LOOK_AROUND: Final = timedelta(days=10)
@@ -96,11 +96,15 @@ class ProfileWriter:
             and (first := in_unit(gap.first, gap.unit, series.unit)) is not None
             and (last := in_unit(gap.last, gap.unit, series.unit)) is not None
         ]
+        record = self._coordinator.record
         offsets = [
-            one
-            for one in self._coordinator.record.offsets
+            one.in_unit(series.unit)
+            for one in record.offsets
             if one.key == total.key and one.reason is not OffsetReason.IMPORTED
         ]
+        # What another meter wrote down before it came is not of this house.
+        came = [one.at for one in record.offsets if one.reason is OffsetReason.REPLACED]
+        used = [one for one in used if not came or one.begin >= max(came) - CLOCK]
         # What is switched off is corrected by nobody.
         extends = not job.automatic and self._hass.states.get(series.entity_id) is not None
         planned = plan(
@@ -115,8 +119,7 @@ class ProfileWriter:
             else [one for one, row in replaced.rows.items() if not row],
             step=step,
             everything=job.everything,
-            offsets=[one.at for one in offsets],
-            barriers=[one.at for one in offsets if one.reason in NEW_COUNTS],
+            offsets=offsets,
         )
         return Imported(total.key, series.entity_id, series.unit, planned)
 
