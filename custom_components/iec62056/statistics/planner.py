@@ -104,9 +104,8 @@ def plan(
     for begin, end, measured in stretches:
         rise = end.number - begin.number
         try:
-            if not measured:
-                _stay_within(begin, end, offsets)
-            found, hole = _fill(used, rows, begin, end, step, measured=measured)
+            false = () if measured else _false_between(begin, end, offsets)
+            found, hole = _fill(used, rows, begin, end, step, measured=measured, false=false)
         except RangeSkipped as skipped:
             refusals.append(SkippedRange(skipped.reason, begin.at, end.at, rise, skipped.profile))
         else:
@@ -133,11 +132,12 @@ def plan(
     return Plan(ordered, tuple(refusals), begun if past else None)
 
 
-def _stay_within(begin: Point, end: Point, offsets: Iterable[Offset]) -> None:
-    """Raises RangeSkipped where another meter or another count began in between; a wrong number taken back is none."""
-    between = (one.offset for one in offsets if _came(one, end) and not _came(one, begin))
-    if sum(between, Decimal(0)):
+def _false_between(begin: Point, end: Point, offsets: Iterable[Offset]) -> Sequence[Offset]:
+    """The steps of wrong numbers that were taken back. Raises RangeSkipped where another meter or count began."""
+    between = [one for one in offsets if _came(one, end) and not _came(one, begin)]
+    if sum((one.offset for one in between), Decimal(0)):
         raise RangeSkipped(Reason.SUMS)
+    return between
 
 
 def _came(offset: Offset, reading: Point) -> bool:
@@ -191,6 +191,7 @@ def _fill(
     step: Decimal,
     *,
     measured: bool,
+    false: Sequence[Offset],
 ) -> tuple[list[Change], tuple[Point, Point] | None]:
     """The rows that end between two readings, and where the profile has a hole. Raises RangeSkipped."""
     ends = list(_hours(begin.at, end.at))
@@ -199,7 +200,8 @@ def _fill(
     # The last of the rows with good readings is an end to join; that of an outage is flat.
     offset = _offset(rows, begin.at, end.at, joins=measured)
     course = curve_between(used, begin, end, step, slack=measured)
-    return list(_changes(rows, ends, course, offset, measured=measured)), course.hole
+    found = _changes(rows, ends, course, offset, measured=measured, false=false)
+    return list(found), course.hole
 
 
 def _hours(begin: datetime, end: datetime) -> Iterator[datetime]:
@@ -239,6 +241,7 @@ def _changes(
     offset: float,
     *,
     measured: bool = False,
+    false: Sequence[Offset] = (),
 ) -> Iterator[Change]:
     for end in ends:
         start = end - HOUR
@@ -248,7 +251,9 @@ def _changes(
             if first.at < end < last.at:
                 # What was measured where periods are missing stays.
                 number = min(max(Decimal(str(before.state)), first.number), last.number)
-        hour = Hour(float(number), float(number) + offset)
+        # The state stays what the sensor has shown, which the ledger goes by.
+        shown = number - sum((one.offset for one in false if one.at < end), Decimal(0))
+        hour = Hour(float(shown), float(number) + offset)
         if before is None or not same(before, hour):
             yield Change(start, hour, before, measured and before is not None)
 
