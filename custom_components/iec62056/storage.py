@@ -125,7 +125,7 @@ def _validation_of_0_1(validation: dict[str, Any]) -> dict[str, Any]:
         for address, code, values, received, reason in validation["holds"]
     }
     records = {
-        key: {**record, "formats": [[*one[1:3], *one[4:]] for one in record["forms"]]}
+        key: {**record, "formats": [one[1:] for one in record["forms"]]}
         for key, record in validation["records"].items()
     }
     if (other := validation["exchange"]) is not None:

@@ -58,8 +58,8 @@ class Course:
         again = at + timedelta(seconds=5)
         self.bench.answers = [reading(sent, at=at), reading(sent, at=again)]
 
-    async def read(self, minute: float, number: str = NUMBER, **registers: str) -> None:
-        """Read the meter at that minute; in doubt, a second time a minute later."""
+    async def read(self, minute: float, number: str = NUMBER, **registers: str) -> float:
+        """Read the meter at that minute; in doubt, a second time a minute later. Gives the minute of the last reading."""
         coordinator = self.entry.runtime_data.coordinator
         for at in (minute, minute + 1):
             await self.go_on(at)
@@ -67,7 +67,8 @@ class Course:
             await coordinator.async_refresh()
             await self.hass.async_block_till_done()
             if not coordinator.needs_witness:
-                break
+                return at
+        return minute + 1
 
     async def go_on(self, minute: float, *, quiet: bool = False) -> None:
         """Time passes; the recorder sums up each five minutes, and what is due is done a while later."""

@@ -63,7 +63,7 @@ class Life:
     async def read(self) -> None:
         self.minute += 1
         self.told.append(f"{self.minute}: {self.number} {self.sent()}")
-        await self.course.read(self.minute, str(self.number), **self.sent())
+        self.minute = await self.course.read(self.minute, str(self.number), **self.sent())
         hour = int(self.minute) // 60
         self.known[hour] = self.used
         (self.doubtful.add if self.wrong else self.doubtful.discard)(hour)

@@ -78,18 +78,18 @@ def reason(*candidates: Candidate) -> HoldReason | None:
 @pytest.mark.parametrize(
     ("text", "number_format"),
     [
-        ("012345.678", (False, 6, 3)),
-        ("-000142.30", (False, 6, 2)),
-        ("+00026", (False, 5, 0)),
+        ("012345.678", (False, 6, ".", 3)),
+        ("-000142.30", (False, 6, ".", 2)),
+        ("+00026", (False, 5, "", 0)),
         # Padded with blanks, a sign takes the place of one.
-        (" 0.00", (True, 2, 2)),
-        ("+1.00", (False, 1, 2)),
-        (" +1.00", (True, 3, 2)),
-        ("000007,4", (False, 6, 1)),
+        (" 0.00", (True, 2, ".", 2)),
+        ("+1.00", (False, 1, ".", 2)),
+        (" +1.00", (True, 3, ".", 2)),
+        ("000007,4", (False, 6, ",", 1)),
     ],
 )
 def test_a_form_is_padding_places_and_decimals(
-    text: str, number_format: tuple[bool, int, int]
+    text: str, number_format: tuple[bool, int, str, int]
 ) -> None:
     assert NumberFormat.of(text, "kWh") == (*number_format, "kWh")
 
@@ -108,6 +108,7 @@ def test_what_is_no_number_has_no_form(text: str) -> None:
         ("0012345.679", "kWh", HoldReason.FORM),
         ("012345.6790", "kWh", HoldReason.FORM),
         (" 12345.679", "kWh", HoldReason.FORM),
+        ("012345,679", "kWh", HoldReason.FORM),
         ("012345.679 ", "kWh", HoldReason.FORM),
         ("012345.679", "kwh", HoldReason.UNIT),
         ("012345.679", None, HoldReason.UNIT),
@@ -370,9 +371,9 @@ def test_what_may_be_off_by_a_power_of_ten_is_the_users(
     for step in range(RATE_LEARNED + 2):
         history, judged = check_value(history, sent(*before, step))
         assert judged.good
-    shown, at = published(history), RATE_LEARNED + 1
-    for step in (0.3, 0.31, 0.4):
-        history, judged = check_value(history, sent(*now, at + step))
+    shown, last = published(history), RATE_LEARNED + 1
+    for hours in (0.3, 0.31, 0.4):
+        history, judged = check_value(history, sent(*now, last + hours))
         assert judged.reason is HoldReason.OUT_OF_RANGE
     assert judged.repair
     assert published(history) == shown

@@ -1,6 +1,6 @@
 """What the other registers of a reading say of the total of a billing period: whether that has ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from ..protocol.model import Obis
@@ -23,25 +23,20 @@ def beside_others(
     *,
     before: Mapping[str, RegisterHistory],
     after: Mapping[str, RegisterHistory],
+    good: Container[str],
 ) -> Candidate:
-    """The total with the signs of the others, as far as these may be published.
+    """The total with the signs of the others, as far as these are `good`.
 
     `known` are the published registers, the histories are those before and after this reading.
     """
     if (code := value.register.obis) is None:
         return candidate
-    now = {
-        one.key: one
-        for one in values
-        if one.key in after
-        and (good := after[one.key].good) is not None
-        and good.at == candidate.sample.at
-    }
+    now = {one.key: one for one in values if one.key in good}
     ends = {str(Obis(code.a, code.b, *group)) for group in _ENDS}
     totals = {str(replace(code, d=_SINCE_BEGINNING, e=e)) for e in (code.e, 0)}
     risen = [
         number - last
-        for key in totals & now.keys() & before.keys()
+        for key in totals & now.keys() & before.keys() & after.keys()
         if now[key].description.unit == value.description.unit
         if (number := after[key].number) is not None and (last := before[key].number) is not None
     ]

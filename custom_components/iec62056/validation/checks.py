@@ -61,6 +61,7 @@ class CheckResult:
 
 
 ACCEPTED = CheckResult()
+NOT_CHECKED = CheckResult(HoldReason.FIRST, retry=True)
 
 
 def check_value(
@@ -133,6 +134,16 @@ def check_values(
                 known.get(key, RegisterHistory()), candidate, is_new=is_new
             )
     return known, judged
+
+
+def check_unlimited(
+    histories: Mapping[str, RegisterHistory], key: str, candidate: Candidate
+) -> tuple[RegisterHistory, CheckResult]:
+    """A value without a check of its own: its code must have come before, or under a check in the first reading."""
+    good = candidate.sample if candidate.kind is ValueKind.NAME else None
+    if key in histories or (candidate.sample.checked and not histories):
+        return RegisterHistory(good=good), ACCEPTED
+    return RegisterHistory(held=(HeldSample(candidate.sample, HoldReason.FIRST),)), NOT_CHECKED
 
 
 def accept(history: RegisterHistory, kind: ValueKind) -> RegisterHistory:

@@ -14,9 +14,9 @@ from ..state.identity import Identity, model_of, plain
 from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
 from .billing_period import beside_others
 from .candidate import APART, Candidate
-from .checks import ACCEPTED, CheckResult, check_value, check_values
+from .checks import ACCEPTED, NOT_CHECKED, CheckResult, check_unlimited, check_value, check_values
 from .limits import TOTALS, ValueKind
-from .register_history import HeldSample, HoldReason, RegisterHistory, Sample
+from .register_history import HoldReason, RegisterHistory, Sample
 from .register_value import RegisterValue, rated_flow_of, time_alone_differs, values_of
 from .totals import RESETTABLE, reset_offset
 from .validation_state import HeldValue, MeterReplacement, ValidationState, name_of, numbers_of
@@ -25,7 +25,6 @@ from .validation_state import HeldValue, MeterReplacement, ValidationState, name
 PUSHES_APART = 30
 # After this many different texts in a row the register counts as changing.
 DIFFERENT_TEXTS = 2
-_NOT_CHECKED = CheckResult(HoldReason.FIRST, retry=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,18 +204,24 @@ class ReadingCheck:
             if other and histories:
                 results[key] = CheckResult(HoldReason.NUMBER, retry=True)
             else:
-                after[key], results[key] = _seen(histories, key, candidate)
+                after[key], results[key] = check_unlimited(histories, key, candidate)
+        good = {key for key, result in results.items() if result.good}
         for value, candidate in periodic:
             if other and histories:
                 results[value.key] = CheckResult(HoldReason.NUMBER, retry=True)
                 continue
+            signed = beside_others(
+                candidate,
+                value,
+                self._values,
+                self._known,
+                before=histories,
+                after=after,
+                good=good,
+            )
             known, is_new = histories.get(value.key), bool(histories)
             after[value.key], results[value.key] = check_value(
-                known or RegisterHistory(),
-                beside_others(
-                    candidate, value, self._values, self._known, before=histories, after=after
-                ),
-                is_new=is_new and known is None,
+                known or RegisterHistory(), signed, is_new=is_new and known is None
             )
         for key, candidate in candidates.items():
             if results[key].reason is HoldReason.NAME and key != self._name:
@@ -240,7 +245,7 @@ class ReadingCheck:
         at = self._reading.received.timestamp()
         for value in self._values:
             known = self._known.get(value.register_key)
-            if known is None or not results.get(value.key, _NOT_CHECKED).good:
+            if known is None or not results.get(value.key, NOT_CHECKED).good:
                 continue
             key = f"{value.register_key}@"
             if key in self._varying_texts or not time_alone_differs(known.register, value.register):
@@ -285,7 +290,7 @@ class ReadingCheck:
         held = {
             value.register_key
             for value in self._values
-            if results.get(value.key, _NOT_CHECKED).reason is not None
+            if results.get(value.key, NOT_CHECKED).reason is not None
         }
         stays = {
             value.register_key for value in self._values if results.get(value.key, ACCEPTED).stays
@@ -368,7 +373,7 @@ class ReadingCheck:
             and (before := self._before.histories.get(value.key)) is not None
             and before.good is not None
             and any(held.reason is not HoldReason.TEXT for held in before.held)
-            and self._results.get(value.key, _NOT_CHECKED).good
+            and self._results.get(value.key, NOT_CHECKED).good
         )
 
     def _resets(self) -> dict[str, Decimal]:
@@ -384,13 +389,3 @@ class ReadingCheck:
             if offset := reset_offset(before, after, value.kind):
                 found[value.key] = offset
         return found
-
-
-def _seen(
-    histories: Mapping[str, RegisterHistory], key: str, candidate: Candidate
-) -> tuple[RegisterHistory, CheckResult]:
-    """A value without a check of its own: its code must have come before, or under a check in the first reading."""
-    good = candidate.sample if candidate.kind is ValueKind.NAME else None
-    if key in histories or (candidate.sample.checked and not histories):
-        return RegisterHistory(good=good), ACCEPTED
-    return RegisterHistory(held=(HeldSample(candidate.sample, HoldReason.FIRST),)), _NOT_CHECKED

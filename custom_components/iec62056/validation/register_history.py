@@ -25,14 +25,15 @@ class HoldReason(StrEnum):
     NAME = "name"
 
 
-_NUMBER = re.compile(r"( *)([+-]?)([0-9]+)(?:[.,]([0-9]+))?( *)").fullmatch
+_NUMBER = re.compile(r"( *)([+-]?)([0-9]+)(?:([.,])([0-9]+))?( *)").fullmatch
 
 
 class NumberFormat(NamedTuple):
-    """How a number looks as sent: padding, places before the point, decimals, unit."""
+    """How a number looks as sent: padding, places before the point, point, decimals, unit."""
 
     blanks: bool
     width: int
+    point: str
     decimals: int
     unit: str | None
 
@@ -41,10 +42,10 @@ class NumberFormat(NamedTuple):
         """The format of a number; None if the text is none."""
         if (found := _NUMBER(text)) is None:
             return None
-        before, sign, digits, decimals, behind = found.groups()
+        before, sign, digits, point, decimals, behind = found.groups()
         # Padded with blanks, a sign takes the place of one.
         width = len(before) + len(digits) + (len(sign) if before else 0)
-        return cls(bool(before + behind), width, len(decimals or ""), unit)
+        return cls(bool(before + behind), width, point or "", len(decimals or ""), unit)
 
 
 @as_list
