@@ -34,7 +34,9 @@ async def show_meter(home: Home, entry: str, program: Program) -> list[str]:
     bought, sold = by_code[meter.IMPORT], by_code[meter.EXPORT]
     await meter.invent_past(home, bought, meter.TAKEN)
     await meter.invent_past(home, sold, meter.GIVEN)
-    await program.until(lambda: meter.have_history(home, bought, sold), 30)
+    await meter.invent_panels(home)
+    written = bought.entity_id, sold.entity_id, meter.PANELS
+    await program.until(lambda: meter.have_history(home, *written), 30)
     verdict = await meter.fill_energy(home, bought, sold)
     issues = [issue for kind in verdict.values() for source in kind for issue in source]
     complaints += [f"energy/validate: {json.dumps(issue)}" for issue in issues]
@@ -66,6 +68,7 @@ async def demonstrate(folder: Path, check: bool) -> int:
         say("Home Assistant is up. Adding the meter as the user would ...")
         with last_words(program):
             entry = await meter.add(home, port, lambda step: say(f"  {step.replace('_', ' ')}"))
+            await meter.name_meter(home, entry, "Electricity meter")
             complaints = await show_meter(home, entry, program)
         say(f"Ready after {time.monotonic() - began:.0f} s.")
         for complaint in complaints:

@@ -42,6 +42,9 @@ TAKEN = (
     0.3,
 )
 GIVEN = (0, 0, 0, 0, 0, 0, 0, 0, 0.1, 0.5, 1.0, 1.4, 1.6, 1.5, 1.1, 0.6, 0.2, 0, 0, 0, 0, 0, 0, 0)
+# What the panels make: what is given away, and what the household takes from them at once.
+PANELS = "inverter:panels"
+MADE = [given * 1.3 for given in GIVEN]
 # No day is like the other; these begin with Monday.
 WEEK = (0.95, 0.85, 1.05, 0.9, 1.0, 1.3, 1.2)
 
@@ -144,7 +147,7 @@ def table(before: Iterable[Sensor], after: Iterable[Sensor]) -> str:
 
 
 async def fill_energy(home: Home, bought: Sensor, sold: Sensor) -> Json:
-    """Put the meter into the Energy dashboard; what `energy/validate` says of it."""
+    """Put the meter and the panels into the Energy dashboard; what `energy/validate` says of it."""
     grid = {
         "type": "grid",
         "stat_energy_from": bought.entity_id,
@@ -152,17 +155,55 @@ async def fill_energy(home: Home, bought: Sensor, sold: Sensor) -> Json:
         "cost_adjustment_day": 0,
     }
     await home.command("energy/save_prefs", energy_sources=[grid])
+    await add_panels(home)
     result: Json = await home.command("energy/validate")
     return result
 
 
-async def have_history(home: Home, *meters: Sensor) -> bool:
-    """Whether the statistics of all these sensors have arrived in Home Assistant's database."""
-    wanted = [sensor.entity_id for sensor in meters]
+async def invent_panels(home: Home, past: timedelta = HISTORY) -> None:
+    """Write what panels on the roof have made: no meter measures them, an inverter would send their energy."""
+    metadata: Json = {
+        "has_sum": True,
+        "mean_type": 0,
+        "name": "Solar panels",
+        "source": PANELS.split(":", maxsplit=1)[0],
+        "statistic_id": PANELS,
+        "unit_class": "energy",
+        "unit_of_measurement": "kWh",
+    }
+    rows = hours_before(1000, MADE, past)
+    await home.command("recorder/import_statistics", metadata=metadata, stats=rows)
+
+
+async def add_panels(home: Home) -> None:
+    """Put the panels into the Energy dashboard."""
+    sources = (await home.command("energy/get_prefs"))["energy_sources"]
+    panels = {
+        "type": "solar",
+        "stat_energy_from": PANELS,
+        "config_entry_solar_forecast": None,
+    }
+    await home.command("energy/save_prefs", energy_sources=[*sources, panels])
+
+
+async def call(home: Home, device: Json, name: str) -> None:
+    """Give a device the name that the user calls it by."""
+    await home.command("config/device_registry/update", device_id=device["id"], name_by_user=name)
+
+
+async def name_meter(home: Home, entry_id: str, name: str) -> None:
+    """Call the meter of an entry by that name."""
+    for device in await home.command("config/device_registry/list"):
+        if entry_id in device["config_entries"]:
+            await call(home, device, name)
+
+
+async def have_history(home: Home, *wanted: str) -> bool:
+    """Whether all these statistics have arrived in Home Assistant's database."""
     found = await home.command(
         "recorder/statistics_during_period",
         start_time=(datetime.now(UTC) - HISTORY).isoformat(),
-        statistic_ids=wanted,
+        statistic_ids=list(wanted),
         period="day",
         types=["sum"],
     )

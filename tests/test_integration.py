@@ -63,7 +63,8 @@ async def add(
     flow = hass.config_entries.flow
     shown = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     shown = await flow.async_configure(
-        shown["flow_id"], {"device": device, "address": address, "advanced": {"mode": mode}}
+        shown["flow_id"],
+        {"device": device, "several": {"address": address}, "advanced": {"mode": mode}},
     )
     stages = []
     while shown["type"] is FlowResultType.SHOW_PROGRESS:

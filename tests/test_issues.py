@@ -197,3 +197,44 @@ async def test_answer_about_a_meter_that_was_switched_off_meanwhile(
     await hass.config_entries.async_unload(loaded.entry_id)
     ended = await flows.async_configure(form["flow_id"], {})
     assert (ended["type"], ended["reason"]) == (FlowResultType.ABORT, "not_set_up")
+
+
+@pytest.mark.parametrize(
+    ("sent", "proposed"),
+    [
+        ({"7-0:3.0.0": ["00123.4*m3"]}, True),
+        ({"8-0:1.0.0": ["00123.4*m3"], "0.0.0": ["34567812"]}, True),
+        ({"7-0:3.0.0": ["00123.4*m3"], "1-0:1.8.0": ["1*kWh"]}, False),
+    ],
+)
+async def test_battery_is_proposed_to_a_meter_added_as_one_of_electricity(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    hass_storage: dict[str, Any],
+    *,
+    sent: dict[str, list[str]],
+    proposed: bool,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    hass.config_entries.async_update_entry(entry, options={"interval": 60, "amperes": 35})
+    known = MeterState.of(reading(sent), LineProfile(medium=Medium.ELECTRICITY))
+    hass_storage[file_of(entry)] = stored(known)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    # It keeps its rhythm until the user says otherwise.
+    assert entry.runtime_data.coordinator.interval == timedelta(minutes=1)
+    assert set(told(hass, entry)) == ({issues.BATTERY} if proposed else set())
+    if not proposed:
+        return
+    await entry.runtime_data.coordinator.async_refresh()
+    flows = repairs_flow_manager(hass)
+    assert flows is not None
+    issue = told(hass, entry)[issues.BATTERY]
+    form = await flows.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    ended = await flows.async_configure(form["flow_id"], {})
+    assert ended["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.options == {"interval": 60, "amperes": 35, "aligned": "before"}
+    assert entry.runtime_data.coordinator.interval == timedelta(days=1)
+    assert not told(hass, entry)

@@ -204,6 +204,7 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     assert asdict(state.profile) == plain["state"]["profile"] | {
         "dlms_push": False,
         "even_parity": False,
+        "mains": False,
         "refused_speed": None,
     }
     assert state.identification is not None

@@ -34,7 +34,6 @@ WEEK = "Last 7 days"
 # Longer than what is looked at: the first hour of all would be drawn as a fall.
 PAST = timedelta(days=14)
 HOUR = timedelta(hours=1)
-SUN = [given * 1.3 for given in meter.GIVEN]
 
 
 async def main() -> None:
@@ -101,9 +100,7 @@ async def give_names(it: House) -> None:
     for device in await it.home.command("config/device_registry/list"):
         for make, name in (("UH50", "Heating"), ("EK220", "Gas"), ("WM-20", "Water")):
             if device["model"] == make:
-                await it.home.command(
-                    "config/device_registry/update", device_id=device["id"], name_by_user=name
-                )
+                await meter.call(it.home, device, name)
 
 
 async def change(it: House) -> None:
@@ -134,12 +131,13 @@ async def fill_energy(it: House) -> None:
     ):
         (sensor,) = [one for one in sensors if one.code == code]
         await meter.invent_past(home, sensor, day, unit_class, PAST)
+    await meter.invent_panels(home, PAST)
     grid = ("electricity", "Add grid connection", "House")
     form = await person.choose_for_energy(*grid, "Energy import tariff 1", "Energy export")
     await take(it, "energy-grid", form.locator("dialog").first)
     await person.save(form)
     await person.fill_energy(*grid, "Energy import tariff 2")
-    await add_panels(it)
+    await meter.add_panels(it.home)
     await person.fill_energy("gas", "Add gas source", "Gas", "Gas")
     await person.fill_energy("water", "Add water source", "Water", "Water")
     await look(it, "overview", WEEK, "energy")
@@ -203,28 +201,6 @@ def hourly(profiles: Sequence[Mapping[str, Any]], channel: int) -> dict[datetime
             energy = Decimal(row["values"][channel]) * profile["minutes"] / 60
             used.setdefault(hour, []).append(energy)
     return {hour: sum(parts, Decimal(0)) for hour, parts in used.items() if len(parts) == 4}
-
-
-async def add_panels(it: House) -> None:
-    """Panels on the roof, which no meter of this house measures: an inverter would send their energy."""
-    metadata: dict[str, Any] = {
-        "has_sum": True,
-        "mean_type": 0,
-        "name": "Solar panels",
-        "source": "inverter",
-        "statistic_id": "inverter:panels",
-        "unit_class": "energy",
-        "unit_of_measurement": "kWh",
-    }
-    rows = meter.hours_before(1000, SUN, PAST)
-    await it.home.command("recorder/import_statistics", metadata=metadata, stats=rows)
-    sources = (await it.home.command("energy/get_prefs"))["energy_sources"]
-    panels = {
-        "type": "solar",
-        "stat_energy_from": metadata["statistic_id"],
-        "config_entry_solar_forecast": None,
-    }
-    await it.home.command("energy/save_prefs", energy_sources=[*sources, panels])
 
 
 async def look(it: House, view: str, period: str, name: str) -> None:

@@ -1,6 +1,7 @@
 """Set-up, unloading and removal of one meter, and registration of the actions."""
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
@@ -8,14 +9,17 @@ from homeassistant.helpers.typing import ConfigType
 from . import issues
 from .const import DOMAIN, PLATFORMS
 from .coordinator import MeterCoordinator
+from .entry_data import CONF_INTERVAL
 from .meter.fast_polling import FastPoller
 from .meter.login_manager import LoginManager, async_migrate_logins
 from .meter.probe_alignment import ProbeAlignment
 from .meter.push_listener import PushListener
+from .meter.schedule import interval_of
 from .runtime import MeterConfigEntry, MeterRuntime
 from .services.load_profile import async_setup_profile_services
 from .services.readings import async_setup_services
 from .services.registers import async_setup_access_services
+from .state.meter_state import MeterState
 from .statistics.import_job import ImportStore
 from .statistics.importer import ProfileImporter
 from .statistics.ledger import Ledger, async_recorded_numbers
@@ -60,7 +64,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     await coordinator.async_restore()
     await importer.async_load()
     if not await coordinator.async_take_over():
-        await coordinator.async_config_entry_first_refresh()
+        try:
+            await coordinator.async_config_entry_first_refresh()
+        except ConfigEntryNotReady:
+            # The user is asked what that means, which is answered while the entry is loaded.
+            if not coordinator.replacement_open:
+                raise
+    if not coordinator.replacement_open:
+        _keep_interval(hass, entry, coordinator.data)
     coordinator.record.show_recorded(await async_recorded_numbers(coordinator))
     entry.runtime_data = MeterRuntime(
         coordinator, reader, listener, fast_poller, alignment, importer, ledger
@@ -78,6 +89,16 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     return True
 
 
+@callback
+def _keep_interval(hass: HomeAssistant, entry: MeterConfigEntry, state: MeterState) -> None:
+    """Let the interval that suits the meter be the one it keeps: a reading that takes longer does not change it."""
+    profile = state.profile
+    if CONF_INTERVAL not in entry.options and not profile.pushes and not profile.on_battery:
+        seconds = round(interval_of(state).total_seconds())
+        options = {**entry.options, CONF_INTERVAL: seconds}
+        hass.config_entries.async_update_entry(entry, options=options)
+
+
 async def async_unload_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> bool:
     """Unload a meter; its reading is cancelled and its port freed."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
@@ -90,7 +111,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> No
     """Forget what was read from a meter that is removed."""
     await MeterStore(hass, entry.entry_id).async_remove()
     await LoginManager(hass, entry).async_remove()
-    issues.async_withdraw_notices(hass, entry)
+    issues.async_withdraw_all(hass, entry)
     await ImportStore(hass, entry.entry_id).async_remove()
 
 

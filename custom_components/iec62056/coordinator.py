@@ -25,7 +25,6 @@ from .protocol.model import Reading, Register
 from .state.meter_state import MeterState
 from .storage import async_take_over
 from .validation.candidate import APART
-from .validation.validation_state import MeterReplacement
 from .validation.validator import CheckedReading, Outcome
 
 
@@ -76,7 +75,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """Take what was stored."""
         await self.reader.login.async_recall()
         if (state := await self.record.async_load()) is not None:
+            self.reader.take_line_profile(state.profile)
+            state = replace(state, profile=self.reader.line_profile)
             self._apply(Outcome(state))
+            issues.async_propose_battery(self.hass, self.config_entry, state, self.interval)
 
     async def async_take_over(self) -> bool:
         """Take the config flow's newer reading, which knows the line as it is. False where the meter was never read."""
@@ -85,7 +87,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             self.reader.restore(self.reader.wake_budget, known, self.reader.aligned_at)
         for first in states:
             self.reader.take_line_profile(first.profile)
-            if self._take(self.validator.check(first.reading, first.profile, self.data)):
+            if self._take(self._check(first.reading)):
                 await self.record.async_save_now()
                 self.async_update_listeners()
         return self.data is not None
@@ -164,8 +166,15 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     def _is_doubtful(self, reading: Reading) -> bool:
         """Whether a second reading, made at once, would settle why a value is held."""
-        self._checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        self._checked = self._check(reading)
         return self._checked.result.retry
+
+    def _check(self, reading: Reading) -> CheckedReading:
+        checked = self.validator.check(reading, self.reader.line_profile, self.data)
+        if (known := self.record.known_by_number(checked)) is None:
+            return checked
+        self._apply(known)
+        return self.validator.check(reading, self.reader.line_profile, self.data)
 
     async def async_process_reading(self, reading: Reading) -> MeterState | None:
         """Join what is validated of a reading to the state; None where nothing was ever published.
@@ -174,7 +183,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         """
         checked, self._checked = self._checked, None
         if checked is None or checked.reading is not reading:
-            checked = self.validator.check(reading, self.reader.line_profile, self.data)
+            checked = self._check(reading)
         if not self._take(checked):
             return None
         await self.record.async_save()
@@ -264,21 +273,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         await self.record.async_save_now()
         self.async_update_listeners()
 
-    @callback
-    def async_replace_meter(self, other: MeterReplacement, state: MeterState) -> None:
-        """Let the other meter, known by that state, take this one's place; the entry is to be reloaded then."""
-        self.record.replace_meter(other, state)
-        self.data = state
-        self._update_questions()
-
     def _update_questions(self) -> None:
         issues.async_update_questions(self.hass, self.config_entry, self.validator.state, self.data)
-
-    def is_fresh(self, received: datetime) -> bool:
-        """Whether a value received at that time may still be shown."""
-        return self.poller.is_fresh(received)
 
     @property
     def connected(self) -> bool:
         """Whether the last attempt succeeded, and was not too long ago."""
-        return self.last_update_success and self.is_fresh(self.data.received)
+        return self.last_update_success and self.poller.is_fresh(self.data.received)

@@ -64,7 +64,7 @@ async def async_get_config_entry_diagnostics(
             "interval": coordinator.interval.total_seconds(),
             "aligned": coordinator.poller.schedule.aligned,
             "life": coordinator.poller.max_age.total_seconds(),
-            "alive": coordinator.is_fresh(state.received),
+            "alive": coordinator.poller.is_fresh(state.received),
             "failures": coordinator.failures,
             "signal": coordinator.reader.history.signal.current,
             "last_error": _reason(coordinator.last_exception, secrets),

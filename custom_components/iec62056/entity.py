@@ -25,9 +25,13 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
         super().__init__(coordinator)
         identity = coordinator.data.identity
         self._attr_unique_id = f"{coordinator.unique_id}_{key}"
+        title = coordinator.config_entry.title
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, coordinator.unique_id)},
-            name=cleaned(identity.name),
+            # Two meters of one name are told apart in their titles.
+            name=title
+            if identity.flag is None or title == cleaned(identity.numbered_name)
+            else cleaned(identity.name),
             manufacturer=cleaned(identity.make),
             model=cleaned(identity.model),
             serial_number=cleaned(identity.number),
@@ -38,7 +42,7 @@ class MeterEntity(CoordinatorEntity[MeterCoordinator]):
     @override
     def available(self) -> bool:
         """Whether the last reading is young enough: one that failed says nothing about the values before it."""
-        return self.coordinator.is_fresh(self.coordinator.data.received)
+        return self.coordinator.poller.is_fresh(self.coordinator.data.received)
 
 
 class LinkEntity(MeterEntity):

@@ -3,25 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, CONF_PASSWORD, UnitOfTime
-from homeassistant.data_entry_flow import section
-from homeassistant.helpers.selector import (
-    BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-    SerialPortSelector,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
-import voluptuous as vol
+from homeassistant.const import CONF_ADDRESS, CONF_DEVICE, CONF_PASSWORD
 
 from .const import CONF_MODE
-from .protocol.ascii.passwords import PasswordMethod
 from .protocol.discovery import DiscoveryHints
 from .protocol.dlms.security import Mechanism
 from .protocol.errors import BadSecret
@@ -32,6 +16,7 @@ from .protocol.transport.fair_lock import BUS_IDLE
 CONF_SHARED: Final = "shared"
 CONF_SHOW_REST: Final = "show_rest"
 CONF_ALIGN: Final = "align"
+SECTION_SEVERAL: Final = "several"
 SECTION_ADVANCED: Final = "advanced"
 CONF_SPEED: Final = "speed"
 CONF_BUS: Final = "bus"
@@ -59,10 +44,11 @@ SECTION_BINARY: Final = "binary"
 # Options of an entry: when the meter is read, and what becomes of its registers.
 CONF_INTERVAL: Final = "interval"  # seconds; where there is none, what fits the meter
 CONF_ALIGN_READING: Final = "aligned"
-CONF_BOUNDARY: Final = "boundary"  # minutes: one of BOUNDARIES
+CONF_BOUNDARY: Final = "boundary"  # minutes: one of BOUNDARIES, or a day
 CONF_BOUNDARY_TIME: Final = "boundary_time"  # "HH:MM:SS", for the boundary of a day
 CONF_QUIET_FROM: Final = "quiet_from"  # "HH:MM:SS", local; both ends or none
 CONF_QUIET_TO: Final = "quiet_to"
+CONF_MAINS: Final = "mains"  # whether a meter that could have a battery has mains power
 CONF_AMPERES: Final = "amperes"
 CONF_REGISTERS: Final = (
     "registers"  # {key of the sensor: whether it is wanted}; only what differs from the default
@@ -80,7 +66,7 @@ CONF_AUTOMATIONS: Final = "automations"  # whether automations may change what a
 ALIGNED_OFF: Final = "off"
 ALIGNED_BEFORE: Final = "before"
 ALIGNED_AFTER: Final = "after"
-BOUNDARIES: Final = (15, 30, 60, 1440)
+BOUNDARIES: Final = (15, 30, 60)
 
 AUTO: Final = "auto"
 ON: Final = "on"
@@ -126,98 +112,11 @@ _ADVANCED: Final = (
 )
 
 
-def dropdown(name: str, *options: str, custom: bool = False) -> SelectSelector:
-    """One of several, whose texts are translated under that name."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=list(options),
-            mode=SelectSelectorMode.DROPDOWN,
-            translation_key=name,
-            custom_value=custom,
-        )
-    )
-
-
-def number(least: int, most: int, unit: str | None = None, *, step: int = 1) -> NumberSelector:
-    """A whole number that is typed."""
-    config = NumberSelectorConfig(min=least, max=most, step=step, mode=NumberSelectorMode.BOX)
-    if unit is not None:
-        config["unit_of_measurement"] = unit
-    return NumberSelector(config)
-
-
-# The passwords that may be entered; a maker's secret cannot be.
-LOGINS: Final = (
-    PasswordMethod.PLAIN,
-    PasswordMethod.RESULT,
-    PasswordMethod.CRC32,
-    PasswordMethod.ROLLING_SUM,
-    PasswordMethod.SUPPLIER_LOCK,
-    PasswordMethod.CUSTOMER_LOCK,
-)
-PASSWORD: Final = TextSelector(
-    TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
-)
-
-
-SECURITY: Final = dropdown(CONF_SECURITY, AUTO, *SECURITIES)
-CLIENT: Final = dropdown(CONF_CLIENT, AUTO, *(str(client) for client in CLIENTS), custom=True)
-# Who asks, in mode E; the password is asked for beside it.
-BINARY_FIELDS: Final[dict[vol.Marker, Any]] = {
-    vol.Required(CONF_SECURITY, default=AUTO): SECURITY,
-    vol.Optional(CONF_ENCRYPTION_KEY): PASSWORD,
-    vol.Optional(CONF_AUTHENTICATION_KEY): PASSWORD,
-    vol.Optional(CONF_SYSTEM_TITLE): TextSelector(),
-    vol.Required(CONF_UNENCRYPTED, default=False): BooleanSelector(),
-    vol.Required(CONF_CLIENT, default=AUTO): CLIENT,
-    vol.Optional(CONF_SERVER): number(1, MOST_SERVER),
-    vol.Optional(CONF_PHYSICAL): number(1, MOST_SERVER),
-    vol.Required(CONF_HDLC_AT_ONCE, default=False): BooleanSelector(),
-}
-
-SCHEMA: Final = vol.Schema(
-    {
-        vol.Required(CONF_DEVICE): SerialPortSelector(),
-        vol.Required(CONF_SHARED, default=False): BooleanSelector(),
-        vol.Optional(CONF_ADDRESS): TextSelector(),
-        vol.Required(CONF_ALIGN, default=False): BooleanSelector(),
-        vol.Required(SECTION_ADVANCED): section(
-            vol.Schema(
-                {
-                    vol.Required(CONF_MODE, default=AUTO): dropdown(
-                        CONF_MODE, AUTO, *(mode.lower() for mode in MODES)
-                    ),
-                    vol.Required(CONF_SPEED, default=AUTO): dropdown(
-                        CONF_SPEED, AUTO, *(str(speed) for speed in SPEEDS)
-                    ),
-                    vol.Required(CONF_BUS, default=False): BooleanSelector(),
-                    vol.Required(CONF_WAKE_UP, default=AUTO): dropdown(
-                        CONF_WAKE_UP, AUTO, STANDARD, FAST, NEVER
-                    ),
-                    vol.Required(CONF_REQUEST, default=AUTO): dropdown(
-                        CONF_REQUEST, AUTO, *REQUESTS, custom=True
-                    ),
-                    vol.Required(CONF_STAY, default=False): BooleanSelector(),
-                    vol.Optional(CONF_SWITCH_DELAY): number(
-                        0, LONGEST_SWITCH_DELAY, UnitOfTime.MILLISECONDS, step=5
-                    ),
-                    vol.Optional(CONF_PASSWORD): PASSWORD,
-                    vol.Required(CONF_LOGIN, default=AUTO): dropdown(CONF_LOGIN, AUTO, *LOGINS),
-                    vol.Required(CONF_DTR, default=AUTO): dropdown(CONF_DTR, AUTO, ON, OFF),
-                    vol.Required(CONF_RTS, default=AUTO): dropdown(CONF_RTS, AUTO, ON, OFF),
-                }
-            ),
-            {"collapsed": True},
-        ),
-        vol.Optional(SECTION_BINARY): section(vol.Schema(BINARY_FIELDS), {"collapsed": True}),
-    }
-)
-
-
 def entry_data_from_form(form: Mapping[str, Any], device: str) -> dict[str, Any]:
     """What an entry keeps of the form: nothing of what was left to be found. Raises BadSecret, as `kept_binary`."""
     said: dict[str, Any] = {}
-    if form[CONF_SHARED]:
+    several = form.get(SECTION_SEVERAL, {})
+    if several.get(CONF_SHARED):
         said[CONF_SHARED] = True
     for name, value in form[SECTION_ADVANCED].items():
         if _is_open(value):
@@ -229,7 +128,7 @@ def entry_data_from_form(form: Mapping[str, Any], device: str) -> dict[str, Any]
         else:
             said[name] = int(value) if name in (CONF_SPEED, CONF_SWITCH_DELAY) else value
     said |= mode_e_data_from_form(form.get(SECTION_BINARY, {}))
-    address = form.get(CONF_ADDRESS, "").strip()
+    address = several.get(CONF_ADDRESS, "").strip()
     return {CONF_DEVICE: device, CONF_ADDRESS: address, **said}
 
 
@@ -269,18 +168,21 @@ def mode_e_form_from_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def form_from_entry_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """The form that `kept` took those data from."""
-    form: dict[str, Any] = {}
+    several = {name: data[name] for name in (CONF_ADDRESS, CONF_SHARED) if name in data}
     advanced: dict[str, Any] = {}
     for name, value in data.items():
-        if name in (CONF_DEVICE, CONF_ADDRESS, CONF_SHARED):
-            form[name] = value
-        elif name == CONF_MODE:
+        if name == CONF_MODE:
             advanced[name] = value.lower()
         elif name in _PINS:
             advanced[name] = ON if value else OFF
         elif name in _ADVANCED:
             advanced[name] = str(value) if name == CONF_SPEED else value
-    return {**form, SECTION_ADVANCED: advanced, SECTION_BINARY: mode_e_form_from_data(data)}
+    return {
+        CONF_DEVICE: data[CONF_DEVICE],
+        SECTION_SEVERAL: several,
+        SECTION_ADVANCED: advanced,
+        SECTION_BINARY: mode_e_form_from_data(data),
+    }
 
 
 def non_connection_data(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -290,9 +192,13 @@ def non_connection_data(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in of_the_line}
 
 
-def profile_overrides(data: Mapping[str, Any]) -> dict[str, Any]:
+def profile_overrides(
+    data: Mapping[str, Any], options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The fields of a LineProfile that the user has given; they stay whatever the line teaches."""
     fields: dict[str, Any] = {CONF_ADDRESS: data.get(CONF_ADDRESS, "")}
+    if options is not None:
+        fields[CONF_MAINS] = options.get(CONF_MAINS, False)
     fields |= {
         name: data[name] for name in (CONF_REQUEST, CONF_STAY, CONF_BUS, *_PINS) if name in data
     }

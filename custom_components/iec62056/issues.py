@@ -3,6 +3,7 @@
 All of them follow from what is stored or from the next failure, so they are there again after a restart.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,6 +15,8 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from .const import DOMAIN
 from .messages import async_message
 from .protocol.errors import LineError, MeterError, OtherProtocol, PortBusy
+from .protocol.model import DataSet
+from .protocol.obis import infer_medium
 from .registers.naming import clean_text
 from .registers.registry import entity_id_of
 from .state.meter_state import MeterState
@@ -31,6 +34,7 @@ CHECK: Final = "check"
 PROTOCOL: Final = "protocol"
 PORT_GONE: Final = "port_gone"
 SPEED_REFUSED: Final = "speed_refused"
+BATTERY: Final = "battery"
 
 # What is asked about a held value; of all others, HELD.
 QUESTIONS: Final = {HoldReason.FELL: FELL, HoldReason.OUT_OF_RANGE: BEYOND}
@@ -110,6 +114,27 @@ def async_withdraw_notices(
         _create(hass, entry, _notice_id(entry, SPEED_REFUSED), SPEED_REFUSED, speed)
     for kind in kinds:
         ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, kind))
+
+
+@callback
+def async_withdraw_all(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """The meter is removed."""
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and entry.entry_id in issue_id:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
+def async_propose_battery(
+    hass: HomeAssistant, entry: ConfigEntry, state: MeterState, interval: timedelta
+) -> None:
+    """Propose to read a meter once a day that was added as one of electricity and measures something else."""
+    sent = [DataSet(one.address, one.values) for one in state.reading.registers]
+    seen = replace(state.profile, medium=infer_medium(state.identification, sent))
+    if seen.on_battery and not state.profile.on_battery and interval < timedelta(days=1):
+        _create(hass, entry, _notice_id(entry, BATTERY), BATTERY, {})
+    else:
+        ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, BATTERY))
 
 
 def _notice_id(entry: ConfigEntry, kind: str) -> str:

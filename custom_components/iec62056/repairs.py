@@ -14,9 +14,10 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .issues import CHECK, FELL, METER_REPLACED, PORT_GONE
+from .entry_data import ALIGNED_BEFORE, CONF_ALIGN_READING, CONF_BOUNDARY, omit_keys
+from .issues import BATTERY, CHECK, FELL, METER_REPLACED, PORT_GONE
 from .meter import ports
-from .meter_replacement import async_add_as_new_meter, async_replace_meter
+from .meter_replacement import asks_for_sums, async_add_as_new_meter, async_replace_meter
 from .runtime import MeterConfigEntry
 from .validation.validator import Outcome
 
@@ -103,7 +104,22 @@ class MeterReplacementFlow(MeterRepairFlow):
 
     async def async_step_replace_meter(self, user_input: Any = None) -> RepairsFlowResult:
         """The new meter has taken the old one's place: its sensors keep their history."""
-        if not await async_replace_meter(self.hass, self._loaded):
+        if asks_for_sums(self.hass, self._loaded):
+            return self.async_show_menu(
+                step_id="replace_meter", menu_options=["sums_go_on", "sums_end"]
+            )
+        return await self._replace(sums_end=False)
+
+    async def async_step_sums_go_on(self, user_input: Any = None) -> RepairsFlowResult:
+        """The new meter's total goes on where the sum of the tariffs ended."""
+        return await self._replace(sums_end=False)
+
+    async def async_step_sums_end(self, user_input: Any = None) -> RepairsFlowResult:
+        """The sum of the tariffs ends, and the total begins."""
+        return await self._replace(sums_end=True)
+
+    async def _replace(self, *, sums_end: bool) -> RepairsFlowResult:
+        if not await async_replace_meter(self.hass, self._loaded, sums_end=sums_end):
             return self.async_abort(reason="known_already")
         return self.async_create_entry(data={})
 
@@ -155,7 +171,25 @@ class PortGoneFlow(MeterRepairFlow):
         return self.async_create_entry(data={})
 
 
+class BatteryFlow(MeterRepairFlow):
+    """The meter may have a battery: read it once a day?"""
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Say why."""
+        # Home Assistant begins with the name of the issue.
+        if user_input is None or "issue_id" in user_input:
+            return self.async_show_form(step_id="init", description_placeholders=self._placeholders)
+        options = omit_keys(self._entry.options, (CONF_BOUNDARY,))
+        manager = self.hass.config_entries
+        manager.async_update_entry(
+            self._entry, options={**options, CONF_ALIGN_READING: ALIGNED_BEFORE}
+        )
+        manager.async_schedule_reload(self._entry.entry_id)
+        return self.async_create_entry(data={})
+
+
 FLOWS: Final = {
+    BATTERY: BatteryFlow,
     FELL: FallenTotalFlow,
     METER_REPLACED: MeterReplacementFlow,
     CHECK: WrongCheckFlow,

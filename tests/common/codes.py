@@ -9,10 +9,10 @@ from custom_components.iec62056.protocol.model import (
 )
 from custom_components.iec62056.registers.tables import (
     BY_TYPE,
-    HEAT,
     HEAT_PAIRS,
     LISTED,
     MBUS_CODES,
+    MEDIA,
     WITH_F,
 )
 
@@ -30,9 +30,9 @@ def codes() -> list[Obis]:
     listed = [(a, c, d, 7 if e is None else e) for c, d, e in LISTED for a in (Medium.ABSTRACT, E)]
     angles = [(E, 81, 7, e) for e in range(30)]
     mbus = [(Medium.ABSTRACT, 24, d, e) for d, e in MBUS_CODES]
-    heat = [(H, *code) for code in HEAT] + list(HEAT_PAIRS)
+    media = [(a, *code) for a, rules in MEDIA.items() for code in rules] + list(HEAT_PAIRS)
     other = [(a, c, d, 0) for a in Medium for c, d in ((1, 0), (3, 0), (1, 8), (77, 7))]
-    found = [*electric, *listed, *angles, *mbus, *heat, *other]
+    found = [*electric, *listed, *angles, *mbus, *media, *other]
     return [Obis(int(a), 0, c, d, e) for a, c, d, e in found] + [
         Obis(a, 0, *code) for a, *code in WITH_F
     ]

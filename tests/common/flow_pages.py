@@ -7,7 +7,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, section
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.iec62056.const import DOMAIN
@@ -18,7 +18,7 @@ from .bench import HOUSEHOLD, PORT
 def form(device: str = PORT, address: str | None = None, mode: str = "auto") -> dict[str, Any]:
     """What the user enters."""
     filled = {"device": device, "advanced": {"mode": mode}}
-    return filled if address is None else {**filled, "address": address}
+    return filled if address is None else {**filled, "several": {"address": address}}
 
 
 async def start(hass: HomeAssistant, **entered: str) -> Any:
@@ -40,6 +40,19 @@ async def settled(hass: HomeAssistant, result: Any) -> Any:
 async def read(hass: HomeAssistant, **entered: str) -> Any:
     """Open the dialogue, send the form, wait for the reading."""
     return await settled(hass, await start(hass, **entered))
+
+
+def suggested_of(schema: Any) -> dict[str, Any]:
+    """What the fields of a page are filled in with, those of its sections within theirs."""
+    found = {
+        key.schema: key.description["suggested_value"] for key in schema.schema if key.description
+    }
+    sections = {
+        key.schema: suggested_of(part.schema)
+        for key, part in schema.schema.items()
+        if isinstance(part, section)
+    }
+    return found | {name: fields for name, fields in sections.items() if fields}
 
 
 LONG = {**HOUSEHOLD, **{f"1.8.0*{period:02}": ["011800.0*kWh"] for period in range(2, 50)}}

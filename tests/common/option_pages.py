@@ -1,5 +1,6 @@
 """Pages of the options flow."""
 
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -7,6 +8,10 @@ from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
 )
+
+from custom_components.iec62056.protocol.model import Medium
+
+from .bench import Bench
 
 
 async def menu(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
@@ -30,3 +35,21 @@ async def send(hass: HomeAssistant, result: Any, **entered: Any) -> Any:
     sent = await hass.config_entries.options.async_configure(result["flow_id"], entered)
     await hass.async_block_till_done(wait_background_tasks=True)
     return sent
+
+
+async def page(hass: HomeAssistant, entry: MockConfigEntry, kind: str, **power: bool) -> Any:
+    """Open the page of a kind of schedule."""
+    shown = await send(hass, await choose(hass, entry, "reading"), schedule=kind, **power)
+    assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, f"reading_{kind}")
+    return shown
+
+
+async def schedule(hass: HomeAssistant, entry: MockConfigEntry, kind: str, **entered: Any) -> Any:
+    """Choose a kind of schedule and fill in its page."""
+    return await send(hass, await page(hass, entry, kind), **entered)
+
+
+async def battery(hass: HomeAssistant, entry: MockConfigEntry, bench: Bench) -> None:
+    """Set up a meter that lives on its battery."""
+    bench.learned = lambda profile: replace(profile, medium=Medium.HEAT)
+    await hass.config_entries.async_setup(entry.entry_id)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from custom_components.iec62056.derived.history import DerivedHistory
 from custom_components.iec62056.derived.sources import Derived
-from custom_components.iec62056.derived.values import DerivedValues, remember
+from custom_components.iec62056.derived.values import DerivedValues, note_absences, remember
 from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium
 from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import RegisterIndex
@@ -32,6 +32,7 @@ class Course:
     zone: ZoneInfo = BERLIN
     state: MeterState | None = None
     history: DerivedHistory = field(default_factory=DerivedHistory)
+    held: frozenset[str] = frozenset()
 
     def read(self, sent: Sent, at: datetime | float = START) -> DerivedValues:
         """Take a reading made at that time, or so many minutes after the start."""
@@ -48,6 +49,8 @@ class Course:
         state = joined(read, LineProfile(medium=self.medium), self.state)
         self.state = describe_state(state, {})
         index = RegisterIndex.of(self.state)
+        self.history = note_absences(self.history, index, self.held)
+        index = replace(index, left=frozenset(self.history.left))
         self.history = remember(self.history, index, self.zone, self.max_age)
         return DerivedValues(index, self.history, self.zone)
 

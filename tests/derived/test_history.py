@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -105,12 +106,51 @@ def test_points_before_the_window_are_forgotten() -> None:
     assert course(point(0, "0"), point(3600, "10")).mean() is not None
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("readings", [4.0, 4.37, 7.1, 19.3])
+@pytest.mark.parametrize("steps", [10, 13.7, 60])
+def test_mean_of_a_constant_load_is_right(steps: float, readings: float, seed: int) -> None:
+    """Whatever part of a step a reading comes at: a window that begins just before a step would show too much."""
+    random = Random(seed)
+    errors = []
+    for _ in range(10):
+        gone, phase = PowerWindow(), random.random()
+        for count in range(int(2 * steps * readings)):
+            seconds = count * 3600 / steps / readings
+            gone = gone.go_on(point(seconds, str(int(seconds * steps / 3600 + phase))), WINDOW)
+            if (mean := gone.mean()) is not None:
+                errors.append(abs(float(mean.power) / steps - 1))
+    assert errors
+    assert sum(errors) / len(errors) < 0.02, f"seed {seed}"
+
+
+def test_mean_falls_while_no_step_comes() -> None:
+    """A load of 1000 W was switched off: after so long, one step of 10 Wh is the most that can have been used."""
+    gone = course(*(point(36 * count, str(10 * count), "10") for count in range(8)))
+    for seconds, power in ((18, 1000), (36, 1000), (72, 500), (3600, 10), (36000, 1)):
+        later = gone.go_on(point(7 * 36 + seconds, "70", "10"), WINDOW).mean()
+        assert later is not None
+        assert later.power == power
+    # The next step tells nothing yet of the time before it.
+    assert gone.go_on(point(8 * 3600, "80", "10"), WINDOW).mean() is None
+
+
 @pytest.mark.parametrize(("rise", "known"), [("4", False), ("5", True)])
 def test_a_fifth_is_the_worst(*, rise: str, known: bool) -> None:
     assert (course(point(0, "0"), point(60, rise)).mean() is not None) is known
     # The coarser of two resolutions counts.
     coarse = course(point(0, "0", "0.1"), point(60, rise))
     assert (coarse.mean() is not None) is known
+
+
+def test_first_reading_is_no_step_of_a_coarse_register() -> None:
+    """It may lie anywhere within one: the mean begins at the first rise."""
+    gone = course(point(0, "0"), *(point(60 * count, str(count)) for count in range(1, 6)))
+    assert gone.mean() is None
+    mean = gone.go_on(point(360, "6"), WINDOW).mean()
+    assert mean is not None
+    assert mean.power == 60
+    assert mean.since == START + timedelta(seconds=60)
 
 
 def test_too_short_a_time_is_no_mean() -> None:

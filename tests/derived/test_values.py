@@ -14,6 +14,7 @@ from ..common.bench import IDENTIFICATION, START
 from ..common.views import BERLIN, Course, Sent, value
 
 CLOCKED = {"0.9.1": ["130000"], "0.9.2": ["261122"]}
+DRAWN: Sent = {"21.7": ["1*kW"], "41.7": ["1*kW"], "61.7": ["1*kW"]}
 HEAT = Identification("/LUGCUH50", "LUG", "C", (), "UH50")
 
 
@@ -27,6 +28,10 @@ HEAT = Identification("/LUGCUH50", "LUG", "C", (), "UH50")
         ({"1.7.0": ["1*kW"], "2.7.0": ["0*kW"], "16.7": ["1*kW"]}, False),
         ({"36.7": ["1*kW"], "56.7": ["1*kW"], "76.7": ["1*kW"]}, True),
         ({"36.7": ["1*kW"], "56.7": ["1*kW"]}, False),
+        # What each phase takes, less what it gives, if the meter sends that.
+        ({**DRAWN, "22.7": ["0*kW"], "42.7": ["0*kW"], "62.7": ["0*kW"]}, True),
+        (DRAWN, True),
+        ({**DRAWN, "1.7.0": ["3*kW"]}, False),
         # One phase alone, another channel, a stored value.
         ({"21.7.0": ["1*kW"], "22.7.0": ["0*kW"]}, False),
         ({"1-2:1.7.0": ["1*kW"], "1-2:2.7.0": ["0*kW"]}, False),
@@ -56,6 +61,51 @@ def test_net_power_of_the_phases() -> None:
     phases = {"36.7.0": ["000.09*kW"], "56.7.0": ["-00.11*kW"], "76.7.0": ["000.07*kW"]}
     derived = Course().read(phases)
     assert value(derived, Derived.NET_POWER) == 50
+
+
+def test_net_power_of_what_each_phase_takes_and_gives() -> None:
+    sent: Sent = {**DRAWN, "22.7": ["0*kW"], "42.7": ["2.5*kW"], "62.7": ["0*kW"]}
+    assert value(Course().read(sent), Derived.NET_POWER) == 500
+    assert value(Course().read(DRAWN), Derived.NET_POWER) == 3000
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit", "decimals"),
+    [
+        ({"1.7.0": ["1.25*kW"], "2.7.0": ["0.000*kW"]}, "kW", 3),
+        ({"1.7.0": ["1250*W"], "2.7.0": ["0*W"]}, "W", 0),
+        ({"1.7.0": ["--.--*kW"], "2.7.0": ["0*W"]}, "kW", 3),
+        ({"1.7.0": ["12*V"], "2.7.0": ["0.00*MW"]}, "MW", 2),
+        ({"1.7.0": ["12*V"], "2.7.0": ["1*A"]}, "W", None),
+    ],
+)
+def test_unit_and_decimals_of_the_net_power(sent: Sent, unit: str, decimals: int | None) -> None:
+    derived = Course().read(sent)
+    assert derived.unit(Derived.NET_POWER, "W") == unit
+    assert derived.decimals(Derived.NET_POWER, unit) == decimals
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "decimals"),
+    [("1.50*kWh", "2.5*kWh", 2), ("1500*Wh", "2.5*kWh", 3), ("1.50*MWh", "2*MWh", 0)],
+)
+def test_total_has_the_decimals_of_its_tariffs(one: str, two: str, decimals: int) -> None:
+    derived = Course().read({"1.8.1": [one], "1.8.2": [two]})
+    assert derived.decimals(Derived.TOTAL_IMPORT, "kWh") == decimals
+
+
+def test_import_plus_export_in_one_number() -> None:
+    course = Course()
+    derived = course.read({"15.8.1": ["100.000*kWh"], "15.8.2": ["50.000*kWh"]})
+    assert derived.offered() == (Derived.TOTAL_ABSOLUTE, Derived.MEAN_POWER_ABSOLUTE)
+    derived = course.read({"15.8.1": ["100.012*kWh"], "15.8.2": ["50.000*kWh"]}, 1)
+    assert value(derived, Derived.TOTAL_ABSOLUTE) == 150012
+    assert value(derived, Derived.MEAN_POWER_ABSOLUTE) == 720
+
+
+def test_import_plus_export_beside_import_says_nothing_new() -> None:
+    derived = Course().read({"1.8.0": ["1*kWh"], "15.8.1": ["1*kWh"], "15.8.2": ["5*kWh"]})
+    assert derived.offered() == (Derived.MEAN_POWER_IMPORT,)
 
 
 def test_net_power_of_two_readings_is_none() -> None:
@@ -109,6 +159,67 @@ def test_total_of_tariffs_from_two_readings_is_none() -> None:
     assert value(derived, Derived.TOTAL_IMPORT) is None
 
 
+THREE: Sent = {"1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"], "1.8.3": ["4*kWh"]}
+TWO: Sent = {"1.8.1": ["1*kWh"], "1.8.2": ["2*kWh"]}
+
+
+@pytest.mark.parametrize(
+    ("medium", "minutes", "readings"),
+    [(Medium.ELECTRICITY, 60, 24), (Medium.ELECTRICITY, 24 * 60, 10), (Medium.HEAT, 24 * 60, 7)],
+)
+def test_tariff_that_is_gone_for_good_leaves_the_sum(
+    medium: Medium, minutes: int, readings: int
+) -> None:
+    course = Course(medium=medium)
+    prefixed = {f"1-0:{address}": sent for address, sent in TWO.items()}
+    derived = course.read({**prefixed, "1-0:1.8.3": ["4*kWh"]})
+    assert value(derived, Derived.TOTAL_IMPORT) == 7000
+    for count in range(1, readings):
+        derived = course.read(prefixed, count * minutes)
+        # The same reading again is none without it.
+        derived = course.read(prefixed, count * minutes)
+        assert value(derived, Derived.TOTAL_IMPORT) is None
+        assert derived.result(Derived.TOTAL_IMPORT).without == ()
+    derived = course.read(prefixed, readings * minutes)
+    assert value(derived, Derived.TOTAL_IMPORT) == 3000
+    assert derived.result(Derived.TOTAL_IMPORT).without == ("1-0:1.8.3",)
+    assert course.history == decode(DerivedHistory, encode(course.history))
+    derived = course.read({**prefixed, "1-0:1.8.3": ["4.5*kWh"]}, (readings + 1) * minutes)
+    assert value(derived, Derived.TOTAL_IMPORT) == 7500
+    assert not course.history.absences
+
+
+def test_one_tariff_that_is_left_is_the_sum() -> None:
+    course = Course()
+    course.read(TWO)
+    for hour in range(1, 25):
+        derived = course.read({"1.8.1": ["1*kWh"]}, hour * 60)
+    assert value(derived, Derived.TOTAL_IMPORT) == 1000
+
+
+def test_tariff_that_is_held_or_comes_now_and_then_does_not_leave() -> None:
+    course = Course(held=frozenset({"1-0:1.8.3"}))
+    course.read(THREE)
+    for hour in range(1, 50):
+        derived = course.read(TWO, hour * 60)
+    assert value(derived, Derived.TOTAL_IMPORT) is None
+    course = Course()
+    for hour in range(50):
+        derived = course.read(TWO if hour % 20 else THREE, hour * 60)
+    assert value(derived, Derived.TOTAL_IMPORT) is None
+
+
+def test_sum_of_fewer_tariffs_is_no_change_of_power() -> None:
+    course = Course()
+    course.read({"1.8.1": ["1.000*kWh"], "1.8.2": ["2.000*kWh"], "1.8.3": ["4.000*kWh"]})
+    for hour in range(1, 26):
+        sent: Sent = {"1.8.1": [f"{1 + hour / 10:.3f}*kWh"], "1.8.2": ["2.000*kWh"]}
+        derived = course.read(sent, hour * 60)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) == 100
+    derived = course.read({**sent, "1.8.1": ["3.600*kWh"], "1.8.3": ["4.000*kWh"]}, 26 * 60)
+    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
+
+
 def test_mean_power() -> None:
     course = Course()
     derived = course.read({"1.8.0": ["000100.000*kWh"]})
@@ -124,14 +235,14 @@ def test_mean_power() -> None:
 
 
 def test_mean_power_is_taken_over_as_long_as_the_last_digit_needs() -> None:
-    """0.01 kWh and 300 W: two minutes are a step of one digit, ten minutes are five."""
+    """0.01 kWh and 300 W: two minutes are a step of one digit, ten minutes after the first step are five."""
     course = Course()
     shown: list[Decimal | datetime | str | None] = []
     for minute in range(0, 21, 2):
         energy = Decimal(10000 + minute // 2).scaleb(-2)
         derived = course.read({"1.8.0": [f"{energy}*kWh"]}, minute)
         shown.append(value(derived, Derived.MEAN_POWER_IMPORT))
-    assert shown == [None] * 5 + [Decimal(300)] * 6
+    assert shown == [None] * 6 + [Decimal(300)] * 5
 
 
 def test_mean_power_is_unknown_where_the_last_digit_is_too_coarse() -> None:
@@ -148,9 +259,15 @@ def test_mean_power_does_not_stay_when_nothing_is_drawn_any_more() -> None:
     course.read({"1.8.0": ["000100.000*kWh"]})
     derived = course.read({"1.8.0": ["000100.100*kWh"]}, 1)
     assert value(derived, Derived.MEAN_POWER_IMPORT) == 6000
-    for minute in range(2, 63):
+    shown = [Decimal(6000)]
+    for minute in range(2, 122):
         derived = course.read({"1.8.0": ["000100.100*kWh"]}, minute)
-    assert value(derived, Derived.MEAN_POWER_IMPORT) is None
+        mean = value(derived, Derived.MEAN_POWER_IMPORT)
+        assert isinstance(mean, Decimal)
+        assert mean < shown[-1]
+        shown.append(mean)
+    # One Wh at most in two hours.
+    assert shown[-1] == Decimal("0.5")
 
 
 def test_mean_power_from_tariffs_and_of_export() -> None:

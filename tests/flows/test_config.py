@@ -11,6 +11,7 @@ from unittest.mock import patch
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -60,14 +61,13 @@ from ..common.bench import (
     state,
 )
 from ..common.errors import every_error, filled
-from ..common.flow_pages import form, read, settled, start
+from ..common.flow_pages import form, read, settled, start, suggested_of
 
 EVERYTHING_AUTOMATIC = {
     "mode": "auto",
     "speed": "auto",
     "bus": False,
     "wake_up": "auto",
-    "request": "auto",
     "stay": False,
     "dtr": "auto",
     "rts": "auto",
@@ -109,6 +109,21 @@ async def test_meter_is_read_once_and_its_reading_is_the_first(
     assert state(hass, "1-0:1.8.0").state == "12345.678"
     assert bench.reads == 1
     assert bench.open_lines == 0
+
+
+async def test_second_meter_of_one_name_is_told_apart_by_its_number(
+    hass: HomeAssistant, bench: Bench, loaded: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(loaded, title="Landis+Gyr ZMF100AC.M26")
+    bench.answers = [reading({**HOUSEHOLD, "C.1.0": ["99887766"]})]
+    created = await confirm(hass, await read(hass, device=OTHER_PORT))
+    assert created["title"] == "Landis+Gyr ZMF100AC.M26 7766"
+    await hass.async_block_till_done()
+    devices = dr.async_get(hass)
+    (device,) = dr.async_entries_for_config_entry(devices, created["result"].entry_id)
+    assert device.name == "Landis+Gyr ZMF100AC.M26 7766"
+    (first,) = dr.async_entries_for_config_entry(devices, loaded.entry_id)
+    assert first.name == "Landis+Gyr ZMF100AC.M26"
 
 
 async def test_progress_follows_the_stages(hass: HomeAssistant, bench: Bench) -> None:
@@ -204,11 +219,7 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
     assert not any(
         set("<>") & set(text) for text in (result["description_placeholders"] or {}).values()
     )
-    suggested = {
-        key.schema: key.description["suggested_value"]
-        for key in result["data_schema"].schema
-        if key.description
-    }
+    suggested = suggested_of(result["data_schema"])
     # What moving the probe may mend is tried next.
     over_the_probe = kind in (
         NoAnswer,
@@ -224,18 +235,10 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
     )
     assert suggested == {
         "device": PORT,
-        "shared": False,
-        "address": "12345678",
+        "several": {"address": "12345678", "shared": False},
         "align": over_the_probe,
+        "advanced": EVERYTHING_AUTOMATIC | {"mode": "c"},
     }
-    advanced = next(
-        part.schema.schema
-        for key, part in result["data_schema"].schema.items()
-        if key == "advanced"
-    )
-    assert {
-        key.schema: key.description["suggested_value"] for key in advanced if key.description
-    } == EVERYTHING_AUTOMATIC | {"mode": "c"}
     bench.answers = [reading()]
     again = await hass.config_entries.flow.async_configure(result["flow_id"], form())
     assert (await settled(hass, again))["step_id"] == "found"
@@ -407,12 +410,12 @@ async def test_port_and_address_that_are_taken(
 async def test_shared_line_needs_a_number(hass: HomeAssistant, bench: Bench) -> None:
     """Without one, all meters would answer at once."""
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    shared = {**form(address=" "), "shared": True}
+    shared = {**form(), "several": {"address": " ", "shared": True}}
     asked = await hass.config_entries.flow.async_configure(result["flow_id"], shared)
-    assert (asked["type"], asked["errors"]) == (FlowResultType.FORM, {"address": "number_needed"})
+    assert (asked["type"], asked["errors"]) == (FlowResultType.FORM, {"several": "number_needed"})
     assert bench.lines == []
     given = await hass.config_entries.flow.async_configure(
-        asked["flow_id"], {**shared, "address": NUMBER}
+        asked["flow_id"], {**shared, "several": {"address": NUMBER, "shared": True}}
     )
     created = await confirm(hass, await settled(hass, given))
     assert created["data"] == {
@@ -430,7 +433,7 @@ async def test_second_meter_on_a_line_needs_a_number(
     result = await start(hass)
     assert (result["type"], result["errors"]) == (
         FlowResultType.FORM,
-        {"address": "number_needed"},
+        {"several": "number_needed"},
     )
     assert bench.reads == 1
 
@@ -528,7 +531,7 @@ async def test_mode_that_was_chosen_is_the_one_tried(hass: HomeAssistant, bench:
 async def test_push_meter(hass: HomeAssistant, bench: Bench) -> None:
     bench.pushes.put_nowait(reading(health=replace(GOOD_HEALTH, check_kind=CheckKind.CRC16)))
     found = await read(hass, mode="d")
-    assert found["data_schema"]({})["interval"] == {"hours": 0, "minutes": 0, "seconds": 10}
+    assert set(found["data_schema"]({})) == {"registers"}
     created = await confirm(hass, found)
     assert created["data"]["mode"] == "D"
     entry = created["result"]

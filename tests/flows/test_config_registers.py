@@ -1,6 +1,7 @@
 """The page on which the user ticks the registers, and says how often the meter is read."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -69,8 +70,8 @@ async def test_ticks_decide_what_is_switched_on(hass: HomeAssistant, bench: Benc
     ticked = [*(key for key in usual if key != "1-0:1.8.2"), "ZZ1"]
     created = await send(hass, found, registers=ticked)
     assert created["type"] is FlowResultType.CREATE_ENTRY
-    # Only what the user wants otherwise is kept: a better catalogue may show more by itself.
-    assert created["options"] == {"registers": {"1-0:1.8.2": False, "ZZ1": True}}
+    # Only what the user wants otherwise is kept of them: a better catalogue may show more by itself.
+    assert created["options"]["registers"] == {"1-0:1.8.2": False, "ZZ1": True}
     assert enabled(hass, created["result"]) | {"ZZ1"} == set(ticked)
     registry = er.async_get(hass)
     bare = registry.async_get_entity_id("sensor", DOMAIN, f"LGZ_{NUMBER}_ZZ1")
@@ -83,9 +84,9 @@ async def test_ticks_decide_what_is_switched_on(hass: HomeAssistant, bench: Benc
     assert one.disabled_by is er.RegistryEntryDisabler.INTEGRATION
 
 
-async def test_nothing_is_kept_where_nothing_was_said(hass: HomeAssistant, bench: Bench) -> None:
+async def test_interval_is_kept_as_it_was_agreed(hass: HomeAssistant, bench: Bench) -> None:
     created = await send(hass, await read(hass))
-    assert created["options"] == {}
+    assert created["options"] == {"interval": 60}
 
 
 async def test_interval(hass: HomeAssistant, bench: Bench) -> None:
@@ -133,7 +134,22 @@ async def test_battery_meter_is_read_before_midnight_by_itself(
     hass: HomeAssistant, bench: Bench
 ) -> None:
     bench.learned = lambda profile: replace(profile, medium=Medium.HEAT)
-    assert (await send(hass, await read(hass)))["options"] == {}
+    assert (await send(hass, await read(hass)))["options"] == {"boundary_time": "23:50:00"}
+
+
+async def test_heat_meter_with_mains_power_is_read_like_an_electricity_meter(
+    hass: HomeAssistant, bench: Bench
+) -> None:
+    bench.learned = lambda profile: replace(profile, medium=Medium.HEAT)
+    created = await send(hass, await read(hass), mains=True)
+    entry = created["result"]
+    assert entry.options == {"mains": True, "interval": 60}
+    coordinator = entry.runtime_data.coordinator
+    assert coordinator.interval == timedelta(minutes=1)
+    # As often as it is wanted: there is no battery to spare.
+    for _ in range(5):
+        await coordinator.async_read_now()
+    assert bench.reads == 6
 
 
 async def test_long_tail_waits_behind_a_second_step(hass: HomeAssistant, bench: Bench) -> None:
@@ -156,7 +172,7 @@ async def test_long_tail_waits_behind_a_second_step(hass: HomeAssistant, bench: 
 async def test_long_tail_can_be_left_alone(hass: HomeAssistant, bench: Bench) -> None:
     bench.answers = [reading(LONG)]
     created = await send(hass, await read(hass))
-    assert created["options"] == {}
+    assert created["options"] == {"interval": 60}
 
 
 async def test_meter_without_number_has_its_registers_too(

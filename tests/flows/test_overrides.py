@@ -97,7 +97,7 @@ async def test_what_is_asked_fits_the_register(hass: HomeAssistant, named: MockC
     assert fields(await ask(hass, named, "ZZ3")) == {
         "name": None,
         "device_class": "energy",
-        "state_class": None,
+        "state_class": "total",
     }
     shown = await ask(hass, named, "ZZ4")
     assert fields(shown)["unit"] == "foo"

@@ -31,7 +31,7 @@ from ..common.bench import (
     reading,
     state,
 )
-from ..common.flow_pages import form, settled
+from ..common.flow_pages import form, settled, suggested_of
 
 NEWER = {**HOUSEHOLD, "1.8.0": ["012346.000*kWh"]}
 
@@ -93,20 +93,11 @@ async def test_form_shows_what_holds(hass: HomeAssistant, loaded: MockConfigEntr
     hass.config_entries.async_update_entry(loaded, data=data)
     result = await begin(hass, loaded)
     assert result["description_placeholders"] == {"title": loaded.title}
-    suggested = {
-        key.schema: key.description["suggested_value"]
-        for key in result["data_schema"].schema
-        if key.description
+    assert suggested_of(result["data_schema"]) == {
+        "device": PORT,
+        "several": {"address": ""},
+        "advanced": {"mode": "c", "speed": "2400", "dtr": "off", "switch_delay": 120},
     }
-    assert suggested == {"device": PORT, "address": ""}
-    advanced = next(
-        part.schema.schema
-        for key, part in result["data_schema"].schema.items()
-        if key == "advanced"
-    )
-    assert {
-        key.schema: key.description["suggested_value"] for key in advanced if key.description
-    } == {"mode": "c", "speed": "2400", "dtr": "off", "switch_delay": 120}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +122,7 @@ async def test_form_shows_what_holds(hass: HomeAssistant, loaded: MockConfigEntr
 )
 def test_what_was_entered_survives_the_form(data: dict[str, Any]) -> None:
     shown = form_from_entry_data({**data, "number_code": "0-0:96.1.0", "adapter": "1:2"})
-    assert entry_data_from_form({"shared": False, **shown}, data["device"]) == data
+    assert entry_data_from_form(shown, data["device"]) == data
 
 
 async def test_meter_rests_while_the_way_is_tried(

@@ -56,10 +56,9 @@ def pushing(make: str, **more: Any) -> PushMeter:
 
 def form(mode: str = "auto") -> dict[str, Any]:
     """The first page, filled in."""
-    advanced = dict.fromkeys(("speed", "wake_up", "request", "login", "dtr", "rts"), "auto")
+    advanced = dict.fromkeys(("speed", "wake_up", "login", "dtr", "rts"), "auto")
     return {
         "device": URL,
-        "shared": False,
         "align": False,
         "advanced": {**advanced, "mode": mode, "bus": False, "stay": False},
     }

@@ -24,6 +24,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.diagnostics import async_get_config_entry_diagnostics
 from custom_components.iec62056.entry_data import profile_overrides
+from custom_components.iec62056.flows.config import MeterConfigFlow
 from custom_components.iec62056.meter import invocation_counters
 from custom_components.iec62056.meter.credentials import completed, credentials_of
 from custom_components.iec62056.protocol.dlms.security import Keys
@@ -474,7 +475,6 @@ async def test_meter_with_a_password_is_added(hass: HomeAssistant) -> None:
             )
             shown = await through(hass.config_entries.flow, shown)
             assert shown["step_id"] == "found"
-            assert "password" in shown["description_placeholders"]["notes"]
             made = await hass.config_entries.flow.async_configure(
                 shown["flow_id"], {"registers": ["1-0:1.8.0"]}
             )
@@ -489,19 +489,22 @@ async def test_meter_with_a_password_is_added(hass: HomeAssistant) -> None:
             assert await entry.runtime_data.reader.login.async_find(secret)
 
 
-async def test_why_a_mode_was_used_is_said(hass: HomeAssistant) -> None:
+async def test_mode_that_is_used(hass: HomeAssistant) -> None:
+    """Mode C where it gives something, though the meter announces mode E; mode E where it was chosen, or C gives nothing."""
+
+    def used(shown: Any) -> Mode | None:
+        flow = hass.config_entries.flow._progress[shown["flow_id"]]
+        assert isinstance(flow, MeterConfigFlow)
+        hass.config_entries.flow.async_abort(shown["flow_id"])
+        return flow._state.health.mode
+
     with leaping(START), all_checked():
         async with wire(hass, meter(device())):
-            shown = await add(hass, {}, {})
-            assert "also announces mode E" in shown["description_placeholders"]["notes"]
-            hass.config_entries.flow.async_abort(shown["flow_id"])
-            shown = await add(hass, {"mode": "e"}, {})
-            assert "as was chosen" in shown["description_placeholders"]["notes"]
-            hass.config_entries.flow.async_abort(shown["flow_id"])
+            assert used(await add(hass, {}, {})) is Mode.C
+            assert used(await add(hass, {"mode": "e"}, {})) is Mode.E
         silent = BinaryMeter(Lines(), device(), Manners(flag="SIM", model="E1"))
         async with wire(hass, silent):
-            shown = await add(hass, {}, {})
-            assert "gives nothing in mode C" in shown["description_placeholders"]["notes"]
+            assert used(await add(hass, {}, {})) is Mode.E
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ from ..common.bench import (
     state,
 )
 from ..common.clock import hurried
+from ..common.flow_pages import suggested_of
 from ..common.stored_file import file_of, stored
 
 GOOD = IDENTIFICATION
@@ -210,12 +211,11 @@ async def test_settings_can_be_changed_afterwards(hass: HomeAssistant, bench: Be
     _, shown = await over(hass, await start(hass))
     form = await choose(hass, shown, "user")
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "user")
-    suggested = {
-        key.schema: key.description["suggested_value"]
-        for key in form["data_schema"].schema
-        if key.description
+    suggested = suggested_of(form["data_schema"])
+    assert {name: suggested[name] for name in ("device", "align")} == {
+        "device": PORT,
+        "align": False,
     }
-    assert suggested == {"device": PORT, "shared": False, "align": False}
 
 
 async def test_closing_the_dialogue_stops_the_calls(hass: HomeAssistant, bench: Bench) -> None:

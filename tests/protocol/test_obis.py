@@ -203,6 +203,21 @@ def sets(*texts: tuple[str | None, str | None]) -> list[DataSet]:
         (None, sets(("1-0:1.8.1", "kWh"), ("0-1:24.2.1", "GJ")), Medium.ELECTRICITY),
         (None, sets(("0-1:24.2.1", "m3"), (None, "m3")), Medium.ELECTRICITY),
         (None, sets(("0-1:24.3.3", "m3ph"), (None, "m3ph")), Medium.ELECTRICITY),
+        # What the totals are of.
+        (None, sets(("0.0.0", None), ("7-0:3.0.0", "m3")), Medium.GAS),
+        (None, sets(("7-1:3.2.0", "m3"), ("7-0:41.0.0", "C")), Medium.GAS),
+        (None, sets(("8-0:1.0.0", "m3")), Medium.COLD_WATER),
+        (None, sets(("9-0:1.0.0", "m3")), Medium.HOT_WATER),
+        (None, sets(("5-0:1.0.0", "kWh")), Medium.COOLING),
+        (None, sets(("6-0:1.0.0", "kWh")), Medium.HEAT),
+        (identification("ELS", "EK280"), sets(("7-0:3.0.0", "m3")), Medium.GAS),
+        # A stored value, a flow or a number is no total.
+        (None, sets(("7-0:3.0.0*01", "m3"), ("8-0:2.0.0", "m3/h")), Medium.ELECTRICITY),
+        (None, sets(("7-0:0.0.0", None)), Medium.ELECTRICITY),
+        # Electricity, whatever else is sent.
+        (None, sets(("7-0:3.0.0", "m3"), ("1-0:1.8.0", "kWh")), Medium.ELECTRICITY),
+        (None, sets(("6.8", "GJ"), ("1.8.1", None)), Medium.ELECTRICITY),
+        (identification("LUG", "X"), sets(("15.8.0", "kWh")), Medium.ELECTRICITY),
     ],
 )
 def test_the_medium_of_short_codes(

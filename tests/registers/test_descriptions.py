@@ -152,8 +152,8 @@ ELECTRICITY = [
     ("81.7.3", "-33.3*deg", "81.7.3", None, None, "°", False, "-33.3"),
     ("52.32.0", "00012", "Voltage dips L2", None, TOTAL, None, False, "12"),
     ("72.36.0", "00012", "Voltage swells L3", None, TOTAL, None, False, "12"),
-    ("1-2:1.8.0", "5*kWh", "1-2:1.8.0", "energy", None, "kWh", False, "5"),
-    ("1.8.0", "5*m3", "1.8.0", "volume", None, "m³", False, "5"),
+    ("1-2:1.8.0", "5*kWh", "1-2:1.8.0", "energy", "total", "kWh", False, "5"),
+    ("1.8.0", "5*m3", "1.8.0", "volume", "total", "m³", False, "5"),
     ("1.8.0", "5*kWx", "1.8.0", None, None, "kWx", False, "5"),
     ("0.1.0", "53", "Billing period counter", None, TOTAL, None, False, "53"),
     ("0.3.0", "10000*Imp/kWh", "Meter constant", None, None, "imp/kWh", False, "10000"),
@@ -201,7 +201,7 @@ HEAT_METER = [
     ("6.35", "60*m", "Measurement period", "duration", None, "min", False, "60"),
     ("6.36", "01-01&00:00", "Yearly set day", None, None, None, False, "01-01&00:00"),
     ("6.36*02", "01&00:00", "Monthly set day", None, None, None, False, "01&00:00"),
-    ("8.26.1", "00000000*m3", "8.26.1", "volume", None, "m³", False, "0"),
+    ("8.26.1", "00000000*m3", "8.26.1", "volume", "total", "m³", False, "0"),
     ("9.20", "66153690", "Device number 9.20", None, None, None, False, "66153690"),
     ("9.21", "66153690", "Ownership number", None, None, None, False, "66153690"),
     ("9.24", "1.5*m3ph", "Measuring range", "volume_flow_rate", None, "m³/h", False, "1.5"),
@@ -215,6 +215,14 @@ OTHER_MEDIA = [
     ("9-0:1.0.0", "12.5*m3", "Hot water", "water", TOTAL, "m³", True, "12.5"),
     ("5-0:1.0.0", "12.5*kWh", "Cooling energy", "energy", TOTAL, "kWh", True, "12.5"),
     ("6-0:1.0.0", "12.5*kWh", "Heat energy", "energy", TOTAL, "kWh", True, "12.5"),
+    ("7-0:3.1.0", "12.5*m3", "7-0:3.1.0", "gas", "total", "m³", False, "12.5"),
+    ("7-0:41.0.0", "12.5*C", "Gas temperature", "temperature", NOW, "°C", True, "12.5"),
+    ("7-0:41.0.0", "285.5*K", "Gas temperature", "temperature", NOW, "K", True, "285.5"),
+    ("7-0:42.0.0", "1.013*bar", "Gas pressure", "pressure", NOW, "bar", True, "1.013"),
+    ("7-0:43.0.0", "1.5*m3/h", "Flow rate", "volume_flow_rate", NOW, "m³/h", True, "1.5"),
+    ("8-0:2.0.0", "1.5*m3/h", "Flow rate", "volume_flow_rate", NOW, "m³/h", True, "1.5"),
+    ("9-0:2.0.0", "1.5*m3ph", "Flow rate", "volume_flow_rate", NOW, "m³/h", True, "1.5"),
+    ("8-0:3.7.0", "12.5*m3", "8-0:3.7.0", "water", "total", "m³", False, "12.5"),
     ("6-0:10.0.0", "61.5*C", "6-0:10.0.0", "temperature", NOW, "°C", False, "61.5"),
 ]
 
@@ -273,6 +281,36 @@ def test_times(address: str, bracket: str, device_class: str | None, expected: o
     assert description.category is EntityCategory.DIAGNOSTIC
     assert not description.enabled
     assert native(sent, description, ZONE) == expected
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["1404-08-10", "1404-08-10 15:30", "2569-08-10", "14040810", "140408101530", "256908101530"],
+)
+@pytest.mark.parametrize("address", ["0.9.2", "C.2.1", "0.1.2", "C.51.2"])
+def test_date_of_another_calendar_stays_text(address: str, sent: str) -> None:
+    """The tenth of Aban 1404, written in full, also reads as a day of 2014."""
+    described = describe_one(register(address, sent))
+    assert described.device_class is None
+    assert native(register(address, sent), described, ZONE) == sent
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected_name", "device_class", "expected"),
+    [
+        ("18-11-27", "Date of production", "date", date(2018, 11, 27)),
+        ("00-00-00", "Device number 96.1.3", None, "00-00-00"),
+        ("1ABC0012345678", "Device number 96.1.3", None, "1ABC0012345678"),
+        ("34567812", "Device number 96.1.3", None, "34567812"),
+    ],
+)
+def test_date_of_production(
+    sent: str, expected_name: str, device_class: str | None, expected: object
+) -> None:
+    described = describe_one(register("96.1.3", sent))
+    assert name(described) == expected_name
+    assert described.device_class == device_class
+    assert native(register("96.1.3", sent), described, ZONE) == expected
 
 
 def test_heat_meter_clock_and_dates() -> None:
@@ -485,12 +523,12 @@ def test_values_that_are_no_number() -> None:
     ("address", "bracket", "unit", "suggested", "precision"),
     [
         ("1.8.0", "0012345.678*kWh", "kWh", None, 3),
-        ("1.8.0", "0012345*Wh", "Wh", "kWh", 0),
-        ("3.8.0", "12345.6*varh", "varh", "kvarh", 1),
+        ("1.8.0", "0012345*Wh", "Wh", "kWh", 3),
+        ("3.8.0", "12345.6*varh", "varh", "kvarh", 3),
         ("3.8.0", "1.2345*Mvarh", "kvarh", None, 1),
         ("3.8.0", "1.2*Mvarh", "kvarh", None, 0),
         ("9.8.0", "12*VAh", "kVAh", None, 3),
-        ("14.7.0", "0.04995*kHz", "kHz", "Hz", 5),
+        ("14.7.0", "0.04995*kHz", "kHz", "Hz", 2),
         ("13.7.0", "0.97", None, None, 2),
         ("13.7.0", "-.--", None, None, None),
         ("1.8.0", "12,50*kWh", "kWh", None, 2),
@@ -712,3 +750,55 @@ def test_what_is_remembered_is_not_another_meters() -> None:
     assert describe_one(sent, gas).device_class == "gas"
     assert describe_one(sent, water).device_class == "water"
     assert describe_one(sent, Context(mbus={1: 3})).device_class == "gas"
+
+
+# --- codes of before OBIS
+
+OLD: dict[str, list[str]] = {
+    "8.1": ["00012345*kWh"],
+    "8.1*80": ["00012000"],
+    "8.2": ["00000678*kWh"],
+    "9.1": ["00900000*kWh"],
+    "20": ["00013023*kWh"],
+    "20*80": ["00012600"],
+    "21": ["00900000*kWh"],
+    "21*80": ["00800000"],
+    "11": ["11:18:22"],
+    "12": ["26-07-06"],
+    "30": ["00000001"],
+}
+
+
+def test_codes_of_before_obis() -> None:
+    registers = [register(address, *brackets) for address, brackets in OLD.items()]
+    context = context_of(registers)
+    described = {one.address: describe_one(one, context) for one in registers}
+    assert {address: name(one) for address, one in described.items()} == {
+        "8.1": "Energy import tariff 1",
+        "8.1*80": "Energy import tariff 1, period 80",
+        "8.2": "Energy import tariff 2",
+        "9.1": "Energy export tariff 1",
+        "20": "Energy import",
+        "20*80": "Energy import, period 80",
+        "21": "Energy export",
+        "21*80": "Energy export, period 80",
+        "11": "Time of meter",
+        "12": "Date of meter",
+        "30": "30",
+    }
+    for one in registers:
+        description = described[one.address]
+        # As ever: only what is said of it has changed.
+        assert description.key == one.key
+        energy = one.values[0].unit is not None
+        assert (description.enabled, description.state_class) == (energy, TOTAL if energy else None)
+        if one.address not in {"11", "12", "30"}:
+            assert (description.device_class, description.unit) == ("energy", "kWh")
+    assert native(registers[9], described["12"], ZONE) == date(2026, 7, 6)
+
+
+def test_codes_are_of_today_where_the_unit_says_so() -> None:
+    registers = [register("8.1", "12.3*kvarh"), register("20", "5*kWh"), register("8.2", "1*kWh")]
+    context = context_of(registers)
+    names = [name(describe_one(one, context)) for one in registers]
+    assert names == ["8.1", "20", "8.2"]

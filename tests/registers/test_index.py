@@ -7,9 +7,10 @@ import pytest
 from custom_components.iec62056.protocol.model import LineProfile, Medium
 from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import IndexedRegister, RegisterIndex
+from custom_components.iec62056.registers.matching import redundant
 from custom_components.iec62056.state.meter_state import MeterState
 
-from ..common.bench import reading
+from ..common.bench import reading, register
 from ..common.views import Sent
 
 
@@ -87,3 +88,30 @@ def test_register_without_a_value() -> None:
 def test_tariffs_in_their_order() -> None:
     sent = {"1.8.3": ["3*kWh"], "1.8.1": ["1*kWh"], "1.8.0": ["4*kWh"], "1.8.2*01": ["2*kWh"]}
     assert list(lookup(sent).tariffs(1, 8)) == [1, 3]
+
+
+def test_codes_of_before_obis() -> None:
+    index = lookup({"8.1": ["5*kWh"], "8.2": ["3*kWh"], "20": ["8*kWh"], "21": ["2*kWh"]})
+    assert (one := index.get(1, 8)) is not None
+    assert one.key == "20"
+    assert one.number("Wh") == 8000
+    assert {tariff: found.key for tariff, found in index.tariffs(1, 8).items()} == {
+        1: "1-0:8.1.0",
+        2: "1-0:8.2.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "beside"),
+    [
+        # One of the tariffs counts: it says what the total does.
+        ({"1.8.0": "5", "1.8.1": "5", "1.8.2": "0"}, ["1-0:1.8.1", "1-0:1.8.2"]),
+        ({"1.8.0": "5", "1.8.1": "3", "1.8.2": "2"}, []),
+        ({"1.8.1": "5", "1.8.2": "0"}, []),
+        ({"1.8.0": "5", "15.8.0": "5"}, ["1-0:15.8.0"]),
+        ({"15.8.0": "5", "15.8.0*01": "4"}, []),
+    ],
+)
+def test_registers_that_say_what_others_do(sent: dict[str, str], beside: list[str]) -> None:
+    registers = [register(address, f"{number}*kWh") for address, number in sent.items()]
+    assert list(redundant(registers)) == beside

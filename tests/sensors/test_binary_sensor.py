@@ -17,7 +17,7 @@ from custom_components.iec62056.derived.status_flags import StatusFlag
 from custom_components.iec62056.protocol.errors import NoAnswer
 
 from ..common.bench import HOUSEHOLD, NUMBER, Bench, later
-from ..common.derived_sensors import read_again, set_up
+from ..common.register_sensors import read_again, set_up
 
 
 def binary(hass: HomeAssistant, key: str) -> State:
@@ -79,11 +79,10 @@ async def test_fault(
     assert binary(hass, "fault").attributes["from"] == ["0-0:97.97.0"]
     for minute in (1, 2):
         # A text that changes may be damaged: it is believed when it comes twice.
-        sent = {**HOUSEHOLD, "F.F": ["00000040"]}
-        await read_again(hass, loaded, bench, freezer, sent, minute=minute)
+        await read_again(loaded, bench, freezer, {"F.F": ["00000040"]}, minute)
     assert binary(hass, "fault").state == "on"
     gone = {name: sent for name, sent in HOUSEHOLD.items() if name != "F.F"}
-    await read_again(hass, loaded, bench, freezer, gone, minute=20)
+    await read_again(loaded, bench, freezer, gone, 20, known={})
     assert binary(hass, "fault").state == "unknown"
 
 
@@ -95,10 +94,9 @@ async def test_signs_that_appear_later(
 ) -> None:
     await set_up(hass, entry, bench, HOUSEHOLD)
     for minute in (1, 2):
-        sent = {**HOUSEHOLD, "C.51.1": ["3"]}
-        await read_again(hass, entry, bench, freezer, sent, minute=minute)
+        await read_again(entry, bench, freezer, {"C.51.1": ["3"]}, minute)
     cover = binary(hass, "terminal_cover")
     assert cover.state == "off"
     assert cover.attributes["device_class"] == "tamper"
-    await read_again(hass, entry, bench, freezer, {**HOUSEHOLD, "C.51.1": ["4"]}, minute=3)
+    await read_again(entry, bench, freezer, {"C.51.1": ["4"]}, 3)
     assert binary(hass, "terminal_cover").state == "on"

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.iec62056.const import DOMAIN
 
 from ..common.bench import HOUSEHOLD, NUMBER, Bench, entity_id, later, reading, state
-from ..common.register_sensors import read_again
+from ..common.register_sensors import decimals, read_again, set_up
 from ..common.stored_file import file_of
 
 
@@ -236,3 +236,22 @@ async def test_register_that_was_not_sent_for_long_has_no_entity_at_the_next_sta
         assert voltage.state == ("unknown" if there else "unavailable")
     await read_again(loaded, bench, freezer, {}, 31 * 24 * 60 + 1)
     assert state(hass, "1-0:32.7.0").state == "231.4"
+
+
+async def test_display_shows_decimals_once_the_meter_sends_them(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """The PIN of an eBZ meter was entered; later its display is short again."""
+    await set_up(hass, entry, bench, {**HOUSEHOLD, "1.8.0": ["012345*kWh"]})
+    assert decimals(hass, "1-0:1.8.0") == 0
+    await read_again(entry, bench, freezer, {"1.8.0": ["012345.678*kWh"]})
+    assert decimals(hass, "1-0:1.8.0") == 3
+    await read_again(entry, bench, freezer, {"1.8.0": ["012345*kWh"]}, 2)
+    assert decimals(hass, "1-0:1.8.0") == 3
+    # Another notice of the registry does not undo it.
+    er.async_get(hass).async_update_entity(entity_id(hass, "1-0:1.8.0"), icon="mdi:home")
+    await hass.async_block_till_done()
+    assert decimals(hass, "1-0:1.8.0") == 3

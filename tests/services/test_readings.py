@@ -18,7 +18,7 @@ from custom_components.iec62056.diagnostics import async_get_config_entry_diagno
 from custom_components.iec62056.protocol.errors import NoAnswer
 from custom_components.iec62056.protocol.model import Medium, Mode
 
-from ..common.bench import HOUSEHOLD, NUMBER, OTHER_PORT, Bench, later, reading, state
+from ..common.bench import HOUSEHOLD, NUMBER, OTHER_PORT, Bench, entity_id, later, reading, state
 
 
 async def call(
@@ -66,6 +66,7 @@ async def test_read_now(
         "unit": "kWh",
         "time": None,
         "received": later(3).isoformat(),
+        "entity_id": entity_id(hass, "1-0:1.8.0"),
     }
     assert registers["1.6.0"]["value"] == "3.210"
     assert registers["1.6.0"]["time"] == "2026-11-21T02:15:00+00:00"
@@ -76,6 +77,7 @@ async def test_read_now(
         "unit": None,
         "time": None,
         "received": later(3).isoformat(),
+        "entity_id": entity_id(hass, "ZZ1"),
     }
     assert state(hass, "1-0:1.8.0").state == "12346.000"
 

@@ -122,3 +122,12 @@ def test_meter_without_identification_still_has_its_number() -> None:
 
 def test_register_without_values_names_nothing() -> None:
     assert Identity.of(ident("LGZ"), [register("C.1.0")]).number is None
+
+
+def test_second_digit_of_the_speed_is_no_model() -> None:
+    assert Identity.of(ident("MSY", "<1>C500.KMY.2556"), ()).name == "Makel C500.KMY.2556"
+
+
+def test_numbered_name() -> None:
+    assert of("LUG", {"9.20": "64030874"}, Medium.HEAT).numbered_name == "Landis+Gyr X1 0874"
+    assert Identity(flag="LUG").numbered_name == "Landis+Gyr"

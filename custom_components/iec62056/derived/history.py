@@ -39,38 +39,60 @@ class Mean(NamedTuple):
 @as_list
 @dataclass(frozen=True, slots=True)
 class PowerWindow:
-    """One total over the last while, oldest first; the last point is the latest."""
+    """One total over the last while, oldest first: the readings at which it had risen, then the latest reading.
+
+    A mean that begins or ends between two steps of the last digit is wrong by a part of a step, and always too high where
+    the shortest time that gives one is taken.
+    """
 
     points: tuple[Point, ...] = ()
 
     def go_on(self, point: Point, window: timedelta) -> Self:
-        """The window with a new point, without what is older than `window`."""
+        """The window with a new reading; when that is a step, without what is older than `window`."""
         if not self.points:
             return replace(self, points=(point,))
-        latest = self.points[-1]
+        *steps, latest = self.points
         if point.at == latest.at:
             return self
         if point.number < latest.number or point.at < latest.at:
             # Another meter, a roll-over, or our clock was set back: there is no difference across it.
             return replace(self, points=(point,))
-        earlier = self.points[:-1]
-        if not earlier or latest.at - earlier[-1].at >= window / MOST_POINTS:
-            earlier = self.points
-        kept = [one for one in earlier if point.at - one.at <= window]
-        return replace(self, points=(*kept[-MOST_POINTS:], point))
+        if point.number == latest.number:
+            return replace(self, points=(*steps, point))
+        if not steps and _is_measured(latest, point):
+            # A fine register: where the first reading lies within a step matters no more.
+            steps = [latest]
+        if len(steps) > 1 and steps[-1].at - steps[-2].at < window / MOST_POINTS:
+            del steps[-1]
+        kept = [one for one in steps if point.at - one.at <= window]
+        return replace(self, points=(*kept[1 - MOST_POINTS :], point, point))
 
     def mean(self) -> Mean | None:
-        """The mean power over the shortest time in which the last digit matters no more; None where there is none."""
+        """The mean power from step to step, over the shortest time in which the last digit matters no more.
+
+        While no further step comes, it is at most what one step since the last would be.
+        """
         if not self.points:
             return None
-        latest = self.points[-1]
-        for start in reversed(self.points[:-1]):
-            span = latest.at - start.at
-            rise = latest.number - start.number
-            if span < SHORTEST_MEAN or rise < WORST_RESOLUTION * max(latest.step, start.step):
+        *steps, latest = self.points
+        for start in reversed(steps[:-1]):
+            end = steps[-1]
+            if end.at - start.at < SHORTEST_MEAN or not _is_measured(start, end):
                 continue
-            return Mean(rise * _MICROSECONDS_PER_HOUR / Decimal(span // _MICROSECOND), start.at)
+            power = _power(end.number - start.number, end.at - start.at)
+            if latest.at > end.at:
+                power = min(power, _power(latest.step, latest.at - end.at))
+            return Mean(power, start.at)
         return None
+
+
+def _is_measured(start: Point, end: Point) -> bool:
+    """Whether the total has risen so far that its last digit matters no more."""
+    return end.number - start.number >= WORST_RESOLUTION * max(start.step, end.step)
+
+
+def _power(energy: Decimal, time: timedelta) -> Decimal:
+    return energy * _MICROSECONDS_PER_HOUR / Decimal(time // _MICROSECOND)
 
 
 class Peak(NamedTuple):
@@ -85,6 +107,16 @@ class Count(NamedTuple):
 
     number: Decimal
     rose: datetime | None = None
+
+
+class Absence(NamedTuple):
+    """A tariff that came no more, while others did."""
+
+    # The last reading without it (UTC), and how many there were.
+    seen: datetime
+    readings: int
+    # Its number in Wh, once it has left the sum.
+    left: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +134,14 @@ class DerivedHistory:
     tariff: int | None = None
     # By the keys of their registers.
     counts: Mapping[str, Count] = field(default_factory=dict)
+    absences: Mapping[str, Absence] = field(default_factory=dict)
+
+    @property
+    def left(self) -> dict[str, Decimal]:
+        """The tariffs that have left their sums, by the keys of their registers, with their numbers in Wh."""
+        return {
+            key: absence.left for key, absence in self.absences.items() if absence.left is not None
+        }
 
     def of_meter(self, number: str | None) -> Self:
         """The history for the meter of that number: after a replacement only the peaks of the months stay."""
@@ -111,6 +151,11 @@ class DerivedHistory:
         """Go on with a total."""
         course = self.courses.get(name, PowerWindow()).go_on(point, window)
         return replace(self, courses={**self.courses, name: course})
+
+    def with_absences(self, absences: Mapping[str, Absence]) -> Self:
+        """Go on with the tariffs that are absent; where a sum has become another one, so has its course."""
+        after = replace(self, absences=absences)
+        return after if after.left == self.left else replace(after, courses={})
 
     def with_peak(self, month: date, peak: Peak) -> Self:
         """Go on with the maximum of a month; only a larger one counts, and only the last two months do.

@@ -8,8 +8,15 @@ from ..registers.index import IndexedRegister, RegisterIndex
 from . import status_flags
 
 IMPORT, EXPORT, ABSOLUTE, NET = 1, 2, 15, 16
-# The net of each phase: value group C.
-_NET_PHASES = (36, 56, 76)
+# What adds up to the net power, by value group C, the best first: alone, it is sent already.
+_NET_POWERS = (
+    {NET: 1},
+    {IMPORT: 1, EXPORT: -1},
+    {36: 1, 56: 1, 76: 1},
+    {21: 1, 41: 1, 61: 1, 22: -1, 42: -1, 62: -1},
+    {IMPORT: 1},
+    {21: 1, 41: 1, 61: 1},
+)
 _MAXIMUM, _INSTANTANEOUS, TOTAL = 6, 7, 8
 # Short averages, which EMH lists have in place of instantaneous values.
 _SHORT_AVERAGE = 25
@@ -25,8 +32,10 @@ class Derived(StrEnum):
     NET_POWER = "net_power"
     TOTAL_IMPORT = "total_import"
     TOTAL_EXPORT = "total_export"
+    TOTAL_ABSOLUTE = "total_absolute"
     MEAN_POWER_IMPORT = "mean_power_import"
     MEAN_POWER_EXPORT = "mean_power_export"
+    MEAN_POWER_ABSOLUTE = "mean_power_absolute"
     MEAN_POWER_HEAT = "mean_power_heat"
     PEAK_THIS_MONTH = "peak_this_month"
     PEAK_THIS_MONTH_TIME = "peak_this_month_time"
@@ -42,14 +51,17 @@ class Derived(StrEnum):
 COURSES: Mapping[Derived, tuple[Medium, int]] = {
     Derived.MEAN_POWER_IMPORT: (Medium.ELECTRICITY, IMPORT),
     Derived.MEAN_POWER_EXPORT: (Medium.ELECTRICITY, EXPORT),
+    Derived.MEAN_POWER_ABSOLUTE: (Medium.ELECTRICITY, ABSOLUTE),
     Derived.MEAN_POWER_HEAT: (Medium.HEAT, 6),
 }
 # Totals added up from tariffs: value group C.
-SUMS: Mapping[Derived, int] = {Derived.TOTAL_IMPORT: IMPORT, Derived.TOTAL_EXPORT: EXPORT}
+SUMS: Mapping[Derived, int] = {
+    Derived.TOTAL_IMPORT: IMPORT,
+    Derived.TOTAL_EXPORT: EXPORT,
+    Derived.TOTAL_ABSOLUTE: ABSOLUTE,
+}
 _POWERS = {
-    (c, d)
-    for c in (IMPORT, EXPORT, ABSOLUTE, NET, *_NET_PHASES)
-    for d in (_INSTANTANEOUS, _SHORT_AVERAGE)
+    (c, d) for c in (IMPORT, EXPORT, ABSOLUTE, NET) for d in (_INSTANTANEOUS, _SHORT_AVERAGE)
 }
 _PEAKS = frozenset(kind for kind in Derived if kind.startswith("peak_"))
 
@@ -74,13 +86,15 @@ def sources_of(kind: Derived, index: RegisterIndex) -> tuple[IndexedRegister, ..
 
 
 def _power_sources(index: RegisterIndex) -> tuple[IndexedRegister, ...]:
-    """Import and export, else all phases."""
-    if index.get(NET, _INSTANTANEOUS) is not None:
-        return ()
-    for codes in ((IMPORT, EXPORT), _NET_PHASES):
-        found = [one for c in codes if (one := index.get(c, _INSTANTANEOUS)) is not None]
-        if len(found) == len(codes):
-            return tuple(found)
+    return tuple(found for found, _ in powers(index))
+
+
+def powers(index: RegisterIndex) -> tuple[tuple[IndexedRegister, int], ...]:
+    """What adds up to the net power, each with its sign; none where the meter sends that itself."""
+    for signs in _NET_POWERS:
+        found = {c: one for c in signs if (one := index.get(c, _INSTANTANEOUS)) is not None}
+        if len(found) == len(signs):
+            return tuple((one, signs[c]) for c, one in found.items()) if len(found) > 1 else ()
     return ()
 
 
@@ -89,15 +103,23 @@ def _sends_power(index: RegisterIndex) -> bool:
 
 
 def _tariffs_without_total(index: RegisterIndex, c: int) -> tuple[IndexedRegister, ...]:
-    if index.get(c, TOTAL) is not None:
+    if index.get(c, TOTAL) is not None or _is_beside(index, c):
         return ()
-    tariffs = tuple(index.tariffs(c, TOTAL).values())
-    return tariffs if len(tariffs) >= _FEWEST_TARIFFS else ()
+    if len(index.tariffs(c, TOTAL, left=True)) < _FEWEST_TARIFFS:
+        return ()
+    return tuple(index.tariffs(c, TOTAL).values())
+
+
+def _is_beside(index: RegisterIndex, c: int) -> bool:
+    """Whether the quantity is import plus export in one number, and the meter sends import by itself."""
+    return c == ABSOLUTE and (IMPORT, TOTAL) in index.quantities
 
 
 def total_sources(kind: Derived, index: RegisterIndex) -> tuple[IndexedRegister, ...]:
     """The registers of the total whose course gives a mean power."""
     medium, c = COURSES[kind]
+    if _is_beside(index, c):
+        return ()
     total = index.get(c, TOTAL, medium=medium)
     if total is None:
         return () if medium is Medium.HEAT else _tariffs_without_total(index, c)

@@ -10,11 +10,13 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ..protocol.values import MeterTime, TimeKind, timestamp
+from ..registers.descriptions import decimals_of
 from ..registers.index import IndexedRegister, RegisterIndex
-from ..registers.units import convert, unit_of
+from ..registers.units import convert, same_dimension, unit_of
 from . import status_flags
-from .history import DerivedHistory, Peak, Point
+from .history import Absence, DerivedHistory, Peak, Point
 from .sources import (
+    ABSOLUTE,
     COURSES,
     EXPORT,
     IMPORT,
@@ -22,6 +24,7 @@ from .sources import (
     TOTAL,
     Derived,
     maximum,
+    powers,
     sources_of,
     tariff_register,
     time_of_maximum,
@@ -31,6 +34,9 @@ from .sources import (
 
 # Means are taken over the shortest time that gives them; this is the longest, if readings do not lie further apart.
 LONGEST_MEAN: Final = timedelta(hours=1)
+# A tariff is gone after so many complete readings without it, and a day.
+_GONE: Final = 10
+_GONE_ON_BATTERY: Final = 7
 # A date and a time read one after the other around midnight may belong to two days.
 _MIDNIGHT = timedelta(minutes=1)
 _DAY = timedelta(days=1)
@@ -44,10 +50,13 @@ class Result:
     # The keys of the registers it follows from, and when the oldest of them was received (UTC).
     sources: tuple[str, ...]
     received: datetime
-    # Where a mean begins.
+    # Where a mean begins, and when a peak was.
     since: datetime | None = None
+    at: datetime | None = None
     # Whether none of them was read since the start.
     restored: bool = False
+    # The keys of tariffs that the meter sends no more, and that are not counted.
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,16 @@ class DerivedValues:
         """What can be derived for this meter besides what is known already."""
         return tuple(kind for kind in Derived if kind not in known and sources_of(kind, self.index))
 
+    def unit(self, kind: Derived, default: str) -> str:
+        """The unit of the first register that a value is added up from, if it measures the same as the default."""
+        units = (found.description.unit or "" for found in sources_of(kind, self.index))
+        return next((unit for unit in units if same_dimension(unit, default)), default)
+
+    def decimals(self, kind: Derived, unit: str) -> int | None:
+        """How many decimals of that unit the registers show; None where none is a number in such a unit."""
+        steps = [step for found in sources_of(kind, self.index) if (step := found.step(unit))]
+        return decimals_of(min(steps), unit) if steps else None
+
     def result(self, kind: Derived) -> Result:
         """The value of what was offered."""
         sources = sources_of(kind, self.index)
@@ -85,7 +104,13 @@ class DerivedValues:
                 return Result(None, keys, received)
             return Result(mean.power, keys, received, mean.since)
         restored = all(found.known.restored for found in sources)
-        return Result(_VALUES[kind](self), keys, received, restored=restored)
+        if kind in _PEAKS:
+            peak = _peak_of(self, _PEAKS[kind])
+            power, at = (None, None) if peak is None else peak
+            return Result(power, keys, received, at=at, restored=restored)
+        tariffs = self.index.tariffs(SUMS[kind], TOTAL, left=True) if kind in SUMS else {}
+        without = tuple(one.key for one in tariffs.values() if one.key in self.index.left)
+        return Result(_VALUES[kind](self), keys, received, restored=restored, without=without)
 
 
 def remember(
@@ -114,6 +139,30 @@ def remember(
     for found, number in status_flags.counts(index):
         history = history.with_count(found.key, number, found.received)
     return history
+
+
+def note_absences(
+    history: DerivedHistory, index: RegisterIndex, held: Collection[str]
+) -> DerivedHistory:
+    """The history after a complete reading: tariffs that are gone for good leave their sums, and return when they come.
+
+    `held` are the keys of registers that were sent and not published.
+    """
+    history = history.of_meter(index.identity.number)
+    absences: dict[str, Absence] = {}
+    fewest = _GONE_ON_BATTERY if index.state.profile.on_battery else _GONE
+    for c in SUMS.values():
+        tariffs = index.tariffs(c, TOTAL, left=True).values()
+        latest = max((found.received for found in tariffs), default=index.received)
+        for found in tariffs:
+            if found.received == latest:
+                continue
+            before = history.absences.get(found.key, Absence(found.received, 0))
+            readings = before.readings + (latest > before.seen and found.key not in held)
+            gone = readings >= fewest and latest - found.received >= _DAY
+            number = before.left or (found.number("Wh") if gone else None)
+            absences[found.key] = Absence(latest, readings, number)
+    return history.with_absences(absences)
 
 
 class SumStep(NamedTuple):
@@ -152,6 +201,38 @@ def steps_of_sums(
         )
 
 
+class Heir(NamedTuple):
+    """What takes over a total's sensor after an exchange: both by the keys of their sensors, and their numbers in Wh."""
+
+    old: str
+    new: str
+    last: Decimal
+    first: Decimal
+
+
+def heirs(before: RegisterIndex, now: RegisterIndex, firsts: Numbers) -> Iterator[Heir]:
+    """Sums that a meter has where the one before sent the total, and totals it sends where the one before had the sum.
+
+    `firsts` are the first numbers of its totals by the keys of their registers, with their units.
+    """
+    first = _in_watt_hours(firsts)
+    for kind, c in SUMS.items():
+        old, new = _counted(kind, c, before), _counted(kind, c, now)
+        if old and new and old[0] != new[0]:
+            counted = sum((first.get(key, number) for key, number in new[1].items()), Decimal(0))
+            yield Heir(old[0], new[0], sum(old[1].values(), Decimal(0)), counted)
+
+
+def _counted(kind: Derived, c: int, index: RegisterIndex) -> tuple[str, dict[str, Decimal]] | None:
+    """The key of the sensor of a total, sent or added up, and the numbers it is made of."""
+    if energies := _energies(kind, index):
+        return kind, energies
+    total = index.get(c, TOTAL)
+    if total is None or (number := total.number("Wh")) is None:
+        return None
+    return total.description.key, {total.key: number}
+
+
 def _in_watt_hours(numbers: Numbers) -> dict[str, Decimal]:
     """Those of the numbers that are energies."""
     found = {
@@ -168,11 +249,13 @@ def _energies(kind: Derived, index: RegisterIndex) -> dict[str, Decimal]:
 
 
 def _net_power(derived: DerivedValues) -> Decimal | None:
-    sources = sources_of(Derived.NET_POWER, derived.index)
-    numbers = [number for found in sources if (number := found.number("W")) is not None]
-    if len(numbers) != len(sources) or not together(sources):
+    sources = powers(derived.index)
+    numbers = [
+        sign * number for found, sign in sources if (number := found.number("W")) is not None
+    ]
+    if len(numbers) != len(sources) or not together(tuple(found for found, _ in sources)):
         return None
-    return numbers[0] - numbers[1] if len(numbers) == 2 else sum(numbers, Decimal(0))
+    return sum(numbers, Decimal(0))
 
 
 def _sum_of_tariffs(c: int) -> Callable[[DerivedValues], Decimal | None]:
@@ -257,14 +340,6 @@ def _peak_of(derived: DerivedValues, months_ago: int) -> Peak | None:
     return derived.history.peaks.get(_months(derived.index.received, derived.zone)[months_ago])
 
 
-def _peak_power(months_ago: int) -> Callable[[DerivedValues], Decimal | None]:
-    def power(derived: DerivedValues) -> Decimal | None:
-        peak = _peak_of(derived, months_ago)
-        return None if peak is None else peak.power
-
-    return power
-
-
 def _peak_time(months_ago: int) -> Callable[[DerivedValues], datetime | None]:
     def at(derived: DerivedValues) -> datetime | None:
         peak = _peak_of(derived, months_ago)
@@ -290,13 +365,14 @@ def _added(sources: tuple[IndexedRegister, ...]) -> _Total | None:
     )
 
 
+# How many months ago the peak was.
+_PEAKS: Final = {Derived.PEAK_THIS_MONTH: 0, Derived.PEAK_LAST_MONTH: 1}
 _VALUES: Mapping[Derived, Callable[[DerivedValues], Decimal | datetime | str | None]] = {
     Derived.NET_POWER: _net_power,
     Derived.TOTAL_IMPORT: _sum_of_tariffs(IMPORT),
     Derived.TOTAL_EXPORT: _sum_of_tariffs(EXPORT),
-    Derived.PEAK_THIS_MONTH: _peak_power(0),
+    Derived.TOTAL_ABSOLUTE: _sum_of_tariffs(ABSOLUTE),
     Derived.PEAK_THIS_MONTH_TIME: _peak_time(0),
-    Derived.PEAK_LAST_MONTH: _peak_power(1),
     Derived.PEAK_LAST_MONTH_TIME: _peak_time(1),
     Derived.TARIFF: _tariff,
     Derived.CLOCK: _clock,

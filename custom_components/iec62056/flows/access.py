@@ -27,10 +27,6 @@ from ..entry_data import (
     CONF_QUICK_REQUEST,
     CONF_QUICK_SECONDS,
     CONF_WRITE,
-    LOGINS,
-    PASSWORD,
-    dropdown,
-    number,
 )
 from ..messages import async_message
 from ..meter.credentials import credentials_of
@@ -41,6 +37,7 @@ from ..protocol.errors import BadField, BadSecret
 from ..protocol.register_session import Answer
 from ..registers.naming import clean_text
 from ..registers.selection import choices_of
+from .fields import LOGINS, PASSWORD, dropdown, number
 from .forms import NO_BREAK, async_labels, several
 from .meter_progress import AskingFlow, Failure
 from .overrides import NamingFlow

@@ -1,6 +1,7 @@
 """Config flow: adds a meter, or takes another port for it, from the form to the entry."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, override
 
@@ -19,17 +20,17 @@ from ..entry_data import (
     CONF_ALIGN,
     CONF_ENCRYPTION_KEY,
     CONF_INTERVAL,
+    CONF_MAINS,
     CONF_REGISTERS,
     CONF_SHARED,
     CONF_SHOW_REST,
     CONF_SYSTEM_TITLE,
-    SCHEMA,
     SECRETS,
     SECTION_BINARY,
+    SECTION_SEVERAL,
     WHO_ASKS,
     entry_data_from_form,
     form_from_entry_data,
-    line_profile_of,
     non_connection_data,
     omit_keys,
     wakes,
@@ -38,14 +39,21 @@ from ..entry_data import (
 from ..meter import connection, ports
 from ..meter.alignment_run import is_over_the_probe
 from ..meter.credentials import completed, credentials_of
-from ..protocol.errors import BadSecret, NumberNeeded
+from ..protocol.errors import BadSecret, NoAnswer, NumberNeeded, NumberUnanswered
 from ..protocol.model import Mode
 from ..protocol.transport.connect import public_name
 from ..registers.naming import clean_text
-from ..registers.registry import is_sensor_enabled
-from ..registers.selection import RegisterChoice, changed_from_default, choices_of, pages
+from ..registers.registry import is_sensor_enabled, title_of
+from ..registers.selection import (
+    RegisterChoice,
+    changed_from_default,
+    choices_of,
+    has_totals,
+    pages,
+)
 from ..state.meter_state import MeterState
 from ..storage import async_hand_over
+from .fields import port_schema
 from .forms import (
     OutOfRange,
     async_labels,
@@ -145,6 +153,7 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
         """Take what was entered of the line; at first, and after a failure, ask for it."""
         errors: dict[str, str] = {}
         placeholders: dict[str, str] = {}
+        several = False
         if self.source == SOURCE_RECONFIGURE:
             placeholders["title"] = self._get_reconfigure_entry().title
         if user_input is not None:
@@ -162,7 +171,7 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
                 errors["base"] = unfit.key
                 placeholders |= _clean(unfit.placeholders)
             elif not self._data[CONF_ADDRESS] and (others or self._data.get(CONF_SHARED)):
-                errors[CONF_ADDRESS] = NumberNeeded.key
+                errors[SECTION_SEVERAL] = NumberNeeded.key
             elif not await self._release():
                 errors["base"] = "setting_up"
             else:
@@ -173,9 +182,13 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
             errors["base"] = failure.key
             placeholders |= _clean(failure.placeholders)
             self._input = {**self._input, CONF_ALIGN: is_over_the_probe(failure)}
+            several = isinstance(failure, (NoAnswer, NumberUnanswered, NumberNeeded))
+        several |= SECTION_SEVERAL in errors or any(self._input.get(SECTION_SEVERAL, {}).values())
         return self.async_show_form(
             step_id=self._start,
-            data_schema=self.add_suggested_values_to_schema(SCHEMA, self._input),
+            data_schema=self.add_suggested_values_to_schema(
+                port_schema(several=several), self._input
+            ),
             errors=errors,
             description_placeholders=placeholders,
         )
@@ -272,7 +285,7 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
                 "duration": shown(timedelta(seconds=state.health.duration)),
                 "shortest": shown(shortest),
                 "longest": shown(longest),
-                "notes": await self._port_note() + await self._mode_note(),
+                "notes": await self._port_note(),
             },
             last_step=None if rest else True,
         )
@@ -283,24 +296,6 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
         if why is None:
             return ""
         return "\n\n" + await async_text(self.hass, "port_name", why)
-
-    async def _mode_note(self) -> str:
-        """Why this mode was used, where a meter speaks two, as a paragraph; nothing where there was no choice."""
-        state, identification = self._state, self._state.identification
-        if state.health.mode is Mode.E:
-            secret = any(name in self._data for name in SECRETS)
-            why = (
-                "e_login"
-                if secret
-                else "e_chosen"
-                if line_profile_of(self._data).mode
-                else "e_only"
-            )
-        elif identification is not None and identification.offers_mode_e:
-            why = "c_though_e"
-        else:
-            return ""
-        return "\n\n" + await async_text(self.hass, "mode_used", why)
 
     async def _register_field(self, choices: tuple[RegisterChoice, ...]) -> dict[vol.Marker, Any]:
         selected = [one.key for one in choices if self._is_selected(one)]
@@ -343,13 +338,17 @@ class MeterConfigFlow(ReleaseFlow, PushKeyFlow, domain=DOMAIN):
 
     def _create(self, selected: list[str]) -> ConfigFlowResult:
         state = self._state
+        if CONF_MAINS in self._options:
+            state = replace(state, profile=replace(state.profile, mains=True))
         self._hand_over(state)
         if registers := changed_from_default(choices_of(state, {}), selected):
             self._options[CONF_REGISTERS] = registers
         return self.async_create_entry(
-            title=clean_text(state.identity.name),
+            title=title_of(self.hass, state.identity),
             data=self._entry_data(state),
             options=self._options,
+            description="energy" if has_totals(choices_of(state, {})) else None,
+            description_placeholders={"energy": "/config/energy"},
         )
 
 

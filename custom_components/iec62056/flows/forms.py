@@ -1,12 +1,13 @@
 """Fields that several flows share: the registers of a meter, and when it is read."""
 
 from collections.abc import Iterable, Mapping
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from homeassistant.const import UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     DurationSelector,
     SelectOptionDict,
     SelectSelector,
@@ -18,7 +19,7 @@ from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from ..const import DOMAIN
-from ..entry_data import CONF_BOUNDARY_TIME, CONF_INTERVAL
+from ..entry_data import CONF_BOUNDARY_TIME, CONF_INTERVAL, CONF_MAINS
 from ..meter.schedule import TIME_OF_DAY, interval_of
 from ..meter.wake_budget import DAY, WAKE_UPS_A_DAY
 from ..protocol.model import LineProfile
@@ -56,8 +57,13 @@ def several(options: list[SelectOptionDict]) -> SelectSelector:
 
 def rhythm_fields(state: MeterState) -> dict[vol.Marker, Any]:
     """When a meter is to be read, as it is asked when it is added: at which time of the day, or how often."""
-    if state.profile.on_battery:
-        return {vol.Required(CONF_BOUNDARY_TIME, default=str(TIME_OF_DAY)): TimeSelector()}
+    if state.profile.pushes:
+        return {}
+    if state.profile.may_have_battery:
+        return {
+            vol.Required(CONF_BOUNDARY_TIME, default=str(TIME_OF_DAY)): TimeSelector(),
+            vol.Required(CONF_MAINS, default=False): BooleanSelector(),
+        }
     return {interval_marker(interval_of(state)): DurationSelector()}
 
 
@@ -69,21 +75,21 @@ def interval_marker(interval: timedelta) -> vol.Marker:
 
 
 def rhythm_of(state: MeterState, form: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry keeps of an interval or a time of the day: what is not as it would be by itself.
-
-    Raises OutOfRange where the meter cannot bear the interval.
-    """
-    kept: dict[str, Any] = {}
+    """What an entry keeps of an interval or a time of the day. Raises OutOfRange where the meter cannot bear the interval."""
     if CONF_INTERVAL in form:
-        interval = timedelta(**form[CONF_INTERVAL])
-        shortest, longest = intervals(state.profile)
-        if not shortest <= interval <= longest:
-            raise OutOfRange
-        if interval != interval_of(state):
-            kept[CONF_INTERVAL] = round(interval.total_seconds())
-    if CONF_BOUNDARY_TIME in form and time.fromisoformat(form[CONF_BOUNDARY_TIME]) != TIME_OF_DAY:
-        kept[CONF_BOUNDARY_TIME] = form[CONF_BOUNDARY_TIME]
-    return kept
+        return {CONF_INTERVAL: interval_of_form(state.profile, form)}
+    if form.get(CONF_MAINS):
+        return {CONF_MAINS: True}
+    return {name: form[name] for name in (CONF_BOUNDARY_TIME,) if name in form}
+
+
+def interval_of_form(profile: LineProfile, form: Mapping[str, Any]) -> int:
+    """The interval of a form in seconds. Raises OutOfRange where the meter cannot bear it."""
+    interval = timedelta(**form[CONF_INTERVAL])
+    shortest, longest = intervals(profile)
+    if not shortest <= interval <= longest:
+        raise OutOfRange
+    return round(interval.total_seconds())
 
 
 class OutOfRange(ValueError):

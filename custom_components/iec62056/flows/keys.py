@@ -10,8 +10,6 @@ import voluptuous as vol
 
 from ..entry_data import (
     ALL_BINARY,
-    BINARY_FIELDS,
-    PASSWORD,
     SECRETS,
     mode_e_data_from_form,
     mode_e_form_from_data,
@@ -22,6 +20,7 @@ from ..meter.credentials import completed
 from ..protocol.errors import BadSecret
 from ..protocol.register_session import Level, Offer
 from .access import CONF_FORGET, AccessFlow
+from .fields import BINARY_FIELDS, PASSWORD
 from .forms import async_text
 from .meter_progress import Failure
 

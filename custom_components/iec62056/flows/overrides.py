@@ -19,7 +19,7 @@ from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from ..coordinator import MeterCoordinator
-from ..entry_data import CONF_CUSTOM, dropdown
+from ..entry_data import CONF_CUSTOM
 from ..protocol.codec import decode, encode
 from ..protocol.model import Register
 from ..registers import overrides
@@ -32,6 +32,7 @@ from ..registers.selection import RegisterChoice, choices_of
 from ..registers.units import PUBLISHED
 from ..runtime import MeterRuntime
 from ..state.description import Description
+from .fields import dropdown
 from .forms import async_labels
 
 CONF_REGISTER: Final = "register"

@@ -10,13 +10,7 @@ from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
 from ..const import CONF_MODE
-from ..entry_data import (
-    CONF_AUTHENTICATION_KEY,
-    CONF_ENCRYPTION_KEY,
-    PASSWORD,
-    SECRETS,
-    omit_keys,
-)
+from ..entry_data import CONF_AUTHENTICATION_KEY, CONF_ENCRYPTION_KEY, SECRETS, omit_keys
 from ..messages import async_message
 from ..meter.credentials import credentials_of
 from ..protocol.dlms_errors import PushKeyError, PushKeyNeeded
@@ -24,6 +18,7 @@ from ..protocol.errors import BadSecret, MeterError
 from ..protocol.model import Mode
 from ..registers.naming import clean_text
 from ..runtime import runtime_of
+from .fields import PASSWORD
 from .meter_progress import Failure
 from .reading import ReadFlow
 from .reauth import ReauthFlow

@@ -28,8 +28,9 @@ from .forms import shown
 
 # The page is redrawn as often as a reader can follow.
 REDRAW_INTERVAL: Final = 0.5
-# How long a telegram will be is not known: the bar is half full at a usual one's length.
+# How long a telegram will be is not known: a usual one fills four fifths of the bar, its end the rest.
 USUAL_CHARACTERS: Final = 2000
+HOW_FULL: Final = 0.8
 
 
 class ReadFlow(PlaceFlow):
@@ -85,6 +86,7 @@ class ReadFlow(PlaceFlow):
             self._state = reading.result()
         except MeterError as err:
             return self._failed(err)
+        self.async_update_progress(1)
         return self.async_show_progress_done(next_step_id="found")
 
     async def async_step_check_wrong(
@@ -179,7 +181,7 @@ class ReadFlow(PlaceFlow):
         self._drawn = now
         self._progress = progress
         self._changed.set()
-        self.async_update_progress(progress.characters / (progress.characters + USUAL_CHARACTERS))
+        self.async_update_progress(1 - (1 - HOW_FULL) ** (progress.characters / USUAL_CHARACTERS))
 
 
 def _refused(keyring: Keyring) -> MeterError | None:

@@ -14,7 +14,6 @@ from ..entry_data import (
     CONF_ENCRYPTION_KEY,
     CONF_LOGIN,
     CONF_SECURITY,
-    PASSWORD,
     with_secrets,
 )
 from ..messages import async_message
@@ -23,6 +22,7 @@ from ..protocol.errors import BadSecret, LoginError
 from ..registers.naming import clean_text
 from ..runtime import runtime_of
 from .access import LOGIN, with_login
+from .fields import PASSWORD
 from .forms import async_text
 from .meter_progress import AskingFlow, Failure
 

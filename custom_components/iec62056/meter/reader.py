@@ -24,7 +24,6 @@ from ..entry_data import (
     SECRETS,
     hints_of,
     idle_of,
-    line_profile_of,
     profile_overrides,
     speed_of,
 )
@@ -69,18 +68,18 @@ class MeterReader:
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, meter: KnownMeter) -> None:
         """Nothing is opened yet."""
+        self._hass = hass
+        self._entry = entry
         self.device: str = entry.data[CONF_DEVICE]
         self.speed = speed_of(entry.data)
         self.address: str = entry.data.get(CONF_ADDRESS, "")
-        self.line_profile = line_profile_of(entry.data)
+        self.line_profile = LineProfile(**profile_overrides(entry.data, entry.options))
         self.login = LoginManager(hass, entry)
         self.wake_budget = WakeBudget()
         self.keyrings = Keyrings(hass, entry, self.login)
         # When a battery was last asked for an alignment of the probe.
         self.aligned_at: datetime | None = None
         self.history = SessionHistory()
-        self._hass = hass
-        self._entry = entry
         self._meter = meter
         self._closed = False
         entry.async_on_unload(self._close)
@@ -105,7 +104,8 @@ class MeterReader:
     @callback
     def take_line_profile(self, profile: LineProfile) -> None:
         """Go on with what a reading has taught of the line; what the user says stays."""
-        self.line_profile = replace(profile, **profile_overrides(self._entry.data))
+        given = profile_overrides(self._entry.data, self._entry.options)
+        self.line_profile = replace(profile, **given)
 
     @callback
     def use_line_profile(self, profile: LineProfile) -> None:

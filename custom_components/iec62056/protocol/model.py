@@ -90,6 +90,12 @@ class Value(NamedTuple):
         """The text as an exact number, None where it is not one."""
         return values.number(self.text)
 
+    @property
+    def step(self) -> Decimal | None:
+        """The smallest change that the last digit of the number can show."""
+        number = self.number
+        return None if number is None else Decimal((0, (1,), int(number.as_tuple().exponent)))
+
 
 class DataSet(NamedTuple):
     """One data set as sent (Std 6.6): address, which may be missing, and its values in order."""
@@ -255,6 +261,7 @@ class LineProfile:
     `client`, `server`, `physical` and `server_octets` are the HDLC addresses of mode E: None and 0 are the public client
     and the shortest form; `hdlc_at_once` is for a meter that wants frames without a sign-on.
     `dlms_push`: what comes unasked is DLMS, on a line with or without `even_parity`.
+    `mains`: the meter has mains power though meters of its medium mostly have a battery.
     `wake_up` and `fast_wake_up` are those of battery meters (Std Annex B.1, B.2); on a `bus`, a current loop or RS-485
     instead of light, there is none. `dtr` and `rts` feed many probes (None: as the driver has them).
     `switch_delay`: the time that this line needs, beyond its own margin, before it may change its speed. `check_seen` is a
@@ -286,6 +293,7 @@ class LineProfile:
     hdlc_at_once: bool = False
     dlms_push: bool = False
     even_parity: bool = False
+    mains: bool = False
 
     @property
     def pushes(self) -> bool:
@@ -293,9 +301,14 @@ class LineProfile:
         return self.mode is Mode.D
 
     @property
-    def on_battery(self) -> bool:
-        """Whether the meter must be read gently: all but electricity meters, unless they send by themselves."""
+    def may_have_battery(self) -> bool:
+        """Whether meters of this medium mostly have a battery: all but electricity meters, unless they send by themselves."""
         return not self.pushes and self.medium not in (None, Medium.ABSTRACT, Medium.ELECTRICITY)
+
+    @property
+    def on_battery(self) -> bool:
+        """Whether the meter must be read gently."""
+        return self.may_have_battery and not self.mains
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,28 +84,51 @@ def parse_hex(address: str, medium: Medium = Medium.ELECTRICITY) -> Obis | None:
 # FLAG id and beginning of the model: makers of heat meters only, or a heat meter's own name.
 _HEAT_METERS = (("LUG", ""), ("SIE", "2WR"), ("KAM", "MC"))
 _HEAT_ENERGY = frozenset(("GJ", "MJ", "kWh", "MWh", "GWh"))
+_VOLUME = frozenset(("m3", "m³", "l"))
 _HEAT_REGISTERS = {"6.8": _HEAT_ENERGY, "6.26": frozenset(("m3",))}
+# Value groups C of the totals of electricity, and D of those of other media.
+_ELECTRIC = frozenset((1, 2, 15, 16))
+# Of gas, as measured, corrected and converted.
+_TOTAL, _OTHER_TOTALS = 8, frozenset((0, 1, 2, 8))
+_MEASURED = frozenset((5, 6, 7, 8, 9))
 
 
 def infer_medium(identification: Identification | None, datasets: Sequence[DataSet]) -> Medium:
     """The medium of a meter's codes without a prefix; found once per meter and kept, as units may be missing later.
 
-    6.8 is heat energy at a heat meter and reactive energy of quadrant II (kvarh) elsewhere: only the unit tells.
-    Codes with a prefix say nothing about those without: gas or heat on the M-Bus of a P1 meter leaves it electric.
+    It is what the totals measure, and electricity if any total is of that. 6.8 is heat energy at a heat meter and
+    reactive energy of quadrant II (kvarh) elsewhere: only the unit tells. Devices on the M-Bus of a P1 meter say nothing
+    of the meter.
     """
+    found = None
     for address, values in datasets:
-        units = _HEAT_REGISTERS.get(address or "", frozenset())
-        if any(
-            unit in units or (unit == "m3ph" and address and ":" not in address)
-            for _, unit in values
-        ):
-            return Medium.HEAT
+        code = parse(address or "")
+        units = {unit for _, unit in values if unit}
+        if code is None:
+            continue
+        if code.a == Medium.ELECTRICITY and code.c in _ELECTRIC and code.d == _TOTAL:
+            return Medium.ELECTRICITY
+        if found is None and units:
+            found = _medium_of(address or "", code, units)
+    if found is not None:
+        return found
     if identification is not None and any(
         identification.flag.upper() == flag and identification.model.upper().startswith(model)
         for flag, model in _HEAT_METERS
     ):
         return Medium.HEAT
     return Medium.ELECTRICITY
+
+
+def _medium_of(address: str, code: Obis, units: set[str]) -> Medium | None:
+    """What a register with units measures, if that is told and not electricity."""
+    if not units.isdisjoint(_HEAT_REGISTERS.get(address, ())) or (
+        "m3ph" in units and ":" not in address
+    ):
+        return Medium.HEAT
+    if code.a in _MEASURED and code.c and code.current and code.d in _OTHER_TOTALS:
+        return None if units.isdisjoint(_HEAT_ENERGY | _VOLUME) else Medium(code.a)
+    return None
 
 
 # Value group D of extremes with their moment in the second bracket: minimum and maximum 1, 2, 3.

@@ -185,15 +185,30 @@ _SEASONS = {
 _COSEM = re.compile(r"[0-9A-Fa-f]{24}").fullmatch
 
 
+# Years of the Persian, the Islamic and the Buddhist calendar. Twelve digits that begin with 1404 could be one of 2014 too.
+_OTHER_CALENDAR = re.compile(
+    r"(?:13[2-9]\d|14\d\d|25[5-9]\d)(?P<between>-?)(?:0[1-9]|1[0-2])(?P=between)(?:0[1-9]|[12]\d|3[01])"
+    r"(?:[ T,&]?\d\d:?\d\d(?::\d\d)?)?",
+    re.ASCII,
+).fullmatch
+
+
+def is_of_other_calendar(text: str) -> bool:
+    """Whether the text is a date whose year is counted otherwise, or cannot be told from one."""
+    return _OTHER_CALENDAR(text.strip()) is not None
+
+
 def timestamp(text: str, kind: TimeKind | None = None) -> MeterTime | None:
     """The text as a moment of the meter's clock, None where it is none.
 
     Without `kind` only forms that can be nothing else count: a date with its hyphens, or P1's YYMMDDhhmmss with S
     or W. With it a bare number counts too, with the season digit of German meters in front (0 normal, 1 summer,
-    2 UTC), and a COSEM date-time of twelve octets in hexadecimal. Dates that are none (00-00-00, 99-99-99),
-    days without a year, and the year 2000, in which unset clocks begin, give None.
+    2 UTC), and a COSEM date-time of twelve octets in hexadecimal. Dates that are none (00-00-00, 99-99-99) or of another
+    calendar, days without a year, and the year 2000, in which unset clocks begin, give None.
     """
     text = text.strip()
+    if is_of_other_calendar(text):
+        return None
     for pattern in _BY_FORM if kind is None else (*_BY_FORM, *_BY_KIND[kind]):
         if (found := pattern.fullmatch(text)) and (moment := _moment(found.groupdict())):
             return moment

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 import re
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
@@ -17,13 +18,24 @@ from homeassistant.const import (
 )
 
 from ..protocol.model import Obis, Register, Value
+from ..protocol.values import is_of_other_calendar
 from ..state.description import Context, Description, Dimension, Kind, Unit
 from ..state.meter_state import MeterState, RegisterState
-from .matching import MBUS, context_of, fits, quantity, rule_of, stored, tariff
+from .matching import MBUS, code_of, context_of, fits, quantity, rule_of, stored, tariff
 from .naming import name_of
 from .overrides import RegisterOverride, overridden
-from .tables import EXTREMES, HEAT_PAIRS, MAXIMUM, UNDOCUMENTED, UNDOCUMENTED_TEXT, Axis, Rule
-from .units import same_dimension, unit_of
+from .tables import (
+    DATED,
+    EXTREMES,
+    HEAT_PAIRS,
+    MAXIMUM,
+    UNDOCUMENTED,
+    UNDOCUMENTED_TEXT,
+    VOLUME_CLASSES,
+    Axis,
+    Rule,
+)
+from .units import convert, same_dimension, unit_of
 from .values import moment_at, unit_at
 
 # The state classes of which the recorder makes sums.
@@ -31,15 +43,13 @@ TOTALS = (SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING)
 _DIGITS = str.maketrans("123456789", "0" * 9)
 # A meter sends zeros for tariffs it could have; further ones are shown where they count.
 _USUAL_TARIFFS = 2
-# Home Assistant shows so many where the native unit is the one shown; of Wh that are shown as kWh, three more.
-MOST_DECIMALS = 3
-_MOST_DECIMALS: dict[str | None, int] = {
-    UnitOfEnergy.WATT_HOUR: 0,
+# The decimals that are of use, by the unit that is shown.
+_DECIMALS = 3
+_DECIMALS_OF: dict[str | None, int] = {
     UnitOfPower.WATT: 0,
     UnitOfElectricPotential.VOLT: 1,
     UnitOfElectricCurrent.AMPERE: 2,
     UnitOfTemperature.CELSIUS: 1,
-    UnitOfFrequency.KILOHERTZ: 6,
 }
 _SUGGESTED: dict[str, str] = {
     UnitOfEnergy.WATT_HOUR: UnitOfEnergy.KILO_WATT_HOUR,
@@ -103,7 +113,10 @@ def _form(text: str) -> tuple[str, bool]:
 
 
 def _describe_all(register: Register, context: Context) -> tuple[Description, ...]:
-    code = register.obis
+    code = code_of(register, context)
+    if code != register.obis:
+        (description,) = _describe_all(replace(register, obis=code), Context())
+        return (replace(description, key=register.key),)
     if code is None:
         return (_describe(register, _undocumented(register, 0), 0, context),)
     pair = HEAT_PAIRS.get((code.a, code.c, code.d, code.e), ())[: max(1, len(register.values))]
@@ -111,6 +124,8 @@ def _describe_all(register: Register, context: Context) -> tuple[Description, ..
         return tuple(_describe(register, rule, index, context) for index, rule in enumerate(pair))
     index = _value_index(register, code)
     rule = rule_of(code, unit_at(register, index), context) or _undocumented(register, index)
+    if (code.c, code.d, code.e) in DATED and moment_at(register, index) is not None:
+        rule = DATED[code.c, code.d, code.e]
     return (_describe(register, rule, index if rule.kind is Kind.NUMBER else 0, context),)
 
 
@@ -148,7 +163,10 @@ def _undocumented(register: Register, index: int) -> Rule:
         return UNDOCUMENTED_TEXT
     if unit.dimension is Dimension.OTHER and register.values[index].number is None:
         return UNDOCUMENTED_TEXT
-    return UNDOCUMENTED[unit.dimension]
+    rule = UNDOCUMENTED[unit.dimension]
+    if unit.dimension is Dimension.VOLUME and register.obis is not None:
+        return replace(rule, device_class=VOLUME_CLASSES.get(register.obis.a))
+    return rule
 
 
 def _describe(register: Register, rule: Rule, index: int, context: Context) -> Description:
@@ -158,15 +176,17 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
     second = index > 0 and rule in _SECONDS
     past = code is not None and stored(code, context)
     translation_key, placeholders = name_of(register, rule, context, past=past)
+    time_index = _time_index(register, index)
+    timed = time_index is not None
     description = Description(
         f"{register.key}#{index + 1}" if second else register.key,
         rule.kind,
         translation_key,
         placeholders,
         index,
-        _time_index(register, index),
+        time_index,
         category=EntityCategory.DIAGNOSTIC if rule.diagnostic else None,
-        enabled=code is not None and not past and _enabled(register, code, rule, index, context),
+        enabled=code is not None and not past and _enabled(code, rule, value, timed=timed),
         hexadecimal=rule.hexadecimal,
     )
     if rule.kind is Kind.NUMBER:
@@ -176,15 +196,12 @@ def _describe(register: Register, rule: Rule, index: int, context: Context) -> D
     return description
 
 
-def _enabled(register: Register, code: Obis, rule: Rule, index: int, context: Context) -> bool:
-    value = register.values[index] if index < len(register.values) else Value("")
+def _enabled(code: Obis, rule: Rule, value: Value, *, timed: bool) -> bool:
     if not value.text.strip():
         return False
     is_maximum = code.d == MAXIMUM and Dimension.POWER in rule.dimensions
-    if is_maximum and (code.e or _time_index(register, index) is not None):
+    if is_maximum and (code.e or timed):
         # Of a tariff, or shown as the peak demand of the month.
-        return False
-    if code in context.redundant:
         return False
     if Axis.TARIFF in rule.axes and tariff(code) > _USUAL_TARIFFS and not value.number:
         return False
@@ -204,6 +221,7 @@ def _of_number(
     if unit is None and _UNITLESS.isdisjoint(rule.dimensions):
         return description
     native_unit = None if unit is None else unit.native
+    suggested_unit = None if native_unit is None else _SUGGESTED.get(native_unit)
     dimension = rule.dimensions[0] if unit is None else unit.dimension
     return replace(
         description,
@@ -211,20 +229,22 @@ def _of_number(
         state_class=state_class,
         unit=native_unit,
         assumed=assumed,
-        suggested_unit=None if native_unit is None else _SUGGESTED.get(native_unit),
-        precision=_precision(value, unit),
+        suggested_unit=suggested_unit,
+        precision=_precision(value, unit, suggested_unit or native_unit),
     )
 
 
-def _precision(value: Value, unit: Unit | None) -> int | None:
-    """Decimals as the meter shows them, shifted with the unit, and no more than are of use."""
-    number = value.number
-    if number is None:
-        return None
-    exponent = number.as_tuple().exponent
-    shift = 0 if unit is None else unit.factor.adjusted()
-    most = MOST_DECIMALS if unit is None else _MOST_DECIMALS.get(unit.native, MOST_DECIMALS)
-    return min(most, max(0, -int(exponent) - shift))
+def _precision(value: Value, unit: Unit | None, shown: str | None) -> int | None:
+    """Decimals as the meter shows them, in the unit that is shown."""
+    step = value.step
+    if step is not None and unit is not None:
+        step = convert(step, unit, shown)
+    return None if step is None else decimals_of(step, shown)
+
+
+def decimals_of(step: Decimal, shown: str | None) -> int:
+    """The decimals of a number whose last digit is one `step`, and no more than are of use."""
+    return min(_DECIMALS_OF.get(shown, _DECIMALS), max(0, -step.adjusted()))
 
 
 def _of_time(description: Description, register: Register, value: Value) -> Description:
@@ -232,7 +252,8 @@ def _of_time(description: Description, register: Register, value: Value) -> Desc
     moment = moment_at(register, description.index)
     kind = description.kind
     if moment is None:
-        kind = kind if _LIKE_A_TIME.fullmatch(value.text) else Kind.TEXT
+        unset = _LIKE_A_TIME.fullmatch(value.text) and not is_of_other_calendar(value.text)
+        kind = kind if unset else Kind.TEXT
     else:
         kind = Kind.DATE if moment.time is None else Kind.TIMESTAMP
     classes = {Kind.TIMESTAMP: SensorDeviceClass.TIMESTAMP, Kind.DATE: SensorDeviceClass.DATE}

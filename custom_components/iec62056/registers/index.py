@@ -12,7 +12,7 @@ from ..protocol.values import MeterTime
 from ..state.description import Description, Kind
 from ..state.identity import Identity
 from ..state.meter_state import MeterState, RegisterState
-from .matching import quantity, stored, tariff
+from .matching import code_of, quantity, stored, tariff
 from .units import convert, unit_of
 from .values import native, taken_at
 
@@ -58,11 +58,10 @@ class IndexedRegister:
     def step(self, unit: str) -> Decimal | None:
         """The smallest change its last digit can show, in a published unit."""
         register, index = self.known.register, self.description.index
-        if index >= len(register.values) or (sent := register.values[index].number) is None:
+        if index >= len(register.values) or (step := register.values[index].step) is None:
             return None
-        last_digit = Decimal((0, (1,), int(sent.as_tuple().exponent)))
         values = list(register.values)
-        values[index] = Value(format(last_digit, "f"), values[index].unit)
+        values[index] = Value(format(step, "f"), values[index].unit)
         smallest = replace(register, values=tuple(values))
         return self._number(replace(self.known, register=smallest), unit)
 
@@ -98,6 +97,8 @@ class RegisterIndex:
     places: Mapping[Place, str]
     # Value groups C (without its phase) and D of all current registers of electricity.
     quantities: frozenset[tuple[int, int]]
+    # The keys of tariffs that the meter sends no more, and that no sum counts.
+    left: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, state: MeterState, before: Self | None = None) -> Self:
@@ -110,14 +111,15 @@ class RegisterIndex:
             return cls(state, before.places, before.quantities)
         places: dict[Place, str] = {}
         for key, known in state.registers.items():
-            code = known.register.obis
+            code = code_of(known.register, state.context)
             if code is not None and _own(code) and not stored(code, state.context):
                 # The first one sent is the current one where two spellings mean the same.
                 places.setdefault(_place(code), key)
         quantities = {
             (quantity(code)[0], code.d)
             for key in places.values()
-            if (code := state.registers[key].register.obis) and code.a == Medium.ELECTRICITY
+            if (code := code_of(state.registers[key].register, state.context))
+            and code.a == Medium.ELECTRICITY
         }
         return cls(state, places, frozenset(quantities))
 
@@ -144,12 +146,15 @@ class RegisterIndex:
         key = self.places.get((_group(medium, c), c, d, e, attribute))
         return None if key is None else self._found(key)
 
-    def tariffs(self, c: int, d: int) -> dict[int, IndexedRegister]:
-        """The registers of the single tariffs of a quantity, in their order."""
+    def tariffs(self, c: int, d: int, *, left: bool = False) -> dict[int, IndexedRegister]:
+        """The registers of the single tariffs of a quantity, in their order; with those that have left if `left`."""
         found = {
             place[3]: self._found(key)
             for place, key in self.places.items()
-            if place[:3] == (Medium.ELECTRICITY, c, d) and place[3] and place[4] is None
+            if place[:3] == (Medium.ELECTRICITY, c, d)
+            and place[3]
+            and place[4] is None
+            and (left or key not in self.left)
         }
         return dict(sorted(found.items()))
 

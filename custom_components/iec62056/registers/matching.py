@@ -5,18 +5,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..protocol.model import Medium, Obis, Register
+from ..protocol.obis import parse
 from ..state.description import Context, Dimension, Kind, Unit
 from .tables import (
     ABSTRACT_ONLY,
     ANGLES,
+    BEFORE_OBIS,
+    BEFORE_OBIS_ADDRESSES,
     BY_TYPE,
-    HEAT,
     LISTED,
     MAXIMUM,
     MAXIMUM_TIME,
     MBUS_CODES,
     MBUS_MEDIA,
     MBUS_READINGS,
+    MEDIA,
     P1_CHANNEL,
     P1_LISTED,
     PHASES,
@@ -26,6 +29,7 @@ from .tables import (
     Axis,
     Rule,
 )
+from .units import unit_of
 
 MBUS = 24
 _ANGLES = 81
@@ -35,6 +39,8 @@ _IMPORT, _ABSOLUTE = 1, 15
 _ENERGY = 8
 _PRESENT = 255
 _LAST_TARIFF = 63
+# Value groups A, C, D, E of import in tariff 1, as Landis+Gyr wrote it before OBIS.
+_BEFORE_OBIS = (Medium.ELECTRICITY, 8, 1, 0)
 # COSEM attribute 5 of an extended register: the time of its value.
 _TIME_ATTRIBUTE = 5
 
@@ -44,10 +50,14 @@ def context_of(registers: Iterable[Register]) -> Context:
     registers = tuple(registers)
     mbus: dict[int, int] = {}
     alone: set[Obis] = set()
+    before_obis = False
     for register in registers:
         code = register.obis
         if code is None:
             continue
+        if (code.a, code.c, code.d, code.e) == _BEFORE_OBIS and register.values:
+            sent = register.values[0].unit
+            before_obis |= sent is not None and unit_of(sent).dimension is Dimension.ENERGY
         if (code.c, code.d, code.a) == (MBUS, 1, Medium.ABSTRACT) and register.values:
             number = register.values[0].number
             if number is not None:
@@ -57,26 +67,43 @@ def context_of(registers: Iterable[Register]) -> Context:
     if alone:
         alone -= {register.obis for register in registers}
     current = frozenset(replace(code, f=0) for code in alone)
-    return Context(mbus, current, frozenset(_redundant(registers)))
+    return Context(mbus, current, before_obis)
 
 
-def _redundant(registers: tuple[Register, ...]) -> Iterator[Obis]:
+def code_of(register: Register, context: Context) -> Obis | None:
+    """The code of a register, also where the meter has codes of before OBIS."""
+    code = register.obis
+    if not context.before_obis:
+        return code
+    if code is not None:
+        tariffs = code.a == Medium.ELECTRICITY and code.c in BEFORE_OBIS and not code.e
+        return replace(code, c=BEFORE_OBIS[code.c], d=_ENERGY, e=code.d) if tariffs else code
+    address, mark, period = register.address.partition("*")
+    known = BEFORE_OBIS_ADDRESSES.get(address)
+    return None if known is None else parse(f"{known}{mark}{period}")
+
+
+def redundant(registers: Iterable[Register]) -> Iterator[str]:
+    """The keys of registers that say what others do, so that their sensors are off by default.
+
+    These are tariffs of a total of which at most one counts, and import plus export in one number.
+    """
     energies = {
-        one.obis: bool(one.values and one.values[0].number)
+        one.obis: (one.key, bool(one.values and one.values[0].number))
         for one in registers
         if one.obis is not None and (one.obis.d, one.obis.f) == (_ENERGY, _PRESENT)
     }
     quantities = {(code.a, code.c) for code in energies}
     totals = {(code.a, code.c) for code in energies if not tariff(code)}
     counting = Counter(
-        (code.a, code.c) for code, counts in energies.items() if tariff(code) and counts
+        (code.a, code.c) for code, (_, counts) in energies.items() if tariff(code) and counts
     )
-    for code in energies:
+    for code, (key, _) in energies.items():
         one = code.a, code.c
         if (tariff(code) and one in totals and counting[one] <= 1) or (
             code.c == _ABSOLUTE and (code.a, _IMPORT) in quantities
         ):
-            yield code
+            yield key
 
 
 def medium_of(code: Obis, context: Context) -> Medium | None:
@@ -167,7 +194,8 @@ def _by_type(code: Obis) -> Rule | None:
 
 def _other_medium(code: Obis, unit: Unit | None) -> Rule | None:
     """A rule for a meter of heat, gas or water: the short codes of heat meters, or a total by its unit."""
-    if code.a == Medium.HEAT and (rule := HEAT.get((code.c, code.d, tariff(code)))):
+    rule = MEDIA.get(Medium(code.a), {}).get((code.c, code.d, tariff(code)))
+    if rule is not None and (code.a == Medium.HEAT or fits(rule, unit)):
         return rule
     # Value group D of a total is 0 in these media; some makes write 8 as for electricity.
     if unit is None or code.c == 0 or code.d not in {0, 8} or tariff(code):

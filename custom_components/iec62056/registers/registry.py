@@ -1,4 +1,4 @@
-"""Sensors of registers in Home Assistant's entity registry, which decides which of them are enabled."""
+"""A meter in Home Assistant's registries: the title of its entry, and which sensors of its registers are enabled."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,17 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from ..const import DOMAIN
+from ..state.identity import Identity
+from .naming import clean_text
 from .selection import RegisterChoice, wanted
+
+
+@callback
+def title_of(hass: HomeAssistant, identity: Identity) -> str:
+    """What the entry of a new meter is called: two of one name are told apart by the ends of their numbers."""
+    name = clean_text(identity.name)
+    others = {entry.title for entry in hass.config_entries.async_entries(DOMAIN)}
+    return clean_text(identity.numbered_name) if name in others else name
 
 
 @callback

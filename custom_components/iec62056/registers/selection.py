@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from homeassistant.components.sensor import SensorStateClass
+
 from ..const import DOMAIN
 from ..entry_data import CONF_REGISTERS
 from ..protocol.model import Register
 from ..state.description import Description, Placeholders
 from ..state.meter_state import MeterState
 from .descriptions import describe
-from .matching import context_of
+from .matching import context_of, redundant
 from .naming import printable
 from .overrides import overrides_of
 from .tables import UNKNOWN, Axis
@@ -37,6 +39,8 @@ class RegisterChoice:
     bare: bool
     # Whether it is of a past period.
     past: bool
+    # Whether it only rises, as the Energy dashboard wants it.
+    total: bool = False
     # The user's own name.
     name: str | None = None
 
@@ -61,13 +65,19 @@ class RegisterChoice:
 def choices_of(state: MeterState, options: Mapping[str, Any]) -> tuple[RegisterChoice, ...]:
     """Every sensor of the registers, the useful ones first, else in the order of the telegram."""
     context, overrides = context_of(state.reading.registers), overrides_of(options)
+    beside = frozenset(redundant(state.reading.registers))
     found = [
-        (description, _choice(known.register, description))
+        (description, _choice(known.register, description, beside=known.register.key in beside))
         for known in state.registers.values()
         for description in describe(known.register, context, overrides)
     ]
-    found.sort(key=lambda one: (not one[0].enabled, one[0].category is not None))
+    found.sort(key=lambda one: (not one[1].enabled, one[0].category is not None, not one[1].total))
     return tuple(choice for _, choice in found)
+
+
+def has_totals(choices: Iterable[RegisterChoice]) -> bool:
+    """Whether there is one that the Energy dashboard can take."""
+    return any(one.total and one.enabled for one in choices)
 
 
 def pages(
@@ -98,16 +108,17 @@ def wanted(options: Mapping[str, Any], key: str, *, enabled: bool) -> bool:
     return chosen
 
 
-def _choice(register: Register, description: Description) -> RegisterChoice:
+def _choice(register: Register, description: Description, *, beside: bool) -> RegisterChoice:
     return RegisterChoice(
         description.key,
         description.translation_key,
         description.placeholders,
         _plain(register.address.strip().removesuffix("*255")),
         _value(register, description),
-        description.enabled,
+        description.enabled and not beside,
         description.translation_key == UNKNOWN,
         Axis.PERIOD in description.placeholders,
+        description.state_class is SensorStateClass.TOTAL_INCREASING,
         description.name,
     )
 

@@ -353,6 +353,9 @@ LISTED: dict[tuple[int, int, int | None], Rule] = {
     (99, 97, 0): _text("power_failure_log"),
 }  # fmt: skip
 
+# Codes that hold a date in the lists of Turkish grid operators, and a number elsewhere.
+DATED = {(96, 1, 3): _date("production_date")}
+
 # Of these C is a quantity where A is electricity: 24.4.0 is reactive power of L1.
 ABSTRACT_ONLY = frozenset({17, 24, 42})
 # The same in channel 3, which the companion standards of P1 use for themselves.
@@ -415,6 +418,25 @@ MBUS_READINGS: dict[Dimension, Rule] = {
     )
     for dimension in (Dimension.ENERGY, Dimension.VOLUME)
 }
+_FLOW = _measured("flow_rate", Dimension.FLOW, None, axes=frozenset())
+# Registers of a medium other than electricity by (C, D, E).
+MEDIA: dict[Medium, dict[tuple[int, int, int], Rule]] = {
+    Medium.GAS: {
+        (41, 0, 0): Rule(
+            "gas_temperature",
+            Kind.NUMBER,
+            # A difference by its unit K, but an absolute temperature.
+            (Dimension.TEMPERATURE, Dimension.TEMPERATURE_DIFFERENCE),
+            device_class=SensorDeviceClass.TEMPERATURE,
+            state_class=SensorStateClass.MEASUREMENT,
+            enabled=True,
+        ),
+        (42, 0, 0): _measured("gas_pressure", Dimension.PRESSURE, None, axes=frozenset()),
+        (43, 0, 0): _FLOW,
+    },
+    Medium.COLD_WATER: {(2, 0, 0): _FLOW},
+    Medium.HOT_WATER: {(2, 0, 0): _FLOW},
+}
 # What the total of a medium other than electricity is, by what its unit measures; the first where none is sent.
 TOTALS: dict[Medium, tuple[Rule, ...]] = {
     Medium.COOLING: (_COOLING_ENERGY, VOLUME),
@@ -424,8 +446,8 @@ TOTALS: dict[Medium, tuple[Rule, ...]] = {
     Medium.HOT_WATER: (_HOT_WATER,),
 }
 
-# Heat meters that write short codes of their own (C, D, E); 9.4 is listed apart, it holds two quantities.
-HEAT: dict[tuple[int, int, int], Rule] = {
+# Heat meters write short codes of their own; 9.4 is listed apart, it holds two quantities.
+MEDIA[Medium.HEAT] = {
     (0, 0, 0): _text("device_number", code=""),
     (6, 6, 0): _measured("heat_power_maximum", Dimension.POWER, None, axes=_PERIODS),
     (6, 8, 0): HEAT_ENERGY,
@@ -468,8 +490,13 @@ WITH_F: dict[tuple[int, int, int, int, int], Rule] = {
     (Medium.HEAT, 6, 36, 0, 255): _text("yearly_set_day"),
 }
 
+# Codes of Landis+Gyr before OBIS, known by 8.1 in kWh: reactive energy everywhere else. 8.n and 9.n are the tariffs n of
+# import and export; the addresses of the rest are no codes.
+BEFORE_OBIS = {8: 1, 9: 2}
+BEFORE_OBIS_ADDRESSES = {"20": "1.8.0", "21": "2.8.0", "11": "0.9.1", "12": "0.9.2"}
+
 # Registers nobody documents are named by their code. Their unit tells the rest: of these dimensions a value is a
-# present one whatever the code, of the others (energy, volume, time) it may be a total as well as a limit.
+# present one whatever the code, of energy and volume it may be a total as well as a limit, which does not change.
 UNKNOWN = "register"
 _PRESENT = frozenset(
     {
@@ -486,26 +513,38 @@ _PRESENT = frozenset(
         Dimension.PRESSURE,
     }
 )
+_COUNTED = frozenset({Dimension.ENERGY, Dimension.VOLUME})
 UNDOCUMENTED_TEXT = Rule(UNKNOWN, placeholders={"code": ""})
 UNDOCUMENTED = {
     dimension: Rule(
         UNKNOWN,
         Kind.NUMBER,
         (dimension,),
-        state_class=SensorStateClass.MEASUREMENT if dimension in _PRESENT else None,
+        state_class=SensorStateClass.MEASUREMENT
+        if dimension in _PRESENT
+        else SensorStateClass.TOTAL
+        if dimension in _COUNTED
+        else None,
         placeholders={"code": ""},
     )
     for dimension in Dimension
+}
+# What a volume is where only the medium is known.
+VOLUME_CLASSES: dict[int, SensorDeviceClass] = {
+    Medium.GAS: SensorDeviceClass.GAS,
+    Medium.COLD_WATER: SensorDeviceClass.WATER,
+    Medium.HOT_WATER: SensorDeviceClass.WATER,
 }
 
 ALL_RULES = (
     *BY_TYPE.values(),
     MAXIMUM_TIME,
     *LISTED.values(),
+    *DATED.values(),
     *P1_LISTED.values(),
     *MBUS_READINGS.values(),
     *(rule for rules in TOTALS.values() for rule in rules),
-    *HEAT.values(),
+    *(rule for rules in MEDIA.values() for rule in rules.values()),
     *(rule for rules in HEAT_PAIRS.values() for rule in rules),
     *WITH_F.values(),
     UNDOCUMENTED_TEXT,

@@ -6,7 +6,6 @@ from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
-    SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
@@ -15,15 +14,20 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..coordinator import MeterCoordinator
-from ..derived.sources import Derived
+from ..derived.sources import SUMS, Derived
 from ..derived.status_flags import Fault
-from ..entity import MeterEntity
+from ..registers.units import convert, unit_of
 from ..runtime import MeterConfigEntry
+from .meter_sensor import MeterSensor
 
 ATTR_DERIVED: Final = "derived"
 ATTR_FROM: Final = "from"
 ATTR_SINCE: Final = "since"
 ATTR_PEAK_TIME: Final = "peak_time"
+ATTR_WITHOUT: Final = "without"
+
+# What is as exact as its registers.
+ADDED_UP: Final = frozenset((Derived.NET_POWER, *SUMS))
 
 
 def _power(kind: Derived, name: str, *, enabled: bool = True) -> SensorEntityDescription:
@@ -78,8 +82,10 @@ DESCRIPTIONS: Final = {
         _power(Derived.NET_POWER, "power_net"),
         _total(Derived.TOTAL_IMPORT, "energy_import"),
         _total(Derived.TOTAL_EXPORT, "energy_export"),
+        _total(Derived.TOTAL_ABSOLUTE, "energy_absolute"),
         _power(Derived.MEAN_POWER_IMPORT, Derived.MEAN_POWER_IMPORT),
         _power(Derived.MEAN_POWER_EXPORT, Derived.MEAN_POWER_EXPORT),
+        _power(Derived.MEAN_POWER_ABSOLUTE, Derived.MEAN_POWER_ABSOLUTE),
         # A heat meter is read so rarely that it is the mean of a day.
         _power(Derived.MEAN_POWER_HEAT, Derived.MEAN_POWER_HEAT, enabled=False),
         _peak(Derived.PEAK_THIS_MONTH, SensorStateClass.MEASUREMENT),
@@ -132,17 +138,22 @@ def async_setup(
     entry.async_on_unload(coordinator.async_add_listener(add_new))
 
 
-class DerivedSensor(MeterEntity, SensorEntity):
+class DerivedSensor(MeterSensor):
     """A value that follows from one or several registers."""
 
     # They tell how the present state came about.
-    _unrecorded_attributes = frozenset({ATTR_DERIVED, ATTR_FROM, ATTR_SINCE, ATTR_PEAK_TIME})
+    _unrecorded_attributes = frozenset(
+        {ATTR_DERIVED, ATTR_FROM, ATTR_SINCE, ATTR_PEAK_TIME, ATTR_WITHOUT}
+    )
 
     def __init__(self, coordinator: MeterCoordinator, description: SensorEntityDescription) -> None:
         """Describe the sensor."""
         super().__init__(coordinator, description.key)
         self.entity_description = description
         self._kind = Derived(description.key)
+        if self._kind is Derived.NET_POWER:
+            unit = coordinator.record.derived.unit(self._kind, UnitOfPower.WATT)
+            self._attr_native_unit_of_measurement = unit
         self._refresh()
 
     @override
@@ -158,10 +169,15 @@ class DerivedSensor(MeterEntity, SensorEntity):
         if value is not None and result.restored:
             value = self.coordinator.record.recorded_numbers.get(self._kind, value)
         attributes: dict[str, Any] = {ATTR_DERIVED: True, ATTR_FROM: list(result.sources)}
-        if value is not None and result.since is not None:
-            attributes[ATTR_SINCE] = result.since.isoformat()
-        if self._kind is Derived.PEAK_THIS_MONTH and value is not None:
-            at = self.coordinator.record.derived.result(Derived.PEAK_THIS_MONTH_TIME).value
-            attributes[ATTR_PEAK_TIME] = at.isoformat() if isinstance(at, datetime) else None
+        if result.without:
+            attributes[ATTR_WITHOUT] = list(result.without)
+        for name, at in ((ATTR_SINCE, result.since), (ATTR_PEAK_TIME, result.at)):
+            if value is not None and at is not None:
+                attributes[name] = at.isoformat()
+        if self._kind is Derived.NET_POWER and isinstance(value, Decimal):
+            value = convert(value, unit_of(UnitOfPower.WATT), self.native_unit_of_measurement)
+        if self._kind in ADDED_UP:
+            unit = self.suggested_unit_of_measurement or self.native_unit_of_measurement or ""
+            self._show_decimals(self.coordinator.record.derived.decimals(self._kind, unit))
         self._attr_native_value = value
         self._attr_extra_state_attributes = attributes

@@ -3,20 +3,21 @@
 from datetime import timedelta
 from typing import Any, Final, override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
+from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from ..coordinator import MeterCoordinator
-from ..entity import MeterEntity
 from ..protocol.model import Register
 from ..registers.descriptions import kept_unit
+from ..registers.matching import redundant
 from ..registers.registry import restore_sensor
 from ..registers.selection import wanted
 from ..registers.values import native, taken_at
 from ..runtime import MeterConfigEntry
 from ..state.description import Description, Kind
+from .meter_sensor import MeterSensor
 
 ATTR_OBIS: Final = "obis_code"
 ATTR_SENT: Final = "as_sent"
@@ -63,8 +64,14 @@ def async_setup(
             if key not in known and state.received - one.received < VANISHED
         ]
         known.update(new)
+        beside = frozenset(redundant(one.register for one in state.registers.values()))
         sensors = [
-            RegisterSensor(coordinator, key, description)
+            RegisterSensor(
+                coordinator,
+                key,
+                description,
+                enabled=description.enabled and key not in beside,
+            )
             for key in new
             for description in state.registers[key].descriptions
         ]
@@ -76,7 +83,7 @@ def async_setup(
     entry.async_on_unload(coordinator.async_add_listener(add_new))
 
 
-class RegisterSensor(MeterEntity, SensorEntity):
+class RegisterSensor(MeterSensor):
     """One value of one register."""
 
     # The recorder keeps states; these tell how the present one came about.
@@ -85,15 +92,20 @@ class RegisterSensor(MeterEntity, SensorEntity):
     )
 
     def __init__(
-        self, coordinator: MeterCoordinator, register_key: str, description: Description
+        self,
+        coordinator: MeterCoordinator,
+        register_key: str,
+        description: Description,
+        *,
+        enabled: bool,
     ) -> None:
-        """Describe the sensor in the unit it has always had."""
+        """Describe the sensor in the unit it has always had; `enabled` is the default."""
         super().__init__(coordinator, description.key)
         self._register_key = register_key
         self._key = description.key
         self._source: tuple[Register, str, dict[str, Any]] | None = None
         self._attr_entity_registry_enabled_default = wanted(
-            coordinator.config_entry.options, self._key, enabled=description.enabled
+            coordinator.config_entry.options, self._key, enabled=enabled
         )
         self._describe(kept_unit(description, coordinator.validator.units.get(self._key)))
         self._refresh()
@@ -184,6 +196,7 @@ class RegisterSensor(MeterEntity, SensorEntity):
         value = native(register, described, dt_util.get_default_time_zone())
         if value is None or described.kind is not self._description.kind:
             return None
+        self._show_decimals(described.precision)
         if unit is None and described.unit is not None:
             self.coordinator.record.keep_unit(self._key, described.unit)
             self._describe(described)

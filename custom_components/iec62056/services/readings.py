@@ -25,6 +25,7 @@ from ..const import DOMAIN
 from ..coordinator import MeterCoordinator
 from ..messages import async_message
 from ..protocol.errors import MeterError, NotPermitted
+from ..registers.registry import entity_id_of
 from ..registers.values import native, taken_at
 from ..runtime import MeterConfigEntry, MeterRuntime
 from ..state.description import Description
@@ -148,6 +149,7 @@ def head_of(meter: MeterCoordinator) -> JsonObjectType:
 def _reading(meter: MeterCoordinator, *, masked: bool) -> JsonObjectType:
     registers = [
         _register(known, description)
+        | {"entity_id": entity_id_of(meter.hass, meter.unique_id, description.key)}
         for known in meter.data.registers.values()
         for description in known.descriptions
     ]

@@ -69,8 +69,8 @@ class Context:
     mbus: Mapping[int, int] = field(default_factory=dict)
     # Codes with F = 0 that stand alone: Pafal and EMH write the present value so, other makes a stored one.
     current: frozenset[Obis] = frozenset()
-    # Codes that say what others do: tariffs of a total of which at most one counts, and import plus export in one number.
-    redundant: frozenset[Obis] = frozenset()
+    # Whether codes are those that Landis+Gyr had before OBIS.
+    before_obis: bool = False
 
 
 @dataclass(frozen=True, slots=True)

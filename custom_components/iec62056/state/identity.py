@@ -73,6 +73,7 @@ FIRMWARE_CODE = (0, 2, 0)
 
 # Shorter ones are bus addresses or numbers cut short, which more than one meter has.
 SHORTEST_NUMBER = 6
+DIGITS_IN_NAME: Final = 4
 # Hexadecimal text of eight characters; anything shorter is a number that only looks like it.
 SHORTEST_HEX_TEXT = 16
 # What stands around a text and is none of it.
@@ -99,6 +100,11 @@ class Identity:
     def name(self) -> str:
         """Make and model, as the user would call the meter."""
         return " ".join(part for part in (self.make, self.model) if part) or "Meter"
+
+    @property
+    def numbered_name(self) -> str:
+        """The name with the end of the number, for one of two meters of that name."""
+        return " ".join((self.name, (self.number or "")[-DIGITS_IN_NAME:])).strip()
 
     @property
     def unique_id(self) -> str | None:
@@ -148,7 +154,8 @@ def model_of(identification: Identification | None, number: str | None) -> str |
     model = identification.model
     if number is not None:
         model = model.replace(number, "")
-    model = model.strip(string.whitespace + "_-")
+    # Makel writes a second digit between its speed and its model.
+    model = _EXTENSION("", model).strip(string.whitespace + "_-")
     # Kaifa's meters begin with the make, which stands before the model already.
     make = MAKES.get(flag_of(identification) or "", "")
     if make and model.lower().startswith(f"{make.lower()} "):
@@ -156,6 +163,7 @@ def model_of(identification: Identification | None, number: str | None) -> str |
     return model or None
 
 
+_EXTENSION: Final = re.compile(r"^<\d>").sub
 _FIRMWARE: Final = re.compile(r"[Vv]\d+(?:\.\d+)+").fullmatch
 
 type Coded = tuple[tuple[int, int, int], Register]

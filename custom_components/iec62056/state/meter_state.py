@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Self
 
 from ..protocol.codec import NOT_STORED, as_list, separable
-from ..protocol.model import Health, Identification, LineProfile, Reading, Register
+from ..protocol.model import Health, Identification, LineProfile, Reading, Register, Value
+from ..protocol.obis import parse
 from .description import Context, Description
 from .identity import Identity
 
@@ -53,6 +54,13 @@ class MeterState:
             # The first one sent is the current one where a meter repeats an address.
             received.setdefault(register.key, RegisterState(register, reading.received))
         return cls.joined(reading, received, profile)
+
+    @classmethod
+    def of_number(cls, code: str, number: str, profile: LineProfile, received: datetime) -> Self:
+        """The state of a meter of which only its number is known, and the key of the register that it came from."""
+        register = Register(code, parse(code), (Value(number),))
+        registers = {register.key: RegisterState(register, received)}
+        return cls(profile, None, registers, received, Health())
 
     @classmethod
     def joined(
