@@ -11,6 +11,7 @@ from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Me
 from custom_components.iec62056.state.meter_state import MeterState
 from custom_components.iec62056.validation import validator as validator_module
 from custom_components.iec62056.validation.candidate import APART
+from custom_components.iec62056.validation.register_history import HoldReason
 from custom_components.iec62056.validation.validator import ReadingValidator
 
 from .mutations import SEED, arrive, telegram, with_parity
@@ -82,8 +83,10 @@ class Cost(NamedTuple):
     readings: int
     at_once: int
     sessions: int
-    # Values held by the last of these, of how many; the longest time one was held, and questions to the user.
+    # Values held after these of how many, and totals of a billing period that began; the longest time one was held, and
+    # questions to the user.
     held: int
+    periods: int
     values: int
     longest: timedelta
     questions: int
@@ -94,12 +97,12 @@ def cost(interval: timedelta, kind: CheckKind, days: int) -> Cost:
     house, validator = House(random.Random(f"{SEED} {interval} {kind}")), ReadingValidator({})
     state: MeterState | None = None
     at = START
-    readings = at_once = sessions = held = values = 0
+    readings = at_once = sessions = held = periods = values = 0
     since: dict[str, datetime] = {}
     longest, asked = timedelta(0), set[str]()
 
     def read() -> tuple[bool, bool]:
-        nonlocal state
+        nonlocal state, since, longest
         house.pass_until(at)
         (arrived,) = arrive(with_parity(telegram(house.lines(), kind)), kind)
         reading: Reading = replace(arrived, received=at)
@@ -107,6 +110,8 @@ def cost(interval: timedelta, kind: CheckKind, days: int) -> Cost:
             checked = validator.check(reading, PROFILE, state)
             if (outcome := validator.apply(checked, state, at)) is not None:
                 state = outcome.state
+        longest = max((longest, *(at - one for one in since.values())))
+        since = {key: since.get(key, at) for key in validator.state.held}
         return checked.result.retry, checked.result.later
 
     while at < START + timedelta(days=days):
@@ -117,16 +122,16 @@ def cost(interval: timedelta, kind: CheckKind, days: int) -> Cost:
             at_once, at = at_once + 1, at + AT_ONCE
             later = read()[1] or later
         if readings > 1:
-            held += len(validator.state.held)
+            new = [one.reason is HoldReason.NEW_PERIOD for one in validator.state.held.values()]
+            held, periods = held + new.count(False), periods + new.count(True)
         if later and at + timedelta(seconds=APART) < due:
             sessions, at = sessions + 1, at + timedelta(seconds=APART)
             read()
         values += 0 if state is None else len(state.registers)
         asked |= validator.state.pending_repairs
-        since = {key: since.get(key, at) for key in validator.state.held}
-        longest = max((longest, *(at - one for one in since.values())))
         at = due
-    return Cost(interval, kind, readings, at_once, sessions, held, values, longest, len(asked))
+    counts = readings, at_once, sessions, held, periods, values
+    return Cost(interval, kind, *counts, longest, len(asked))
 
 
 def costs(kinds: tuple[CheckKind, ...] = (CheckKind.NONE, CheckKind.XOR)) -> list[Cost]:
@@ -137,11 +142,11 @@ def costs(kinds: tuple[CheckKind, ...] = (CheckKind.NONE, CheckKind.XOR)) -> lis
 def table(found: list[Cost]) -> str:
     """The costs as a table."""
     heads = "Check", "Read every", "readings", "read again at once", "in a session of its own"
-    more = "true values held", "longest hold", "questions"
-    lines = ["| " + " | ".join((*heads, *more)) + " |", "|---" * 8 + "|"]
+    more = "true values held", "new periods held", "longest hold", "questions"
+    lines = ["| " + " | ".join((*heads, *more)) + " |", "|---" * 9 + "|"]
     lines += [
         f"| {one.kind} | {one.interval} | {one.readings} | {one.at_once} | {one.sessions} "
-        f"| {one.held} of {one.values} | {one.longest} | {one.questions} |"
+        f"| {one.held} of {one.values} | {one.periods} | {one.longest} | {one.questions} |"
         for one in found
     ]
     return "\n".join(lines) + "\n"
