@@ -224,7 +224,10 @@ async def test_all_that_the_first_version_wrote_of_a_meter(
     validation = stored.validation
     assert validation is not None
     record = dict(plain["beliefs"]["records"]["1-0:1.8.0"])
-    record["formats"] = record.pop("forms")
+    # Whether a number has a sign counts no more, nor how often a total was seen below.
+    record["formats"] = [one[1:] for one in record.pop("forms")]
+    record["held"] = [[*one, None] for one in record["held"]]
+    del record["contradictions"]
     record["jump_days"] = []
     assert encode(validation.histories)["1-0:1.8.0"] == record
     assert len(validation.histories) == 3

@@ -378,10 +378,13 @@ def fate(meter: Known, wire: bytes) -> tuple[Fate, Register | None]:
 
 
 def _same(register: Register, true: Register | None) -> bool:
-    """Whether the value is the true one; the time of a maximum has no gate and is not counted."""
-    if true is None or register.values[0] != true.values[0]:
+    """Whether it says the same; the time of a maximum has no gate and is not counted."""
+    if true is None:
         return False
-    return true.values[0].number is not None or register.values == true.values
+    (now, then) = register.values[0], true.values[0]
+    if then.number is None:
+        return register.values == true.values
+    return (now.number, now.unit) == (then.number, then.unit)
 
 
 # What form and physics exclude, said once more and in another way than the gates say it

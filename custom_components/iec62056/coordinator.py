@@ -24,6 +24,7 @@ from .protocol.errors import CheckWrong, MeterError, NumberUnsteady
 from .protocol.model import Reading, Register
 from .state.meter_state import MeterState
 from .storage import async_take_over
+from .validation.candidate import APART
 from .validation.validator import CheckedReading, Outcome
 
 
@@ -43,6 +44,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
         self.poller = Poller(hass, entry, self.reader, self.async_refresh)
         self.failures = self.checks_failed = 0
         self._checked: CheckedReading | None = None
+        # Whether a reading of another session would settle why a value is held.
+        self.needs_witness = False
         self._shown: datetime | None = None
         self._expiry_timer = Timer(hass, self.async_update_listeners)
         entry.async_on_unload(self._expiry_timer.stop)
@@ -110,6 +113,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     async def _async_update_data(self) -> MeterState:
         """Read the meter once; what ends it early, ends this reading only."""
         self.poller.begin()
+        self.needs_witness = False
         try:
             return await self._update()
         except asyncio.CancelledError:
@@ -148,7 +152,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     @property
     def _pause(self) -> float | None:
-        """The seconds until a reading that failed is tried again, where that is not left to the schedule."""
+        """The seconds until the next reading, where that is not left to the schedule."""
+        if self.last_update_success and self.needs_witness:
+            return min(APART, self.interval.total_seconds())
         failed = None if self.last_update_success else self.last_exception
         return failed.retry_after if isinstance(failed, UpdateFailed) else None
 
@@ -190,6 +196,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
 
     def _take(self, checked: CheckedReading) -> bool:
         """Publish what the validator lets through. False where nothing was ever published."""
+        self.needs_witness |= checked.result.later
         outcome = self.validator.apply(checked, self.data, dt_util.utcnow())
         if outcome is not None:
             self._apply(outcome)

@@ -27,6 +27,7 @@ from .validation.validation_state import MeterReplacement, ValidationState
 # Questions about values.
 HELD: Final = "held"
 FELL: Final = "fell"
+BEYOND: Final = "beyond"
 METER_REPLACED: Final = "meter_replaced"
 CHECK: Final = "check"
 # Notices about the line.
@@ -35,6 +36,8 @@ PORT_GONE: Final = "port_gone"
 SPEED_REFUSED: Final = "speed_refused"
 BATTERY: Final = "battery"
 
+# What is asked about a held value; of all others, HELD.
+QUESTIONS: Final = {HoldReason.FELL: FELL, HoldReason.OUT_OF_RANGE: BEYOND}
 # A machine that is off over night or a bridge that is moved comes back by itself.
 GONE_AFTER: Final = timedelta(hours=24)
 # Home Assistant takes a total for a new one where it falls below this part of the last number.
@@ -55,9 +58,8 @@ def async_update_questions(
     for key in sorted(validation.pending_repairs):
         history = validation.histories[key]
         held = [one for one in history.held if one.sample.number is not None]
-        fell = bool(held) and held[-1].reason is HoldReason.FELL
         ask(
-            FELL if fell else HELD,
+            QUESTIONS.get(held[-1].reason, HELD) if held else HELD,
             key,
             sensor=_name_of(hass, entry, key),
             code=clean_text(key),

@@ -137,7 +137,8 @@ def _validation_of_0_1(validation: dict[str, Any]) -> dict[str, Any]:
         for address, code, values, received, reason in validation["holds"]
     }
     records = {
-        key: _renamed(record, {"forms": "formats"}) for key, record in validation["records"].items()
+        key: {**record, "formats": [one[1:] for one in record["forms"]]}
+        for key, record in validation["records"].items()
     }
     if (other := validation["exchange"]) is not None:
         migrate_parts(other, beliefs=_validation_of_0_1, state=_state_of_0_1)

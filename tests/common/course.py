@@ -31,6 +31,9 @@ class Course:
     freezer: FrozenDateTimeFactory
     # Up to here the recorder has summed up.
     summed: int = 0
+    # How many billing periods have ended, and the last total of one.
+    ended: int = 0
+    period: str = ""
 
     async def begin(self, number: str = NUMBER, **registers: str) -> None:
         """Set the meter up; it is read by the test alone."""
@@ -47,17 +50,25 @@ class Course:
         sent = {"C.1.0": [number]} | {
             code.replace("_", "."): [f"{text}*kWh"] for code, text in registers.items()
         }
+        if (period := registers.get("1_9_0")) is not None:
+            self.ended += period < self.period
+            self.period = period
+            sent["0.1.0"] = [f"{self.ended:02}"]
         at = later(minute)
         again = at + timedelta(seconds=5)
         self.bench.answers = [reading(sent, at=at), reading(sent, at=again)]
 
-    async def read(self, minute: float, number: str = NUMBER, **registers: str) -> None:
-        """Read the meter at that minute; in doubt, a second time at once."""
-        await self.go_on(minute)
-        self.freezer.move_to(later(minute))
-        self._answer(minute, number, registers)
-        await self.entry.runtime_data.coordinator.async_refresh()
-        await self.hass.async_block_till_done()
+    async def read(self, minute: float, number: str = NUMBER, **registers: str) -> float:
+        """Read the meter at that minute; in doubt, a second time a minute later. Gives the minute of the last reading."""
+        coordinator = self.entry.runtime_data.coordinator
+        for at in (minute, minute + 1):
+            await self.go_on(at)
+            self._answer(at, number, registers)
+            await coordinator.async_refresh()
+            await self.hass.async_block_till_done()
+            if not coordinator.needs_witness:
+                return at
+        return minute + 1
 
     async def go_on(self, minute: float, *, quiet: bool = False) -> None:
         """Time passes; the recorder sums up each five minutes, and what is due is done a while later."""

@@ -110,7 +110,7 @@ class Life:
     async def read(self) -> None:
         self.minute += 1
         self.told.append(f"{self.minute}: {self.number} {self.sent()}")
-        await self.course.read(self.minute, str(self.number), **self.sent())
+        self.minute = await self.course.read(self.minute, str(self.number), **self.sent())
         hour = int(self.minute) // 60
         if self.wrong:
             self.doubtful.add(hour)
@@ -156,11 +156,12 @@ class Life:
         await self.answer("fell", "counter_restarted")
 
     async def go_wrong(self) -> None:
-        """A wrong number is confirmed; some time later the right ones are held, and the user is asked."""
+        """The user takes a wrong number for right; some time later the right ones are held, and the user is asked."""
         if self.wrong or not 100 < self.shown < 900_000:
             return
         self.wrong = Decimal(self.random.randrange(100, 900))
         await self.read()
+        await self.answer("beyond", "accept_held")
 
     async def be_right(self) -> None:
         if not self.wrong:

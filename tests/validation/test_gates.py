@@ -1,10 +1,12 @@
 """Damaged telegrams against the gates: a sample in every run, a million in the long one."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from custom_components.iec62056.protocol.model import CheckKind
+from tools import true_values
 from tools.mutations import (
     CONTENTS,
     SEED,
@@ -83,6 +85,18 @@ def test_the_harm_is_the_same_for_the_same_seed() -> None:
     assert run(500, 1) != run(500, 2)
 
 
+def judge_costs(found: list[true_values.Cost]) -> None:
+    """A value that is true is held once in a thousand readings at most, and nobody is asked about it."""
+    for one in found:
+        assert one.held * 1000 <= one.readings, one
+        assert one.questions == 0, one
+
+
+def test_true_values_are_published() -> None:
+    print("seed", SEED)
+    judge_costs([true_values.cost(timedelta(minutes=5), CheckKind.NONE, 2)])
+
+
 @pytest.mark.long
 def test_a_million_damaged_telegrams() -> None:
     result = run(MILLION, processes=2)
@@ -90,4 +104,7 @@ def test_a_million_damaged_telegrams() -> None:
     judge_result(result)
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, behind = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(result)}\n{END}{behind}")
+    found = true_values.costs()
+    judge_costs(found)
+    figures = f"{table(result)}\n{true_values.table(found)}"
+    PAGE.write_text(f"{before}{BEGIN}\n{figures}\n{END}{behind}")

@@ -28,11 +28,15 @@ async def poll(
     minute: float,
     *texts: str,
 ) -> None:
-    """Read the register; where it is read again at once, the later texts are sent."""
-    freezer.move_to(later(minute))
-    bench.answers = [sent(text, minute) for text in texts]
-    await entry.runtime_data.coordinator.async_refresh()
-    await hass.async_block_till_done()
+    """Read the register; where it is read again a minute later, the last text is sent."""
+    coordinator = entry.runtime_data.coordinator
+    for at, text in ((minute, texts[0]), (minute + 1, texts[-1])):
+        freezer.move_to(later(at))
+        bench.answers = [sent(text, at)]
+        await coordinator.async_refresh()
+        await hass.async_block_till_done()
+        if not coordinator.needs_witness:
+            break
 
 
 async def begin(hass: HomeAssistant, entry: MockConfigEntry, bench: Bench, text: str) -> None:

@@ -16,6 +16,7 @@ from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import RegisterIndex
 from custom_components.iec62056.registers.overrides import RegisterOverride
 from custom_components.iec62056.state.meter_state import MOST_REGISTERS, MeterState
+from custom_components.iec62056.validation import validator as validator_module
 from custom_components.iec62056.validation.reading_check import (
     CheckSettings,
     ValidationResult,
@@ -25,7 +26,7 @@ from custom_components.iec62056.validation.register_history import HoldReason
 from custom_components.iec62056.validation.validation_state import ValidationState
 from custom_components.iec62056.validation.validator import ReadingValidator
 
-from ..common.bench import HOUSEHOLD, NO_CHECK, NUMBER, later, reading
+from ..common.bench import HOUSEHOLD, NO_CHECK, NUMBER, later, reading, register
 
 PROFILE = LineProfile(medium=Medium.ELECTRICITY)
 OTHER = "99887766"
@@ -340,10 +341,10 @@ def read(
     [
         (COUNTER, "00042.6", None),
         (COUNTER, "00012.5", HoldReason.FELL),
-        (COUNTER, "90042.5", HoldReason.TOO_FAST),
+        (COUNTER, "90042.5", HoldReason.OUT_OF_RANGE),
         (COUNTER, "42.5", HoldReason.FORM),
         (BALANCE, "00042.1", None),
-        (BALANCE, "90042.5", HoldReason.TOO_FAST),
+        (BALANCE, "90042.5", HoldReason.OUT_OF_RANGE),
         (LEVEL, "00012.5", None),
         (LEVEL, "90042.5", None),
         (BARE, "90042.5", None),
@@ -378,8 +379,8 @@ def test_total_of_a_persons_making_never_falls() -> None:
 def test_total_of_a_persons_making_rolls_over() -> None:
     validation, state = after(bare(0, "99999.9"), said={"ZZ2": COUNTER})
     taken = take(validation, bare(60, "00000.1"), state)
-    assert (taken.retry, taken.resets) == (True, {})
-    taken = take(taken.validation, bare(60.1, "00000.1"), taken.state)
+    assert (taken.retry, taken.later, taken.resets) == (False, True, {})
+    taken = take(taken.validation, bare(61, "00000.1"), taken.state)
     assert text_of(taken.state, "ZZ2") == "00000.1"
     assert taken.resets == {"ZZ2": 100000}
 
@@ -410,8 +411,8 @@ def test_text_that_becomes_a_total_starts_from_what_is_published(readings: int) 
 def test_dashes_are_no_text_of_a_total() -> None:
     validation, state = after(
         *(bare(n, "---.-") for n in range(3)),
-        *(bare(n, f"0004{n}.5") for n in range(3, 6)),
-        bare(6, "00012.5"),
+        *(bare(n, f"0004{n // 60}.5") for n in range(180, 360, 60)),
+        bare(361, "00012.5"),
         said={"ZZ2": COUNTER},
     )
     assert text_of(state, "ZZ2") == "00045.5"
@@ -508,3 +509,103 @@ def test_check_that_is_wrong_three_times_alike() -> None:
         plain = json.loads(json.dumps(encode(validation)))
         assert decode(ValidationState, plain) == validation
         assert validation.check_is_own is own
+
+
+def without_check(at: float, *registers: tuple[str, str]) -> Reading:
+    """A telegram that may have an address more than once."""
+    found = tuple(register(address, text) for address, text in registers)
+    return replace(reading({}, at=later(at), health=NO_CHECK), registers=found)
+
+
+def test_second_of_two_registers_with_one_address_is_never_the_current_one() -> None:
+    """As of a meter that sends those of the last period behind the present ones."""
+    both = [("16.7.0", "001.250*kW"), ("2.7.0", "000.000*kW"), ("16.7.0", "007.800*kW")]
+    validation, state = after(without_check(0, *both), without_check(0.1, *both))
+    assert state is not None
+    assert text_of(state, "1-0:16.7.0") == "001.250"
+    _, state = read(validation, state, without_check(1, *both[1:]))
+    assert text_of(state, "1-0:16.7.0") == "001.250"
+    # If it now sends one only, that counts from the second reading on.
+    _, state = read(validation, state, *(without_check(at, *both[1:]) for at in (1, 2)))
+    assert text_of(state, "1-0:16.7.0") == "007.800"
+
+
+PERIOD = {"1.8.0": "012345.678*kWh", "1.9.0": "000312.000*kWh"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "begins"),
+    [
+        ({"0.1.0": "11"}, {"0.1.0": "12"}, True),
+        ({"0.1.0": "99"}, {"0.1.0": "99"}, False),
+        ({"0.1.2": "26-11-01 00:00"}, {"0.1.2": "26-12-01 00:00"}, True),
+        ({"0.1.2": "26-11-01 00:00"}, {"0.1.2": "26-11-01 00:00"}, False),
+        # The running total went on, by as much as the new period shows, or not.
+        ({}, {"1.8.0": "012345.778*kWh", "1.9.0": "000000.050*kWh"}, True),
+        ({}, {"1.8.0": "012345.698*kWh"}, False),
+        ({}, {"1.8.0": "000000.000*kWh"}, False),
+        ({}, {}, False),
+    ],
+)
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_billing_period_begins_with_a_sign_of_its_own(
+    before: dict[str, str], now: dict[str, str], *, begins: bool, confirmed: bool
+) -> None:
+    fell = {"1.9.0": "000000.100*kWh", **now}
+    validation, state = after(sent(0, PERIOD | before), sent(60, PERIOD | before))
+    assert state is not None
+    validation, state = read(validation, state, sent(61, PERIOD | before | fell))
+    assert text_of(state, "1-0:1.9.0") == "000312.000"
+    last = (
+        PERIOD | before | fell if confirmed else PERIOD | before | now | {"1.9.0": "000312.100*kWh"}
+    )
+    taken = take(validation, sent(62, last), state)
+    accepted = begins or not confirmed
+    shown = last["1.9.0"] if accepted else PERIOD["1.9.0"]
+    assert text_of(taken.state, "1-0:1.9.0") == shown.removesuffix("*kWh")
+    assert taken.resets == ({"1-0:1.9.0": Decimal(312)} if begins and confirmed else {})
+    assert ("1-0:1.9.0" in taken.validation.pending_repairs) == (confirmed and not begins)
+
+
+@pytest.mark.parametrize(("flow", "held"), [(None, True), ("6.0", False), ("0.6", True)])
+def test_heat_meter_of_a_larger_house_is_believed(flow: str | None, *, held: bool) -> None:
+    """Its rated flow bounds what it counts: 12 m³/h with 6, at 100 kW and more."""
+
+    def heat(at: float, volume: str) -> Reading:
+        registers = {"6.26": [f"{volume}*m3"], "6.8": ["0012.345*MWh"], "0.0": ["12345678"]}
+        if flow is not None:
+            registers["9.24"] = [f"{flow}*m3ph"]
+        return reading(registers, at=later(at), medium=Medium.HEAT)
+
+    _, state = after(heat(0, "01000.00"), heat(60, "01011.00"))
+    assert text_of(state, "6-0:6.26.0") == ("01000.00" if held else "01011.00")
+
+
+def test_clock_that_is_set_teaches_nothing_and_holds_nothing() -> None:
+    """Home Assistant begins with the time it was switched off at, and is told the right one a minute later."""
+    validator = ReadingValidator({})
+    state: MeterState | None = None
+
+    def show(minute: float, total: float, *, set_to: float | None = None) -> None:
+        nonlocal state
+        at = minute if set_to is None else set_to
+        one = sent(at, {"1.8.0": f"{total:010.3f}*kWh"})
+        with patch.object(validator_module, "monotonic", return_value=minute * 60):
+            outcome = validator.apply(validator.check(one, PROFILE, state), state, later(at))
+        assert outcome is not None
+        state = outcome.state
+
+    for hour in range(30):
+        show(hour * 60, 12_345 + hour / 10)
+    rate = validator.state.histories["1-0:1.8.0"].rate
+    # Off for ten hours: 30 kWh in what seems to be a minute.
+    show(1741, 12_378)
+    assert text_of(state, "1-0:1.8.0") == "012347.900"
+    show(1742, 12_378.1, set_to=1742 + 600)
+    assert text_of(state, "1-0:1.8.0") == "012378.100"
+    show(1803, 12_378.2, set_to=1803 + 600)
+    after_it = validator.state.histories["1-0:1.8.0"].rate
+    assert rate is not None
+    assert after_it is not None
+    assert after_it <= rate
+    assert not validator.state.pending_repairs

@@ -1,7 +1,6 @@
 """What is believed, what a battery is asked for, and what follows from the user's answers."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
@@ -31,20 +30,46 @@ HEAT = LineProfile(medium=Medium.HEAT)
 ENERGY = "1-0:1.8.0"
 
 
-async def test_jump_is_settled_by_a_second_reading_at_once(
+async def test_jump_is_settled_by_a_session_made_for_it(
     hass: HomeAssistant, loaded: MockConfigEntry, bench: Bench, freezer: FrozenDateTimeFactory
 ) -> None:
-    """In the same turn on the line, not a minute later."""
-    jump = reading({**HOUSEHOLD, "1.8.0": ["092345.679*kWh"]}, at=later(1))
-    true = reading({**HOUSEHOLD, "1.8.0": ["012345.679*kWh"]}, at=later(1.1))
-    bench.answers = [jump, true]
-    freezer.move_to(later(1.1))
-    opened = len(bench.lines)
-    await loaded.runtime_data.coordinator.async_refresh()
-    await hass.async_block_till_done()
-    assert (bench.reads, len(bench.lines)) == (3, opened + 1)
+    """Not in the same turn on the line, which a glitch may last for, nor only when the next reading is due."""
+    hass.config_entries.async_update_entry(loaded, options={"interval": 3600})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    reads = bench.reads
+    wrong = {**HOUSEHOLD, "1.8.0": ["092345.679*kWh"]}
+    await read_again(loaded, bench, freezer, {"1.8.0": wrong["1.8.0"]}, 1)
+    assert bench.reads == reads + 1
+    assert state(hass, ENERGY).state == "12345.678"
+    bench.answers = [reading({**HOUSEHOLD, "1.8.0": ["012345.679*kWh"]}, at=later(2))]
+    await fire(hass, freezer, 1.9)
+    assert bench.reads == reads + 1
+    await fire(hass, freezer, 2.1)
+    assert bench.reads == reads + 2
     assert state(hass, ENERGY).state == "12345.679"
     assert state(hass, ENERGY).attributes["quality"] == "good"
+    # One is enough.
+    await fire(hass, freezer, 10)
+    assert bench.reads == reads + 2
+
+
+@pytest.mark.parametrize("total", ["092345.679*kWh", "012346.400*kWh", "000000.000*kWh"])
+async def test_glitch_that_lasts_a_session_is_never_published(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    total: str,
+) -> None:
+    wrong = {**HOUSEHOLD, "1.8.0": [total]}
+    bench.answers = [reading(wrong, at=later(0.2)), reading(wrong, at=later(0.3))]
+    freezer.move_to(later(0.2))
+    await loaded.runtime_data.coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert state(hass, ENERGY).state == "12345.678"
+    assert questions(hass) == []
+    await read_again(loaded, bench, freezer, {"1.8.0": ["012345.700*kWh"]}, 1.3)
+    assert state(hass, ENERGY).state == "12345.700"
 
 
 async def test_second_reading_that_fails_loses_nothing_of_the_first(
@@ -344,19 +369,24 @@ async def test_whoever_asks_the_budget_holds(
     assert state(hass, "wake_ups").state in ("1", "2")
 
 
-async def test_doubt_does_not_empty_the_battery(
+async def test_doubt_costs_a_battery_its_second_wake_up_and_no_more(
     hass: HomeAssistant, bench: Bench, battery: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
-    fell = replace(reading({**HOUSEHOLD, "1.8.0": ["000000.000*kWh"]}), received=later(24 * 60))
-    bench.answers = [fell]
+    day = 24 * 60
+    fell = {**HOUSEHOLD, "1.8.0": ["000000.000*kWh"]}
+    bench.answers = [reading(fell, at=later(day))]
     await hass.config_entries.async_setup(battery.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
+    assert bench.reads == 1
+    bench.answers = [reading(fell, at=later(day + 1.1))]
+    await fire(hass, freezer, day + 1.1)
     assert bench.reads == 2
     for hour in range(25, 48):
-        freezer.move_to(later(hour * 60))
+        await fire(hass, freezer, hour * 60)
         await battery.runtime_data.coordinator.async_refresh()
     assert bench.reads == 2
     assert state(hass, ENERGY).state == "12345.678"
+    assert questions(hass) == ["fell"]
 
 
 @pytest.mark.usefixtures("every_sensor_enabled")

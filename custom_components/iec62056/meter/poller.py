@@ -97,7 +97,7 @@ class Poller:
 
     @callback
     def finished(self, pause: float | None) -> None:
-        """Wait for the next reading; after `pause` seconds where the last one failed and that is sooner."""
+        """Wait for the next reading; after `pause` seconds where it is not to wait for its time."""
         self._tried = dt_util.utcnow()
         self.plan(pause)
 
@@ -114,7 +114,7 @@ class Poller:
             start = now + timedelta(seconds=pause)
             if aligned and due > now:
                 start = min(start, due)
-        if self._reader.line_profile.on_battery:
+        if self._reader.line_profile.on_battery and (pause is None or not self._reader.may_wake):
             start = max(start, due, self._reader.wake_budget.next_free(now))
         if start > now:
             awake = self.schedule.after_quiet_hours(start)

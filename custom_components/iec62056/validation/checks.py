@@ -1,30 +1,43 @@
 """Checks of one value: the format of a number against what the register sent before, its size against what is possible.
 
-What one reading cannot tell is held, and a second, consistent reading decides, so the limits can be narrow. The
-exception is a total that has fallen: no repetition decides that.
+What one reading cannot tell is held, so the limits can be narrow. A second reading made at once settles how a value is
+written; only one of a later session settles how large it is. A total that has fallen, and what is beyond the limits, is
+the user's to decide, whatever is repeated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from .candidate import Candidate
 from .limits import TOTALS, ValueKind
-from .register_history import HeldSample, HoldReason, NumberFormat, RegisterHistory
-from .totals import RESETS, confirms_total, jump_days, learn_rate, reason_of_total, says_the_same
+from .register_history import HeldSample, HoldReason, NumberFormat, RegisterHistory, Sample
+from .totals import (
+    RESETS,
+    agrees_with_total,
+    is_off_course,
+    learned,
+    own_rate,
+    reason_of_total,
+    says_the_same,
+    scale,
+)
 
-# Two values beyond the limits confirm each other within this factor, and move the limit by it.
+# What the user confirmed beyond the limits moves them by this factor; two values so near each other are alike.
 SIZE_SLACK = 2
-# After this many confirmed formats the register counts as having no fixed format.
-FORMATS_VARY = 6
+# The latest formats of a register that are known: one that pads nothing has many.
+MOST_FORMATS = 16
 # How many held values can still be confirmed, so that a damaged reading in between costs nothing.
 MOST_HELD = 3
-# Readings that contradict the published total, and readings withheld for any reason, until the user is asked.
-CONTRADICTIONS_UNTIL_REPAIR = 2
+# After this many values withheld for any reason the user is asked.
 WITHHELD_UNTIL_REPAIR = 5
 
-# Reasons that a second reading cannot settle.
-_LASTING = frozenset((HoldReason.TEXT, HoldReason.FELL, HoldReason.NUMBER))
+# What the reading of another session settles.
+_APART = frozenset((HoldReason.TOO_FAST, *RESETS))
+# What the user settles.
+_USERS = frozenset((HoldReason.FELL, HoldReason.OUT_OF_RANGE))
+# What the next good value settles.
+_LASTING = frozenset((HoldReason.TEXT, HoldReason.NUMBER))
 _NOTHING = Decimal(0)
 
 
@@ -33,8 +46,9 @@ class CheckResult:
     """Whether one value may be published, and why not."""
 
     reason: HoldReason | None = None
-    # Whether a second reading, made at once, can settle it.
+    # Whether a second reading can settle it: one made at once, or one of another session.
     retry: bool = False
+    later: bool = False
     # Whether the user should decide.
     repair: bool = False
     # The published number says the same with more digits, and stays.
@@ -47,6 +61,7 @@ class CheckResult:
 
 
 ACCEPTED = CheckResult()
+NOT_CHECKED = CheckResult(HoldReason.FIRST, retry=True)
 
 
 def check_value(
@@ -58,42 +73,37 @@ def check_value(
     """
     if says_the_same(history, candidate):
         return _seen_coarser(history, candidate), CheckResult(stays=True)
-    reason = _reason_to_hold(history, candidate, is_new)
-    if reason is None or (
-        reason not in _LASTING and any(_confirms(history, held, candidate) for held in history.held)
-    ):
+    alike = [held for held in history.held if _agrees(history, held, candidate)]
+    reason = _reason_to_hold(history, candidate, alike, is_new)
+    if reason is None:
+        return _accepted(history, candidate, None), ACCEPTED
+    first = min((one.first or one.sample for one in alike), key=lambda one: one.at, default=None)
+    is_witness = first is not None and candidate.sample.at - first.at >= candidate.apart
+    at_once = (_APART | _USERS).isdisjoint((reason, *(one.reason for one in alike)))
+    if reason not in _USERS | _LASTING and alike and (is_witness or at_once):
         return _accepted(history, candidate, reason), ACCEPTED
-    history = replace(
-        history,
-        held=(*history.held, HeldSample(candidate.sample, reason))[-MOST_HELD:],
-        withheld=history.withheld + 1,
-        contradictions=history.contradictions + (reason is HoldReason.FELL),
-    )
-    return history, CheckResult(
+    others = [one for one in history.held if one not in alike]
+    held = (*others, HeldSample(candidate.sample, reason, first))[-MOST_HELD:]
+    withheld = history.withheld + 1
+    return replace(history, held=held, withheld=withheld), CheckResult(
         reason,
         # A missing phase sends dashes all day: retry once for what no reading settles.
-        retry=reason not in _LASTING or history.withheld == 1,
+        retry=reason not in _APART | _USERS and (reason not in _LASTING or withheld == 1),
+        later=reason in _APART | _USERS and not history.withheld,
         repair=reason is not HoldReason.TEXT
-        and (
-            history.contradictions >= CONTRADICTIONS_UNTIL_REPAIR
-            or history.withheld >= WITHHELD_UNTIL_REPAIR
-        ),
+        and ((reason in _USERS and is_witness) or withheld >= WITHHELD_UNTIL_REPAIR),
     )
 
 
 def _seen_coarser(history: RegisterHistory, candidate: Candidate) -> RegisterHistory:
     """The history after a number with fewer digits than the published one."""
-    good, number_format = history.good, candidate.number_format
-    formats = history.formats
-    if number_format is not None and number_format not in formats:
-        formats = (*formats, number_format)[-FORMATS_VARY:]
+    good = history.good
     return replace(
         history,
         good=good and replace(good, at=candidate.sample.at),
-        formats=formats,
+        formats=_formats(history, candidate),
         held=(),
         withheld=0,
-        contradictions=0,
     )
 
 
@@ -126,16 +136,31 @@ def check_values(
     return known, judged
 
 
+def check_unlimited(
+    histories: Mapping[str, RegisterHistory], key: str, candidate: Candidate
+) -> tuple[RegisterHistory, CheckResult]:
+    """A value without a check of its own: its code must have come before, or under a check in the first reading."""
+    good = candidate.sample if candidate.kind is ValueKind.NAME else None
+    if key in histories or (candidate.sample.checked and not histories):
+        return RegisterHistory(good=good), ACCEPTED
+    return RegisterHistory(held=(HeldSample(candidate.sample, HoldReason.FIRST),)), NOT_CHECKED
+
+
 def accept(history: RegisterHistory, kind: ValueKind) -> RegisterHistory:
     """The history after the user has accepted the latest held value; the same if there is none."""
-    for sample, _ in reversed(history.held):
-        if sample.number is not None or kind is ValueKind.NAME:
-            return _accepted(history, Candidate(sample, kind), None)
+    for held in reversed(history.held):
+        number, reach = held.sample.number, history.reach
+        if number is None and kind is not ValueKind.NAME:
+            continue
+        if held.reason is HoldReason.OUT_OF_RANGE:
+            size = own_rate(held) if kind in TOTALS else abs(number or _NOTHING)
+            reach = max(reach or _NOTHING, size)
+        return _accepted(replace(history, reach=reach), Candidate(held.sample, kind), held.reason)
     return history
 
 
 def _reason_to_hold(
-    history: RegisterHistory, candidate: Candidate, is_new: bool
+    history: RegisterHistory, candidate: Candidate, alike: Sequence[HeldSample], is_new: bool
 ) -> HoldReason | None:
     """The gravest reason to hold a value; None to publish it at once."""
     sample, good = candidate.sample, history.good
@@ -144,90 +169,63 @@ def _reason_to_hold(
         if good is None:
             return HoldReason.FIRST if unproven else None
         return None if good.text == sample.text else HoldReason.NAME
-    number_format = candidate.number_format
-    if sample.number is None or number_format is None:
+    if sample.number is None or candidate.number_format is None:
         return HoldReason.TEXT
-    beyond = _is_out_of_range(history, sample.number, candidate)
+    beyond = HoldReason.OUT_OF_RANGE if _is_out_of_range(history, candidate) else None
     if good is None or good.number is None:
-        if unproven:
-            return HoldReason.FIRST
-        return HoldReason.OUT_OF_RANGE if beyond else None
-    moved = reason_of_total(history, good, sample, candidate)
-    if moved is HoldReason.FELL or moved in RESETS:
-        return moved
-    return (
-        _reason_of_format(history, number_format)
-        or moved
-        or (HoldReason.OUT_OF_RANGE if beyond else None)
-    )
+        return beyond or (HoldReason.FIRST if unproven else None)
+    moved = reason_of_total(history, good, sample, candidate, alike)
+    return moved or beyond or _reason_of_format(history, good, candidate)
 
 
-def _reason_of_format(history: RegisterHistory, number_format: NumberFormat) -> HoldReason | None:
-    if all(known.unit != number_format.unit for known in history.formats):
-        return HoldReason.UNIT
-    return (
-        None
-        if number_format in history.formats or len(history.formats) >= FORMATS_VARY
-        else HoldReason.FORM
-    )
+def _reason_of_format(
+    history: RegisterHistory, good: Sample, candidate: Candidate
+) -> HoldReason | None:
+    sample, known = candidate.sample, history.formats
+    if candidate.number_format in known:
+        return None
+    if all(one.unit != sample.unit for one in known):
+        other = scale(good) != scale(sample)
+        return HoldReason.OUT_OF_RANGE if other and is_off_course(good, sample) else HoldReason.UNIT
+    return HoldReason.FORM
 
 
-def _is_out_of_range(history: RegisterHistory, number: Decimal, candidate: Candidate) -> bool:
-    """Whether a value is outside what the meter can measure, as far as nothing else was confirmed."""
-    if history.reach is not None and abs(number) <= SIZE_SLACK * history.reach:
-        return False
-    low, high = candidate.limits.low, candidate.limits.high
+def _is_out_of_range(history: RegisterHistory, candidate: Candidate) -> bool:
+    """Whether a value is outside what the meter can measure, as far as the user has confirmed nothing else."""
+    number, limits = candidate.sample.number or _NOTHING, candidate.limits
+    if history.reach is not None and candidate.kind not in TOTALS:
+        return abs(number) > SIZE_SLACK * history.reach
+    low, high = limits.low, limits.high
     return (low is not None and number < low) or (high is not None and number > high)
 
 
-def _confirms(history: RegisterHistory, held: HeldSample, candidate: Candidate) -> bool:
-    """Whether a held value and a new one confirm each other."""
+def _agrees(history: RegisterHistory, held: HeldSample, candidate: Candidate) -> bool:
+    """Whether a held value and a new one are of the same course."""
     earlier, sample = held.sample, candidate.sample
-    if held.reason in _LASTING:
-        return False
     if candidate.kind is ValueKind.NAME:
         return earlier.text == sample.text
     if earlier.number is None or sample.number is None:
         return False
     if candidate.kind in TOTALS:
-        return confirms_total(history, held, candidate)
-    same_form = (
-        earlier.number_format == candidate.number_format or len(history.formats) >= FORMATS_VARY
-    )
-    known = {earlier.number_format, candidate.number_format} <= set(history.formats)
-    beyond = _is_out_of_range(history, earlier.number, candidate) or _is_out_of_range(
-        history, sample.number, candidate
-    )
-    return (same_form or known) and (not beyond or _like_size(earlier.number, sample.number))
+        return agrees_with_total(history, held, candidate)
+    large, small = (most(abs(earlier.number), abs(sample.number)) for most in (max, min))
+    return held.reason is not HoldReason.OUT_OF_RANGE or large <= SIZE_SLACK * small
 
 
-def _like_size(one: Decimal, other: Decimal) -> bool:
-    return max(abs(one), abs(other)) <= SIZE_SLACK * min(abs(one), abs(other))
+def _formats(history: RegisterHistory, candidate: Candidate) -> tuple[NumberFormat, ...]:
+    known, now = history.formats, candidate.number_format
+    return known if now is None or now in known else (*known, now)[-MOST_FORMATS:]
 
 
 def _accepted(
     history: RegisterHistory, candidate: Candidate, reason: HoldReason | None
 ) -> RegisterHistory:
     """The history once a value is published; `reason` is why it was held before, if it was."""
-    sample, number_format = candidate.sample, candidate.number_format
-    formats = history.formats
-    if number_format is not None and number_format not in formats:
-        formats = (*formats, number_format)[-FORMATS_VARY:]
-    reach = history.reach
-    if sample.number is not None and _is_out_of_range(history, sample.number, candidate):
-        reach = max(reach or _NOTHING, abs(sample.number))
-    rate, steps, anchor = history.rate, history.steps, history.anchor
-    days = history.jump_days
-    if candidate.kind in TOTALS:
-        if reason is HoldReason.TOO_FAST:
-            days = jump_days(history, sample)
-        rate, steps, anchor = learn_rate(replace(history, jump_days=days), candidate, reason)
-    return RegisterHistory(
-        good=sample,
-        formats=formats,
-        rate=rate,
-        steps=steps,
-        anchor=anchor,
-        reach=reach,
-        jump_days=days,
+    after = replace(
+        history,
+        good=candidate.sample,
+        formats=_formats(history, candidate),
+        held=(),
+        withheld=0,
     )
+    return learned(history, after, candidate, reason) if candidate.kind in TOTALS else after

@@ -46,7 +46,7 @@ class Limits:
     low: Decimal | None = None
     high: Decimal | None = None
     rate: Decimal | None = None
-    # As steep as any house may become without having been so before.
+    # As steep as any may become without having been so before.
     usual_rate: Decimal | None = None
 
 
@@ -88,11 +88,17 @@ _ENERGY = {
 }
 _CURRENT = {"A": Decimal(1), "mA": Decimal(1000)}
 
-# Other totals per hour. Volume: G4 gas meters pass 6 m³/h (EN 1359), water meters of houses (Q3 4) 5 m³/h. Time passes
-# as it does; meters may count it in steps. None is a plain count of events.
-_RATES = {
-    "m³": Decimal(10),
-    "L": Decimal(10_000),
+# G4 gas meters pass 6 m³/h (EN 1359), water meters of houses (Q3 4) 5 m³/h. A heat meter passes twice its rated flow
+# (EN 1434); at 60 K that is 70 kW for each m³/h.
+_HOUSE_FLOW = Decimal(10)
+_OVERFLOW = 2
+_KW_PER_FLOW = 70
+# One cubic metre in each unit of volume.
+_VOLUME = {"m³": Decimal(1), "L": Decimal(1000)}
+
+# Other totals per hour, as a rule. Time passes as it does; meters may count it in steps, or set it. None is a plain
+# count of events.
+_USUAL_RATES = {
     "s": Decimal(7200),
     "min": Decimal(120),
     "h": Decimal(2),
@@ -131,19 +137,31 @@ def kind_of(code: Obis | None, state_class: str | None) -> ValueKind:
     return kind
 
 
-def limits_of(kind: ValueKind, unit: str | None, amperes: Decimal | None = None) -> Limits:
+def limits_of(
+    kind: ValueKind,
+    unit: str | None,
+    amperes: Decimal | None = None,
+    rated_flow: Decimal | None = None,
+) -> Limits:
     """The limits of a register's values, in the unit they are published in.
 
-    `amperes` is the current the connection is fused for, per phase; None if the user has not said.
+    `amperes` is the current the connection is fused for, per phase, `rated_flow` what the meter is made for, in m³/h;
+    None if that is not known.
     """
     kilowatts = _HOUSE_KW if amperes is None else amperes * _KW_PER_A * _OVERLOAD
+    flow = _HOUSE_FLOW
+    if rated_flow is not None:
+        flow = rated_flow * _OVERFLOW
+        kilowatts = max(kilowatts, flow * _KW_PER_FLOW)
     if kind in TOTALS:
         low = None if kind is ValueKind.NET else Decimal(0)
         if unit in _ENERGY:
             usual = min(kilowatts, _USUAL_KW)
             return Limits(low=low, rate=kilowatts * _ENERGY[unit], usual_rate=usual * _ENERGY[unit])
-        rate = _RATES.get(unit)
-        return Limits(low=low, rate=rate, usual_rate=rate and rate / 3)
+        if unit in _VOLUME:
+            rate = flow * _VOLUME[unit]
+            return Limits(low=low, rate=rate, usual_rate=rate / 3)
+        return Limits(low=low, usual_rate=_USUAL_RATES.get(unit))
     if kind is not ValueKind.INSTANT:
         return NO_LIMITS
     if unit in _POWER:

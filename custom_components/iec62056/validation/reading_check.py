@@ -1,28 +1,30 @@
 """The check of one reading: whose it is, which of its registers may be published, and what is known then."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..protocol.model import LineProfile, Reading, Register, Verdict
-from ..protocol.obis import register_timestamp
+from ..protocol.model import LineProfile, Reading, Verdict
 from ..registers.descriptions import describe, describe_state
 from ..registers.matching import context_of
 from ..registers.overrides import RegisterOverride
 from ..state.identity import Identity, model_of, plain
 from ..state.meter_state import MOST_REGISTERS, MeterState, RegisterState
-from .candidate import Candidate
-from .checks import ACCEPTED, CheckResult, check_value, check_values
+from .billing_period import beside_others
+from .candidate import APART, Candidate
+from .checks import ACCEPTED, NOT_CHECKED, CheckResult, check_unlimited, check_value, check_values
 from .limits import TOTALS, ValueKind
-from .register_history import HeldSample, HoldReason, RegisterHistory, Sample
-from .register_value import RegisterValue, values_of
+from .register_history import HoldReason, RegisterHistory, Sample
+from .register_value import RegisterValue, rated_flow_of, time_alone_differs, values_of
 from .totals import RESETTABLE, reset_offset
 from .validation_state import HeldValue, MeterReplacement, ValidationState, name_of, numbers_of
 
+# Telegrams that come unasked are witnesses for each other after so many seconds.
+PUSHES_APART = 30
 # After this many different texts in a row the register counts as changing.
 DIFFERENT_TEXTS = 2
-_NOT_CHECKED = CheckResult(HoldReason.FIRST, retry=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ class ValidationResult(NamedTuple):
 
     validation: ValidationState
     state: MeterState | None
-    # A second reading, made at once, can settle why a value is held.
+    # A second reading can settle why a value is held: one made at once, or one of another session.
     retry: bool = False
+    later: bool = False
     # How many values are held.
     held: int = 0
     # What totals that began again have counted besides the change of their number, in the units of their sensors.
@@ -92,14 +95,18 @@ class ReadingCheck:
         self._reading = reading
         # A damaged code must not change what the others mean.
         self._context = context_of(reading.registers) if state is None else state.context
+        self._checked = reading.health.check is Verdict.RIGHT
         self._received: dict[str, RegisterState] = {}
+        self._sent = Counter(register.key for register in reading.registers)
+        # Where the first one was lost, the next would pass as the current one.
+        lost = {key for key, count in before.repeated.items() if self._sent[key] < count}
         free = MOST_REGISTERS - len(self._known)
         for register in reading.registers:
             if len(self._received) == MOST_REGISTERS:
                 break
             key = register.key
             # The first one sent is the current one where a meter repeats an address.
-            if key in self._received:
+            if key in self._received or (key in lost and not self._checked):
                 continue
             if (known := self._known.get(key)) is None:
                 if not free:
@@ -155,14 +162,17 @@ class ReadingCheck:
     def run(self) -> None:
         """Check all values."""
         histories = self._before.histories
-        checked = self._reading.health.check is Verdict.RIGHT
+        checked = self._checked
+        apart = PUSHES_APART if self._profile.pushes else APART
         at = self._reading.received.timestamp()
         if len(histories) >= MOST_REGISTERS:
             # What noise has made up was never confirmed.
             histories = {key: one for key, one in histories.items() if one.good}
-        name = None
+        name, rated_flow = None, rated_flow_of(self._known)
         candidates: dict[str, Candidate] = {}
         unchecked: dict[str, Candidate] = {}
+        # What the others say is looked at first.
+        periodic: list[tuple[RegisterValue, Candidate]] = []
         if self.name_sent is not None:
             sample = Sample(None, self.name_sent, None, at, checked)
             candidates[self._name] = Candidate(sample, ValueKind.NAME)
@@ -171,9 +181,20 @@ class ReadingCheck:
             known = histories.get(value.key)
             if known is None and len(histories) >= MOST_REGISTERS:
                 continue
-            candidate = value.candidate(at, known, checked=checked, amperes=self._settings.amperes)
-            unlimited = self._is_unlimited(value, candidate, known)
-            (unchecked if unlimited else candidates)[value.key] = candidate
+            candidate = value.candidate(
+                at,
+                known,
+                checked=checked,
+                apart=apart,
+                amperes=self._settings.amperes,
+                rated_flow=rated_flow,
+            )
+            if self._is_unlimited(value, candidate, known):
+                unchecked[value.key] = candidate
+            elif candidate.kind is ValueKind.PERIODIC:
+                periodic.append((value, candidate))
+            else:
+                candidates[value.key] = candidate
         after, results = check_values(histories, candidates, name)
         other = self._name in results and not results[self._name].good
         if other and name is None and any(one.good for one in results.values()):
@@ -183,7 +204,25 @@ class ReadingCheck:
             if other and histories:
                 results[key] = CheckResult(HoldReason.NUMBER, retry=True)
             else:
-                after[key], results[key] = _seen(histories, key, candidate)
+                after[key], results[key] = check_unlimited(histories, key, candidate)
+        good = {key for key, result in results.items() if result.good}
+        for value, candidate in periodic:
+            if other and histories:
+                results[value.key] = CheckResult(HoldReason.NUMBER, retry=True)
+                continue
+            signed = beside_others(
+                candidate,
+                value,
+                self._values,
+                self._known,
+                before=histories,
+                after=after,
+                good=good,
+            )
+            known, is_new = histories.get(value.key), bool(histories)
+            after[value.key], results[value.key] = check_value(
+                known or RegisterHistory(), signed, is_new=is_new and known is None
+            )
         for key, candidate in candidates.items():
             if results[key].reason is HoldReason.NAME and key != self._name:
                 self._check_text(key, candidate, results, after)
@@ -206,12 +245,10 @@ class ReadingCheck:
         at = self._reading.received.timestamp()
         for value in self._values:
             known = self._known.get(value.register_key)
-            if known is None or not results.get(value.key, _NOT_CHECKED).good:
+            if known is None or not results.get(value.key, NOT_CHECKED).good:
                 continue
             key = f"{value.register_key}@"
-            if key in self._varying_texts or not _time_alone_differs(
-                known.register, value.register
-            ):
+            if key in self._varying_texts or not time_alone_differs(known.register, value.register):
                 after.pop(key, None)
                 continue
             good = Sample(None, repr(known.register.values), None, at, checked=True)
@@ -243,7 +280,9 @@ class ReadingCheck:
         )
         first = {**numbers_of(result.validation.histories), **other.first_totals}
         other = MeterReplacement(other.number, result.validation, result.state, first)
-        return ValidationResult(replace(self._before, replacement=other), self._state, result.retry)
+        return ValidationResult(
+            replace(self._before, replacement=other), self._state, result.retry, result.later
+        )
 
     def _published(self) -> MeterState | None:
         """The state with the registers of which every value may be published."""
@@ -251,7 +290,7 @@ class ReadingCheck:
         held = {
             value.register_key
             for value in self._values
-            if results.get(value.key, _NOT_CHECKED).reason is not None
+            if results.get(value.key, NOT_CHECKED).reason is not None
         }
         stays = {
             value.register_key for value in self._values if results.get(value.key, ACCEPTED).stays
@@ -308,9 +347,13 @@ class ReadingCheck:
             pending_repairs=frozenset(pending),
             dismissed=dismissed,
             replacement=None,
+            repeated={key: count for key, count in self._sent.items() if count > 1},
         )
         retry = any(one.retry for one in self._results.values())
-        return ValidationResult(validation, state, retry, count, self._resets(), self._jumps())
+        later = any(one.later for one in self._results.values())
+        return ValidationResult(
+            validation, state, retry, later, count, self._resets(), self._jumps()
+        )
 
     def _stays_dismissed(self, key: str) -> bool:
         """Whether the user need not be asked again: a held number is no further from the published one than before."""
@@ -330,7 +373,7 @@ class ReadingCheck:
             and (before := self._before.histories.get(value.key)) is not None
             and before.good is not None
             and any(held.reason is not HoldReason.TEXT for held in before.held)
-            and self._results.get(value.key, _NOT_CHECKED).good
+            and self._results.get(value.key, NOT_CHECKED).good
         )
 
     def _resets(self) -> dict[str, Decimal]:
@@ -346,24 +389,3 @@ class ReadingCheck:
             if offset := reset_offset(before, after, value.kind):
                 found[value.key] = offset
         return found
-
-
-def _time_alone_differs(known: Register, sent: Register) -> bool:
-    """Whether the numbers are the same, and a time beside them is not."""
-    if len(known.values) != len(sent.values) or known.values == sent.values:
-        return False
-    return all(
-        before == now
-        or (index > 0 and register_timestamp(known.obis, index, before.text) is not None)
-        for index, (before, now) in enumerate(zip(known.values, sent.values, strict=True))
-    )
-
-
-def _seen(
-    histories: Mapping[str, RegisterHistory], key: str, candidate: Candidate
-) -> tuple[RegisterHistory, CheckResult]:
-    """A value without a check of its own: its code must have come before, or under a check in the first reading."""
-    good = candidate.sample if candidate.kind is ValueKind.NAME else None
-    if key in histories or (candidate.sample.checked and not histories):
-        return RegisterHistory(good=good), ACCEPTED
-    return RegisterHistory(held=(HeldSample(candidate.sample, HoldReason.FIRST),)), _NOT_CHECKED

@@ -29,9 +29,8 @@ _NUMBER = re.compile(r"( *)([+-]?)([0-9]+)(?:([.,])([0-9]+))?( *)").fullmatch
 
 
 class NumberFormat(NamedTuple):
-    """How a number looks as sent: sign, padding, places before the point, point, decimals, unit."""
+    """How a number looks as sent: padding, places before the point, point, decimals, unit."""
 
-    signed: bool
     blanks: bool
     width: int
     point: str
@@ -46,7 +45,7 @@ class NumberFormat(NamedTuple):
         before, sign, digits, point, decimals, behind = found.groups()
         # Padded with blanks, a sign takes the place of one.
         width = len(before) + len(digits) + (len(sign) if before else 0)
-        return cls(bool(sign), bool(before + behind), width, point or "", len(decimals or ""), unit)
+        return cls(bool(before + behind), width, point or "", len(decimals or ""), unit)
 
 
 @as_list
@@ -75,6 +74,8 @@ class HeldSample(NamedTuple):
 
     sample: Sample
     reason: HoldReason
+    # The first one it agrees with; None where it is that itself.
+    first: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,20 @@ class RegisterHistory:
     formats: tuple[NumberFormat, ...] = ()
     # The latest values held since the good one, latest last.
     held: tuple[HeldSample, ...] = ()
-    # How many were held in all, and how many of them were totals below the good one.
+    # How many were held in all.
     withheld: int = 0
-    contradictions: int = 0
     # The steepest rise per hour, how many steps of an hour or more it was learned in, and where the next one begins.
     rate: Decimal | None = None
     steps: int = 0
     anchor: Sample | None = None
-    # The largest size that was confirmed beyond the limits.
+    # What the user has confirmed beyond the limits: the largest size, or the steepest rise of a total per hour.
     reach: Decimal | None = None
     # The latest days on which a jump of a total was confirmed, since 1970.
     jump_days: tuple[int, ...] = ()
+    # The last one before a period of billing began: where it goes on from there, none had begun.
+    last_period: Sample | None = None
+
+    @property
+    def number(self) -> Decimal | None:
+        """The published number."""
+        return None if self.good is None else self.good.number

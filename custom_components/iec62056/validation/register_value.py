@@ -5,16 +5,19 @@ from datetime import UTC
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..protocol.model import Register
+from homeassistant.const import UnitOfVolumeFlowRate
+
+from ..protocol.model import Medium, Obis, Register
 from ..protocol.obis import register_timestamp
 from ..registers.descriptions import kept_unit
 from ..registers.values import native
 from ..state.description import Description, Kind
 from ..state.meter_state import RegisterState
-from .candidate import Candidate
+from .candidate import APART, Candidate
 from .limits import NO_LIMITS, ValueKind, kind_of, limits_of
 from .register_history import RegisterHistory, Sample
 
+_RATED_FLOW = str(Obis(Medium.HEAT, 0, 9, 24, 0))
 # Kinds that a text may turn into: a bare number without a known meaning is a text at first.
 _TEXTS = frozenset((ValueKind.NAME, ValueKind.FREE))
 
@@ -45,7 +48,9 @@ class RegisterValue(NamedTuple):
         history: RegisterHistory | None,
         *,
         checked: bool,
+        apart: int = APART,
         amperes: Decimal | None = None,
+        rated_flow: Decimal | None = None,
     ) -> Candidate:
         """The value as the checks see it; a text where numbers were is not a number."""
         good = None if history is None else history.good
@@ -66,11 +71,11 @@ class RegisterValue(NamedTuple):
                 number = value if isinstance(value, Decimal) else None
         if kind is ValueKind.NAME:
             kind = ValueKind.FREE
-        limits = limits_of(kind, description.unit, amperes)
+        limits = limits_of(kind, description.unit, amperes, rated_flow)
         if kind is ValueKind.INSTANT and (description.unit or description.device_class) is None:
             # Only the user knows what it can be.
             limits = NO_LIMITS
-        return Candidate(Sample(number, text, unit, at, checked), kind, limits)
+        return Candidate(Sample(number, text, unit, at, checked), kind, limits, apart)
 
 
 def values_of(key: str, known: RegisterState, units: Mapping[str, str]) -> Iterator[RegisterValue]:
@@ -81,3 +86,28 @@ def values_of(key: str, known: RegisterState, units: Mapping[str, str]) -> Itera
         is_text = kept.kind is Kind.TEXT
         kind = ValueKind.NAME if is_text else kind_of(register.obis, kept.state_class)
         yield RegisterValue(key, description.key, register, kept, kind, unit)
+
+
+def time_alone_differs(known: Register, sent: Register) -> bool:
+    """Whether the numbers are the same, and a time beside them is not."""
+    if len(known.values) != len(sent.values) or known.values == sent.values:
+        return False
+    return all(
+        before == now
+        or (index > 0 and register_timestamp(known.obis, index, before.text) is not None)
+        for index, (before, now) in enumerate(zip(known.values, sent.values, strict=True))
+    )
+
+
+def rated_flow_of(registers: Mapping[str, RegisterState]) -> Decimal | None:
+    """The flow that the meter says it is made for, in m³/h."""
+    if (known := registers.get(_RATED_FLOW)) is None:
+        return None
+    description = known.descriptions[0]
+    flow = native(known.register, description, UTC)
+    if (
+        not isinstance(flow, Decimal)
+        or description.unit != UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR
+    ):
+        return None
+    return flow or None

@@ -61,6 +61,8 @@ class ValidationState:
     overrides: Mapping[str, RegisterOverride] = field(default_factory=dict)
     # The shape of the latest readings with a wrong check, and how many of that shape came in a row.
     wrong_checks: tuple[str, int] = NO_WRONG_CHECK
+    # How often the last reading had the registers that it had more than once.
+    repeated: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, state: MeterState, units: Mapping[str, str]) -> Self:
@@ -114,6 +116,22 @@ class ValidationState:
             overrides=_nameless(overrides),
         )
 
+    def after_clock_change(self, *, start: bool = False) -> Self:
+        """Nothing is learned from how far totals have moved since. But for a start, what was held was not too fast."""
+        wrong = () if start else (HoldReason.OUT_OF_RANGE,)
+        histories = {
+            key: replace(
+                one,
+                anchor=None,
+                held=tuple(
+                    held._replace(reason=HoldReason.TOO_FAST) if held.reason in wrong else held
+                    for held in one.held
+                ),
+            )
+            for key, one in self.histories.items()
+        }
+        return replace(self, histories=histories)
+
     def check_failed(self, shape: bytes) -> Self:
         """The check of a reading was wrong; `shape` is empty if the line itself damaged it."""
         before, times = self.wrong_checks
@@ -141,7 +159,7 @@ class ValidationState:
     def number(self, key: str) -> Decimal | None:
         """The accepted number of a description's key, in the unit of its sensor."""
         history = self.histories.get(key)
-        return None if history is None or history.good is None else history.good.number
+        return None if history is None else history.number
 
     def decided(self, key: str) -> Self:
         """The user has decided about the held value of a sensor."""
@@ -170,11 +188,7 @@ def _published(state: MeterState, units: Mapping[str, str]) -> dict[str, Registe
 
 def numbers_of(histories: Mapping[str, RegisterHistory]) -> dict[str, Decimal]:
     """The accepted numbers, in the units of their sensors."""
-    return {
-        key: history.good.number
-        for key, history in histories.items()
-        if history.good is not None and history.good.number is not None
-    }
+    return {key: one.number for key, one in histories.items() if one.number is not None}
 
 
 def name_of(identity: Identity) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Final, NamedTuple
 
 from ..protocol.ascii.checks import without_check
@@ -21,6 +22,8 @@ from .validation_state import NO_WRONG_CHECK, MeterReplacement, ValidationState
 
 # The recorder may keep its five-minute rows no longer than a day; meters on a battery are read once in one.
 LONG_SILENCE: Final = timedelta(hours=25)
+# A reading may take so long until it is checked; what is more, somebody has set the clock.
+CLOCK_SLACK: Final = 120.0
 # For so long a jump can be taken back where it happened.
 JUMPS_KEPT: Final = timedelta(days=30)
 
@@ -57,6 +60,8 @@ class ReadingValidator:
         # Values held, and repeated requests, since the start.
         self.counts = Counter[str]()
         self._settings = CheckSettings(self.units, overrides, amperes)
+        # What the clock of readings is ahead of that which nobody sets, in seconds.
+        self._ahead: float | None = None
 
     def restore(
         self,
@@ -65,13 +70,17 @@ class ReadingValidator:
         units: Mapping[str, str],
         offsets: tuple[Offset, ...],
     ) -> Outcome:
-        """Take what was stored, but for what the user has overridden differently since."""
+        """Take what was stored, but for what the user has overridden differently since.
+
+        How long Home Assistant was off is not known for sure: its clock may not be set yet.
+        """
         overrides = self._settings.overrides
         published = describe_state(published, overrides)
         validation = validation or ValidationState.of(published, units)
         changed = validation.changed_overrides(overrides)
         self.units.update((key, unit) for key, unit in units.items() if key not in changed)
-        self.state = validation.with_overrides(overrides, published, self.units)
+        validation = validation.with_overrides(overrides, published, self.units)
+        self.state = validation.after_clock_change(start=True)
         return Outcome(published, tuple(one for one in offsets if one.key not in changed))
 
     @property
@@ -86,7 +95,11 @@ class ReadingValidator:
     def check(
         self, reading: Reading, profile: LineProfile, published: MeterState | None
     ) -> CheckedReading:
-        """Check a reading; nothing changes before `apply`."""
+        """Check a reading; what is known changes only if the clock was set, and else with `apply`."""
+        ahead = reading.received.timestamp() - monotonic()
+        if self._ahead is not None and abs(ahead - self._ahead) > CLOCK_SLACK:
+            self.state = self.state.after_clock_change()
+        self._ahead = ahead
         result = check_reading(self.state, reading, profile, published, self._settings)
         return CheckedReading(reading, profile, self.state, published, result)
 

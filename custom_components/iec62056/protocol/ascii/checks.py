@@ -23,6 +23,9 @@ def verdict(profile: LineProfile, fits: frozenset[CheckKind]) -> Verdict:
     kind = profile.check_kind
     if kind is CheckKind.NONE or (kind is None and CheckKind.NONE in fits):
         return Verdict.ABSENT
+    if kind is None and fits == {CheckKind.SUM} and profile.check_candidate is not CheckKind.SUM:
+        # It proves nothing yet: the data may be damaged and fit by chance.
+        return Verdict.ABSENT
     if kind is None:
         return Verdict.RIGHT if fits else Verdict.WRONG
     return Verdict.RIGHT if kind in fits else Verdict.WRONG
