@@ -202,7 +202,7 @@ async def test_file_with_something_else(
     assert await MeterStore(hass, "abc").async_load() is None
 
 
-@pytest.mark.parametrize("version", [(2, 1), (1, MINOR_VERSION + 1)])
+@pytest.mark.parametrize("version", [(2, 1), (2, MINOR_VERSION)])
 @pytest.mark.parametrize("name", ["", ".profile"])
 async def test_file_of_a_newer_version_is_left_alone(
     hass: HomeAssistant,

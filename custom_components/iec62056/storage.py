@@ -59,11 +59,13 @@ class _File(CheckedStore[dict[str, Any]]):
     async def _async_migrate_func(
         self, old_major_version: int, old_minor_version: int, old_data: dict[str, Any]
     ) -> dict[str, Any]:
-        if old_major_version > VERSION or old_minor_version > self.minor_version:
+        if old_major_version > VERSION:
             raise UnsupportedStorageVersionError(self.key, old_major_version, VERSION)
         if old_major_version < VERSION:
             raise NotImplementedError
-        await self.migrate(old_data)
+        # What a later minor version has added can be passed over.
+        if old_minor_version < self.minor_version:
+            await self.migrate(old_data)
         return old_data
 
 
