@@ -14,7 +14,7 @@ from pathlib import Path
 import tomllib
 from typing import Any
 
-from ..dlms.login import PUBLIC, DlmsLogin, Keyring
+from ..dlms.login import DlmsLogin, Keyring
 from ..dlms.push.ciphering import PushKeys
 from ..dlms.security import Credentials, InvocationCounter, Keys, Mechanism
 from ..dlms_errors import DlmsUnsent
@@ -46,7 +46,8 @@ def read_keyring(path: Path) -> Keyring:
     async def store(end: int) -> None:
         _write(counter, str(end))
 
-    return Keyring((PUBLIC, login), InvocationCounter(stored), store)
+    # The public client would show nothing besides.
+    return Keyring((login,), InvocationCounter(stored), store)
 
 
 def read_push_keys(path: Path) -> PushKeys:
