@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from . import secrets
+from . import secrets, short_names
 from .policy import KEY, LISTS, Login, Policy
 from .things import CURRENT, Thing
 from .values import (
@@ -24,9 +24,9 @@ from .values import (
 
 SUCCESS, DENIED, UNDEFINED, MISMATCH, SCOPE, OTHER = 0, 3, 4, 12, 13, 250
 _REQUESTS = {0xC0: 0xC4, 0xC1: 0xC5, 0xC3: 0xC7}
-_GLO = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
+_GLO = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF, 0x25: 0x2C}
 _GENERAL = 0xDB
-_PLAIN = {0xC8: 0xC0, 0xC9: 0xC1, 0xCB: 0xC3}
+_PLAIN = {0xC8: 0xC0, 0xC9: 0xC1, 0xCB: 0xC3, 0x25: short_names.READ}
 _CONTEXT = bytes.fromhex("60857405080100")[:-1]
 _MECHANISM = bytes.fromhex("60857405080200")[:-1]
 
@@ -95,7 +95,7 @@ class Device:
             return self._aare(context, *self.policy.refuses)
         if login is None:
             return self._aare(context, 1, 1)
-        if (context[-1] == 3) != login.ciphered:
+        if context[-1] != 1 + self.policy.short_names + 2 * login.ciphered:
             return self._aare(context, 1, 2)
         named = fields.get(0x8B, b"\x00")[-1]
         if named != login.mechanism:
@@ -140,12 +140,13 @@ class Device:
                 out += _element(0x88, b"\x07\x80")
                 out += _element(0x89, _MECHANISM + bytes([opened.login.mechanism]))
                 out += _element(0xAA, _element(0x80, opened.ours))
-            granted = self.policy.granted.to_bytes(3)
+            names = self.policy.short_names
+            granted = (short_names.EVERYTHING if names else self.policy.granted).to_bytes(3)
             initiate = (
                 b"\x08\x00\x06\x5f\x1f\x04\x00"
                 + granted
                 + self.policy.pdu.to_bytes(2)
-                + b"\x00\x07"
+                + (b"\xfa\x00" if self.policy.short_names else b"\x00\x07")
             )
             if opened.login.ciphered and not self.policy.plain:
                 initiate = b"\x28" + sized(self._sealed(initiate))
@@ -238,6 +239,8 @@ class Device:
         return answer
 
     def _plain(self, opened: _Association, message: bytes) -> bytes:
+        if self.policy.short_names:
+            return self._read(opened, Cursor(message))
         cursor = Cursor(message)
         service, form, invoke = cursor.one(), cursor.one(), cursor.one()
         if service not in _REQUESTS:
@@ -264,13 +267,52 @@ class Device:
         return b"\xd8\x01\x02"
 
     def _proof(self, opened: _Association, cursor: Cursor, invoke: int) -> bytes:
-        cursor.take(9)
+        target = cursor.take(9)
+        if target[2:8] != self.policy.association:
+            return bytes([0xC7, 1, invoke, UNDEFINED, 0])
         cursor.one()
         own = self._prove(opened, Cursor(cursor.take(cursor.left)[1:]).string())
         if own is None:
             self._open = None
             return bytes([0xC7, 1, invoke, DENIED, 0])
         return bytes([0xC7, 1, invoke, SUCCESS, 1, 0]) + octets(own)
+
+    def _read(self, opened: _Association, cursor: Cursor) -> bytes:
+        """READ of short names, in blocks where the answer is longer than goes at once."""
+        if cursor.one() != short_names.READ:
+            return b"\xd8\x02\x02"
+        results = []
+        for _ in range(count := cursor.count()):
+            kind = cursor.one()
+            if kind == short_names.BLOCK:
+                return self._read_block(opened, int.from_bytes(cursor.take(2)))
+            address = int.from_bytes(cursor.take(2))
+            selector = cursor.one() if kind == short_names.PART else 0
+            chosen = cursor.value() if kind == short_names.PART else b""
+            if address == short_names.REPLY and not opened.proven:
+                own = self._prove(opened, Cursor(chosen[1:]).string())
+                results.append(bytes([1, DENIED]) if own is None else b"\x00" + octets(own))
+            elif not opened.proven:
+                return b"\xd8\x01\x01"
+            else:
+                thing, number = short_names.find(self.things, address)
+                results.append(self._value(opened, thing, number, selector, chosen))
+        content = length(count) + b"".join(results)
+        if len(content) < min(opened.limit, self.policy.block):
+            return bytes([short_names.ANSWER]) + content
+        # As other servers do, without what stands before the first value.
+        bare = b"".join(results)[1:]
+        opened.pending, opened.number = content if results[0][0] else bare, 0
+        return self._read_block(opened, 0)
+
+    def _read_block(self, opened: _Association, before: int) -> bytes:
+        if before != opened.number or not opened.pending:
+            return bytes([short_names.ANSWER, 1, 1, 19])
+        size = min(opened.limit, self.policy.block) - 16
+        part, opened.pending = opened.pending[:size], opened.pending[size:]
+        opened.number += 1
+        head = bytes([short_names.ANSWER, 1, 2, not opened.pending])
+        return head + opened.number.to_bytes(2) + sized(part)
 
     def _find(self, cursor: Cursor) -> tuple[Thing | None, int]:
         class_id, name = int.from_bytes(cursor.take(2)), cursor.take(6)
@@ -285,12 +327,20 @@ class Device:
         thing, number = self._find(cursor)
         selector = cursor.one() and cursor.one()
         chosen = cursor.value() if selector else b""
+        return self._value(opened, thing, number, selector, chosen)
+
+    def _value(
+        self, opened: _Association, thing: Thing | None, number: int, selector: int, chosen: bytes
+    ) -> bytes:
+        """What an association gets of an attribute."""
         if thing is None:
             return bytes([1, UNDEFINED])
         if thing.name == CURRENT and number == 2 and opened.client in self.policy.unlisted:
             return bytes([1, DENIED])
         if thing.name == CURRENT and number == 2:
             self.lists_read += 1
+            if self.policy.short_names:
+                return b"\x00" + short_names.object_list(self.things)
             return b"\x00" + self.object_list(opened.login.level)
         if number not in thing.attributes and number != 1:
             return bytes([1, SCOPE])
