@@ -53,3 +53,20 @@ class Policy:
     takes: int = 0x30
     short_names: bool = False
     association: bytes = CURRENT
+
+
+@dataclass(slots=True)
+class Association:
+    """What is between the meter and the client that is connected now."""
+
+    client: int
+    login: Login
+    title: bytes = b""
+    ours: bytes = b""
+    theirs: bytes = b""
+    proven: bool = False
+    limit: int = 0xFFFF
+    pending: bytes = b""
+    number: int = 0
+    incoming: bytes = b""
+    target: bytes = b""

@@ -43,6 +43,14 @@ class AccessResult(IntEnum):
         return self in (AccessResult.READ_WRITE_DENIED, AccessResult.SCOPE_OF_ACCESS_VIOLATED)
 
 
+# The meter does not have what was named.
+MISSING = (
+    AccessResult.OBJECT_UNDEFINED,
+    AccessResult.OBJECT_CLASS_INCONSISTENT,
+    AccessResult.OBJECT_UNAVAILABLE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """An attribute that was asked for and could not be read, and why: it cannot be decoded, or nothing came."""

@@ -10,13 +10,16 @@ from ..reasons import Security
 from . import acse, apdu
 from .acse import WANTED, WANTED_BY_SHORT_NAMES, Conformance, Granted
 from .axdr import Reader, encode, encode_string
+from .cosem import ASSOCIATION, CURRENT_ASSOCIATION
 from .data import Data, octet_string
-from .descriptors import Access, LogicalName, Member
+from .descriptors import Access, Member
 from .security import CHALLENGE, Ciphering, Credentials, Handshake, InvocationCounter
 from .service_exchange import invoke_octet
 
-# Method reply_to_HLS_authentication of the current association (Blue Book 4.4.4).
-REPLY_TO_HLS = Member(15, LogicalName(0, 0, 40, 0, 0), 1)
+# Method reply_to_HLS_authentication of the current association (Blue Book 4.4.4). Where a meter does not have it under its
+# own name, it has it under one of its others: 0.0.40.0.1 and on.
+REPLY_TO_HLS = 1
+OTHER_ASSOCIATIONS = 7
 # The same of the association of short names (Blue Book 4.4.3).
 _SHORT_REPLY_TO_HLS = 0xFA58
 
@@ -76,6 +79,8 @@ class Association:
                 credentials.keys, credentials.system_title, counter, credentials.protection
             )
         self._handshake: Handshake | None = None
+        self.name = CURRENT_ASSOCIATION
+        """What the meter calls this association."""
         self._state = _State.CLOSED
         self.granted = Granted(Conformance(0), 0)
 
@@ -128,9 +133,9 @@ class Association:
         if apdu.refuses(octets):
             raise apdu.refusal(octets)
         if state is _State.PROVING:
-            self._proven(octets)
-            self._state = _State.OPEN
-            return None
+            request = self._proven(octets)
+            self._state = _State.OPEN if request is None else _State.PROVING
+            return request
         if state is not _State.ASKED:
             raise DlmsMalformed(why="no association was asked for")
         answer = acse.answer(octets)
@@ -153,11 +158,15 @@ class Association:
             meter_title=answer.system_title,
             ciphering=self._ciphering,
         )
-        reply = octet_string(self._handshake.reply())
         self._state = _State.PROVING
+        return self._proof(self._handshake)
+
+    def _proof(self, handshake: Handshake) -> bytes:
+        reply = octet_string(handshake.reply())
         if self._short_names:
             return self._protected(apdu.read([(_SHORT_REPLY_TO_HLS, Access(0, reply))]))
-        return self._protected(apdu.act(REPLY_TO_HLS, encode(reply), invoke_octet(1)))
+        member = Member(ASSOCIATION, self.name, REPLY_TO_HLS)
+        return self._protected(apdu.act(member, encode(reply), invoke_octet(1)))
 
     def _never_weaker(self, answer: acse.Answer, *, stands: bool) -> None:
         """Refuse what would be a fall-back: who is between us and the meter could ask for it."""
@@ -179,16 +188,22 @@ class Association:
             raise SecurityBroken(why=Security.OTHERWISE)
         return self._required().unprotect(reader.string())
 
-    def _proven(self, octets: bytes) -> None:
+    def _proven(self, octets: bytes) -> bytes | None:
+        """Verify the meter's proof; the next request where it has no association of that name."""
         service = apdu.READ_REQUEST if self._short_names else apdu.ACTION_REQUEST
         proof = apdu.answer(self._plain(octets), service, invoke_octet(1))
         result = proof.results[0] if isinstance(proof, apdu.Whole) else None
+        elsewhere = not self._short_names and self.name.e < OTHER_ASSOCIATIONS
+        if result in apdu.MISSING and elsewhere and self._handshake is not None:
+            self.name = self.name._replace(e=self.name.e + 1)
+            return self._proof(self._handshake)
         if isinstance(result, apdu.AccessResult) and result is not apdu.AccessResult.SUCCESS:
             raise acse.refused(acse.AUTHENTICATION_FAILURE)
         if not isinstance(result, Data) or self._handshake is None:
             raise SecurityBroken(why=Security.NO_PROOF)
         self._handshake.check(result.octets)
         self._handshake = None
+        return None
 
     # Services in an open association.
 

@@ -9,7 +9,8 @@ from ..dlms_errors import DlmsMalformed, DlmsUnsent, ServiceRefused
 from ..reasons import Unsent
 from .acse import Conformance
 from .apdu import AccessResult, Result, Unreadable
-from .association import Association
+from .association import OTHER_ASSOCIATIONS, Association
+from .cosem import ASSOCIATION
 from .data import Data
 from .descriptors import Item, Member
 from .link import Link
@@ -22,8 +23,8 @@ from .service_exchange import Exchange, act, get, invoke_octet, read, set_value
 _LIST_HEAD = 5
 _ITEM = 10
 _LLC = 3
-# Initiate request, the proof of GMAC, and the request that carries it.
-_TO_ASSOCIATE = 3
+# Initiate request, then the proof of GMAC and the request that carries it, to one association or another.
+_TO_ASSOCIATE = 1 + 2 * (1 + OTHER_ASSOCIATIONS)
 # What is decoded in the event loop itself, in octets: 1 ms.
 _LONG = 2048
 
@@ -51,6 +52,11 @@ class Client:
     def link(self) -> Link:
         """The link it is on."""
         return self._link
+
+    @property
+    def object_list(self) -> Member:
+        """The attribute that lists the objects this association sees."""
+        return Member(ASSOCIATION, self._association.name, 2)
 
     async def associate(self) -> None:
         """Open the association.

@@ -146,10 +146,11 @@ def object_list(data: Data) -> tuple[CosemObject, ...]:
     for item in data.items:
         with suppress(DlmsMalformed):
             entries.append(_entry(item))
+    # The current one comes first where it has a name of its own.
     versions = [
         entry.version
-        for entry in entries
-        if (entry.class_id, entry.name) == (ASSOCIATION, CURRENT_ASSOCIATION)
+        for entry in sorted(entries, key=lambda entry: entry.name != CURRENT_ASSOCIATION)
+        if entry.class_id == ASSOCIATION
     ]
     bits = bool(versions) and versions[0] >= _BITS_FROM_VERSION
     found: list[CosemObject] = []
