@@ -190,6 +190,18 @@ compile_env() {
   esac
 }
 
+# Other readers, and a meter of others' making, live in an environment of their own: nothing of theirs comes near the project.
+ensure_peers() {
+  local folder="$CACHE/peers" wanted="$ROOT/benchmarks/peers/requirements.txt"
+  ensure_python
+  if ! cmp -s "$wanted" "$folder/requirements.txt"; then
+    say "Fetching other readers to compare with"
+    "$UV" venv -q --clear --python "$PYTHON" "$folder/venv"
+    VIRTUAL_ENV="$folder/venv" "$UV" pip install -q -r "$wanted"
+    cp "$wanted" "$folder/"
+  fi
+}
+
 # The lines of a packaging constraint file that Home Assistant brings along.
 constraints_of() {
   "$1/bin/python" -c 'import homeassistant, pathlib; print(pathlib.Path(homeassistant.__file__).with_name("package_constraints.txt"))'
