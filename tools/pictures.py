@@ -111,6 +111,8 @@ async def change(it: House) -> None:
     await take(it, "device")
     await person.open_options("House", "Reading schedule")
     await take(it, "options-reading", dialogue(it))
+    await person.submit("Next")
+    await take(it, "options-interval", dialogue(it))
     await person.from_menu("House", "Reconfigure")
     await person.type_port("rfc2217://192.168.1.20:4000")
     await take(it, "reconfigure", dialogue(it))
