@@ -170,14 +170,14 @@ async def test_unit_is_kept_over_a_restart(
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
 ) -> None:
-    await read_again(loaded, bench, freezer, {"1.8.0": ["12.400000*MWh"]})
+    await read_again(loaded, bench, freezer, {"1.8.0": ["12.345700*MWh"]})
     await hass.config_entries.async_unload(loaded.entry_id)
     assert hass_storage[file_of(loaded)]["data"]["units"]["1-0:1.8.0"] == "kWh"
     await hass.config_entries.async_setup(loaded.entry_id)
     await hass.async_block_till_done()
     energy = state(hass, "1-0:1.8.0")
     assert energy.attributes["unit_of_measurement"] == "kWh"
-    assert float(energy.state) == 12400
+    assert float(energy.state) == 12345.7
 
 
 async def test_unit_that_comes_with_the_first_number(
