@@ -100,7 +100,7 @@ async def test_notice_is_there_again_after_a_start_and_goes_with_the_meter(
 ) -> None:
     freezer.move_to(START + timedelta(days=2))
     await hass.config_entries.async_unload(loaded.entry_id)
-    issues.async_withdraw_notices(hass, loaded)
+    issues.async_withdraw_notices(hass, loaded, LineProfile())
     bench.open_error = PortMissing(port="x")
     await hass.config_entries.async_setup(loaded.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)

@@ -202,14 +202,34 @@ async def test_file_with_something_else(
     assert await MeterStore(hass, "abc").async_load() is None
 
 
-async def test_file_of_a_newer_version(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
-    hass_storage[f"{DOMAIN}.abc"] = {
-        "version": 2,
-        "minor_version": MINOR_VERSION,
-        "key": "",
-        "data": encode(Stored(kept())),
-    }
-    assert await MeterStore(hass, "abc").async_load() is None
+@pytest.mark.parametrize("version", [(2, 1), (2, MINOR_VERSION)])
+@pytest.mark.parametrize("name", ["", ".profile"])
+async def test_file_of_a_newer_version_is_left_alone(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    *,
+    name: str,
+    version: tuple[int, int],
+) -> None:
+    """It is said, and a later update finds it as it was."""
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    await hass.async_block_till_done()
+    key = f"{DOMAIN}.{loaded.entry_id}{name}"
+    newer = {"version": version[0], "minor_version": version[1], "key": key, "data": {"a": 1}}
+    hass_storage[key] = copy.deepcopy(newer)
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await hass.async_block_till_done()
+    await loaded.runtime_data.coordinator.async_refresh()
+    assert await loaded.runtime_data.coordinator.record.async_save_now() is bool(name)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    await hass.async_block_till_done()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1), fire_all=True)
+    await hass.async_block_till_done()
+    assert hass_storage[key] == newer
+    assert key in caplog.text
+    assert "newer version" in caplog.text
 
 
 def _paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -59,8 +59,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: MeterConfigEntry) -> boo
     alignment = ProbeAlignment(
         hass, entry, reader, listener, lambda: coordinator.record.save(soon=True)
     )
-    importer = ProfileImporter(coordinator, reader.async_read_profile)
     ledger = Ledger(coordinator)
+    importer = ProfileImporter(coordinator, reader.async_read_profile, ledger)
     await coordinator.async_restore()
     await importer.async_load()
     if not await coordinator.async_take_over():

@@ -188,8 +188,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
             return None
         await self.record.async_save()
         self.reader.history.keep_good()
-        refused = self.reader.line_profile.refused_speed
-        issues.async_withdraw_notices(self.hass, self.config_entry, refused_speed=refused)
+        issues.async_withdraw_notices(self.hass, self.config_entry, self.reader.line_profile)
         if self.replacement_open:
             raise UpdateFailed(translation_domain=DOMAIN, translation_key="other_meter")
         return self.data
@@ -197,8 +196,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterState]):
     def _take(self, checked: CheckedReading) -> bool:
         """Publish what the validator lets through. False where nothing was ever published."""
         self.needs_witness |= checked.result.later
-        outcome = self.validator.apply(checked, self.data, dt_util.utcnow())
-        if outcome is not None:
+        if (outcome := self.validator.apply(checked, self.data, dt_util.utcnow())) is not None:
             self._apply(outcome)
         return outcome is not None
 

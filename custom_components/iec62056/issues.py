@@ -15,7 +15,7 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from .const import DOMAIN
 from .messages import async_message
 from .protocol.errors import LineError, MeterError, OtherProtocol, PortBusy
-from .protocol.model import DataSet
+from .protocol.model import DataSet, LineProfile
 from .protocol.obis import infer_medium
 from .registers.naming import clean_text
 from .registers.registry import entity_id_of
@@ -102,15 +102,13 @@ def async_raise_notice(
 
 
 @callback
-def async_withdraw_notices(
-    hass: HomeAssistant, entry: ConfigEntry, *, refused_speed: int | None = None
-) -> None:
-    """The meter was read, or is removed: its line needs no notice but that the bridge refuses a speed (in baud)."""
+def async_withdraw_notices(hass: HomeAssistant, entry: ConfigEntry, profile: LineProfile) -> None:
+    """The meter was read: its line needs no notice but that the bridge refuses a speed."""
     kinds = [PROTOCOL, PORT_GONE]
-    if refused_speed is None:
+    if profile.refused_speed is None:
         kinds.append(SPEED_REFUSED)
     else:
-        speed = {"speed": str(refused_speed)}
+        speed = {"speed": str(profile.refused_speed)}
         _create(hass, entry, _notice_id(entry, SPEED_REFUSED), SPEED_REFUSED, speed)
     for kind in kinds:
         ir.async_delete_issue(hass, DOMAIN, _notice_id(entry, kind))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta, tzinfo
 from decimal import Decimal
+from operator import attrgetter
 from types import MappingProxyType
 
 from homeassistant.config_entries import ConfigEntry
@@ -199,6 +200,12 @@ class MeterRecord:
     def show_recorded(self, numbers: Mapping[str, Decimal]) -> None:
         """Show these numbers of the recorder, by key, until their totals are read again."""
         self.recorded_numbers = numbers
+
+    async def async_note_offset(self, offset: Offset) -> bool:
+        """Note an offset that lies in the past; whether it is on disk then."""
+        others = [one for one in self.offsets if replace(one, closed=False) != offset]
+        self.offsets = tuple(sorted([*others, offset], key=attrgetter("at")))
+        return await self.async_save_now()
 
     @callback
     def keep_unit(self, key: str, unit: str) -> None:

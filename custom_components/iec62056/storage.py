@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, override
 
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import UnsupportedStorageVersionError
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
@@ -58,9 +59,13 @@ class _File(CheckedStore[dict[str, Any]]):
     async def _async_migrate_func(
         self, old_major_version: int, old_minor_version: int, old_data: dict[str, Any]
     ) -> dict[str, Any]:
-        if old_major_version != VERSION or old_minor_version > self.minor_version:
+        if old_major_version > VERSION:
+            raise UnsupportedStorageVersionError(self.key, old_major_version, VERSION)
+        if old_major_version < VERSION:
             raise NotImplementedError
-        await self.migrate(old_data)
+        # What a later minor version has added can be passed over.
+        if old_minor_version < self.minor_version:
+            await self.migrate(old_data)
         return old_data
 
 
@@ -74,6 +79,8 @@ class StoredFile[T]:
         # Half a file would forget how often a battery was asked today, or what an import has replaced.
         self._store = _File(hass, VERSION, key, atomic_writes=True, minor_version=MINOR_VERSION)
         self._store.migrate = self._async_migrate
+        # A newer version has written it: nothing is written over it.
+        self._is_newer = False
 
     async def _async_migrate(self, data: dict[str, Any]) -> None:
         """Bring the data of 0.1 into the present form; what is damaged may stay as it is."""
@@ -85,6 +92,13 @@ class StoredFile[T]:
         try:
             if (data := await self._store.async_load()) is not None:
                 found = decode(self._kind, data, damaged)
+        except UnsupportedStorageVersionError:
+            self._is_newer = True
+            LOGGER.error(
+                "A newer version of this integration has written %s: it is left as it is, and nothing is kept. Update "
+                "the integration, or delete the file",
+                self._store.key,
+            )
         except UNREADABLE:
             damaged.append("everything")
         if damaged:
@@ -93,7 +107,7 @@ class StoredFile[T]:
 
     async def async_save(self, content: T) -> bool:
         """Write now. False where it is not on disk afterwards."""
-        return await self._store.async_write(encode(content))
+        return not self._is_newer and await self._store.async_write(encode(content))
 
     async def async_remove(self) -> None:
         """Delete the file."""
@@ -185,7 +199,7 @@ class MeterStore(StoredFile[Stored]):
     def async_save_later(self, content: Callable[[], Stored], delay: float) -> None:
         """Write what `content` gives after `delay` seconds. Calls meanwhile may hasten it, never put it off."""
         due = self._hass.loop.time() + delay
-        if self._ended or (self._pending is not None and due >= self._due):
+        if self._ended or self._is_newer or (self._pending is not None and due >= self._due):
             return
         self._pending, self._due = content, due
 

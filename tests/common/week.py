@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from random import Random
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.iec62056.protocol.ascii import datasets
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.profiles.load_profile import Profile, parse
-from custom_components.iec62056.statistics.planner import BASELINE
+from custom_components.iec62056.statistics.recorder import LONG_AGO
 from simulator.profile import LoadProfile
 
 from .bench import NUMBER, Bench, entity_id, reading
@@ -79,9 +79,7 @@ class Memory:
     hook: Callable[[], None] | None = None
     gate: asyncio.Event | None = None
 
-    async def read(
-        self, _meter: object, _code: str, first: datetime, last: datetime
-    ) -> tuple[Profile, ...]:
+    async def read(self, first: datetime, last: datetime, zone: tzinfo) -> tuple[Profile, ...]:
         self.asked.append((first, last))
         if self.hook is not None:
             self.hook()
@@ -90,7 +88,7 @@ class Memory:
         if self.errors:
             raise self.errors.pop(0)
         text = self.profile.answer(";")
-        found = parse(datasets.parse(text.encode("ascii"))[0], self.profile.zone)
+        found = parse(datasets.parse(text.encode("ascii"))[0], zone)
         return tuple(cut for one in found if (cut := one.within(first, last)).rows)
 
 
@@ -103,13 +101,17 @@ class Week:
     bench: Bench
     freezer: FrozenDateTimeFactory
     house: House
+    # How far the meter's clock is ahead of UTC, where it tells that.
+    clock: timedelta | None = None
 
     def answer(self, moment: datetime) -> None:
         taken, given = (Decimal(one) / 1000 + 1000 for one in self.house.registers(moment))
+        shown = None if self.clock is None else moment + self.clock
         self.bench.answers = [
             reading(
                 {
                     "C.1.0": [NUMBER],
+                    **({} if shown is None else {"1.0.0": [f"{shown:%y-%m-%d %H:%M:%S}"]}),
                     "1.8.0": [f"{taken:010.3f}*kWh"],
                     "2.8.0": [f"{given:010.3f}*kWh"],
                 },
@@ -178,7 +180,7 @@ class Week:
         def find() -> list[dict[str, float]]:
             found = statistics_during_period(
                 self.hass,
-                BASELINE,
+                LONG_AGO,
                 None,
                 {entity_id(self.hass, key)},
                 "hour",

@@ -1,6 +1,7 @@
 """Registers as sensors."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -177,7 +178,7 @@ async def test_unit_is_kept_over_a_restart(
     await hass.async_block_till_done()
     energy = state(hass, "1-0:1.8.0")
     assert energy.attributes["unit_of_measurement"] == "kWh"
-    assert float(energy.state) == 12345.7
+    assert Decimal(energy.state) == Decimal("12345.7")
 
 
 async def test_unit_that_comes_with_the_first_number(

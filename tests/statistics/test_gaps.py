@@ -55,6 +55,16 @@ def test_another_unit_begins_anew() -> None:
     assert past.begun[KEY] == (Point(at(6), Decimal(2000)), "Wh")
 
 
+def test_a_number_that_falls_forgets_no_gap() -> None:
+    """A counter that rolled over, or another meter: what was not read before stays a gap, and so does its own silence."""
+    past = read(ReadingHistory(), (0, "1"), (5, "2"), (6, "0.5"), (9, "0.1"))
+    assert [(one.first.at, one.last.at) for one in past.gaps] == [
+        (at(0), at(5)),
+        (at(6), at(9)),
+    ]
+    assert past.begun[KEY] == (Point(at(0), Decimal(1)), "kWh")
+
+
 def test_an_older_reading_changes_nothing() -> None:
     past = read(ReadingHistory(), (0, "1"), (5, "2"), (9, "3"))
     assert len(past.gaps) == 2

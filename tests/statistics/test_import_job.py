@@ -90,6 +90,21 @@ def test_the_first_rows_stay_noted() -> None:
     assert again.rows == {START: None, START + HOUR: Hour(0.0, 0.0)}
 
 
+@pytest.mark.parametrize("was_written", [False, True])
+def test_what_was_noted_but_never_written_moves_nothing(was_written: bool) -> None:
+    """Killed between the note of a second import and its rows: they are those of the first one."""
+    note = Replaced("kWh").with_changes([Change(START, Hour(3.0, 2.0), Hour(1.5, 0.5))]).written()
+    first = Hour(3.0, 2.0)
+    second = Hour(4.0, 3.0)
+    note = note.with_changes([Change(START, second, first)])
+    now = second if was_written else first
+    assert note.restored({START: now}) == {START: Hour(1.5, 0.5)}
+    again = note.with_changes([Change(START, second, now)]).written()
+    assert again.restored({START: second}) == {START: Hour(1.5, 0.5)}
+    # What the user has corrected since stays.
+    assert again.restored({START: Hour(4.0, 7.0)}) == {START: Hour(1.5, 4.5)}
+
+
 async def test_all_of_it_survives(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
     store = ImportStore(hass, "an_entry")
     assert await store.async_load() is None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Generator
 from copy import deepcopy
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, override
 from unittest.mock import patch
@@ -15,6 +15,8 @@ from homeassistant.core import Event as Fired, EventStateChangedData, HomeAssist
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
+from homeassistant.helpers.storage import Store
+from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import (
@@ -36,8 +38,8 @@ from custom_components.iec62056.statistics.gap_filler import AFTER_HOUR
 from custom_components.iec62056.statistics.gaps import ReadingHistory
 from custom_components.iec62056.statistics.import_job import ImportJob
 from custom_components.iec62056.statistics.importer import MOST_FAILURES
-from custom_components.iec62056.statistics.planner import BASELINE
 from custom_components.iec62056.statistics.recorder import DatabaseFailed, can_clear
+from custom_components.iec62056.validation.validation_state import ValidationState
 from simulator.profile import LoadProfile
 
 from ..common.bench import NUMBER, Bench, entity_id, reading
@@ -82,8 +84,19 @@ def house(
 
 
 @pytest.fixture
-def memory(house: House, dark: list[tuple[datetime, datetime]], hours: int) -> Generator[Memory]:
-    profile = LoadProfile(BERLIN)
+def clock() -> timedelta | None:
+    """How far the meter's clock is ahead of UTC all year; None: it keeps the local time."""
+    return None
+
+
+@pytest.fixture
+def memory(
+    house: House,
+    dark: list[tuple[datetime, datetime]],
+    hours: int,
+    clock: timedelta | None,
+) -> Generator[Memory]:
+    profile = LoadProfile(BERLIN if clock is None else timezone(clock), flagged=clock is None)
     profile.watch(house.registers, BEGIN, at(hours), dark)
     memory = Memory(profile)
     with patch.object(MeterReader, "async_read_profile", memory_read(memory)):
@@ -91,8 +104,10 @@ def memory(house: House, dark: list[tuple[datetime, datetime]], hours: int) -> G
 
 
 def memory_read(memory: Memory) -> Any:
-    async def read(meter: MeterReader, code: str, first: datetime, last: datetime) -> Any:
-        return await memory.read(meter, code, first, last)
+    async def read(
+        _meter: MeterReader, _code: str, first: datetime, last: datetime, zone: tzinfo
+    ) -> Any:
+        return await memory.read(first, last, zone)
 
     return read
 
@@ -127,9 +142,10 @@ async def week(
     house: House,
     memory: Memory,
     kind: type[Week],
+    clock: timedelta | None,
 ) -> Week:
     await hass.config.async_set_time_zone("Europe/Berlin")
-    week = kind(hass, entry, bench, freezer, house)
+    week = kind(hass, entry, bench, freezer, house, clock)
     freezer.move_to(at(2.2))
     week.answer(at(2.2))
     await hass.config_entries.async_setup(entry.entry_id)
@@ -191,6 +207,44 @@ async def test_an_outage_is_filled_by_itself(
         week, at(3), at(17)
     )
     assert not week.entry.runtime_data.importer.history.open()
+
+
+@pytest.mark.parametrize(
+    "clock", [timedelta(hours=hours) + timedelta(minutes=1) for hours in (-3, 0, 1, 2, 3)], ids=str
+)
+async def test_a_clock_that_keeps_another_zone(
+    week: Week, outages: list[tuple[datetime, datetime]]
+) -> None:
+    """Winter time all year, UTC, or the zone of its maker; a minute beside it is nothing."""
+    await live(week, outages, at(15))
+    await week.tick(at(15) + AFTER_HOUR)
+    await week.watch(at(15.25), at(17))
+    changes = await week.changes()
+    expected = true(week, at(3), at(17))
+    for start, used in expected.items():
+        # A minute beside the periods moves what is cut by the full hour.
+        assert changes[start] == pytest.approx(used, abs=0.08), start
+    assert not week.entry.runtime_data.importer.history.open()
+
+
+@pytest.mark.parametrize(
+    "clock", [timedelta(minutes=minutes) for minutes in (80, 108, 132)], ids=str
+)
+async def test_a_clock_that_no_zone_explains(
+    week: Week, outages: list[tuple[datetime, datetime]], clock: timedelta
+) -> None:
+    await live(week, outages, at(15))
+    before = await week.changes()
+    await week.tick(at(15) + AFTER_HOUR)
+    assert await week.changes() == before
+    assert week.entry.runtime_data.importer.history.open()
+    with pytest.raises(HomeAssistantError) as refused:
+        await service(week, "import_load_profile", **{"from": at(4).isoformat()})
+    assert refused.value.translation_key == "import_clock_wrong"
+    ahead = clock - timedelta(hours=2)
+    assert refused.value.translation_placeholders == {
+        "minutes": f"{ahead / timedelta(minutes=1):.0f}"
+    }
 
 
 @pytest.mark.parametrize("kind", [Tariffs])
@@ -344,6 +398,8 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     memory.profile.periods.clear()
     house = House(at(-30), 30 + HOURS)
     week.house = house
+    # Its numbers are other ones.
+    week.entry.runtime_data.coordinator.validator.state = ValidationState()
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.entry.runtime_data.coordinator.async_refresh()
     begun = at(2.25)
@@ -356,19 +412,21 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     changes = {start: round(rows[start][2], 3) for start in rows if at(-30) <= start < at(2)}
     assert changes == {start: house.hour(start)[0] for start in changes}
     assert len(changes) == 32
-    assert rows[at(1)][1] < 0
-    assert {start: rows[start][:2] for start in before} == {
-        start: row[:2] for start, row in before.items()
-    }
+    # All begins at nothing, and each row from the first reading on is raised by what was used before that.
+    first = min(rows)
+    assert rows[first][1] == pytest.approx(rows[first][2])
+    (past, used, _), (state, total, _) = rows[at(1)], before[at(2)]
+    raised = used + state - past - total
+    for start, (state, total, _) in before.items():
+        assert rows[start][:2] == pytest.approx((state, total + raised), abs=1e-6)
     await service(week, "clear_imported")
     left = await week.rows(KEYS[0])
+    for start, row in before.items():
+        assert left[start] == pytest.approx(row, abs=1e-6)
     if can_clear(week.hass):
-        assert left == before
-        return
+        assert left.keys() == before.keys()
     # They are level.
-    assert {round(left[start][2], 6) for start in left if start < at(2)} == {0}
-    assert {start: left[start] for start in before} == before
-    assert left[BASELINE][1] == 0
+    assert {round(left[start][2], 6) for start in left if start < at(2)} <= {0}
 
 
 @pytest.mark.parametrize("outages", [[(at(5.25), at(9.5)), (at(11.25), at(14.5))]])
@@ -411,6 +469,8 @@ async def set_up_anew(week: Week, memory: Memory) -> House:
     """The meter has more of the past than anybody has read."""
     house = House(at(-30), 30 + HOURS, [(at(2), at(2) + QUARTER)])
     week.house = house
+    # Its numbers are other ones.
+    week.entry.runtime_data.coordinator.validator.state = ValidationState()
     memory.profile.periods.clear()
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.read(at(2.2))
@@ -596,7 +656,7 @@ async def test_killed_between_the_note_and_the_rows(
 
 
 async def read_all(memory: Memory) -> Any:
-    return await memory.read(None, "P.01", at(3), at(17))
+    return await memory.read(at(3), at(17), BERLIN)
 
 
 async def test_only_one_range_at_a_time(
@@ -679,6 +739,48 @@ async def test_a_database_that_refuses_is_told(
     assert [await week.rows(key) for key in KEYS] == imported
     await service(week, "clear_imported")
     assert [await week.rows(key) for key in KEYS] == before
+
+
+@pytest.mark.parametrize("name", [".profile", ""])
+async def test_a_full_disk_leaves_no_way_back_and_so_nothing_is_imported(
+    by_hand: Week, memory: Memory, hass_storage: dict[str, Any], name: str
+) -> None:
+    """What is replaced is in one file, and where the sums are to be raised in another; Home Assistant hides the error."""
+    week = by_hand
+    await set_up_anew(week, memory)
+    await week.watch(at(2.5), at(6))
+    before = [await week.rows(key) for key in KEYS]
+    full = f"{DOMAIN}.{week.entry.entry_id}{name}"
+    write = Store._async_write_data
+
+    async def refuse(store: Store[Any], data: dict[str, Any]) -> None:
+        if data["key"] == full:
+            raise WriteError("No space left on device")
+        await write(store, data)
+
+    window = {"from": at(-48).isoformat()}
+    with (
+        patch.object(Store, "_async_write_data", refuse),
+        pytest.raises(HomeAssistantError) as refused,
+    ):
+        await service(week, "import_load_profile", **window)
+    assert refused.value.translation_key == "import_not_kept"
+    assert [await week.rows(key) for key in KEYS] == before
+    assert (await service(week, "clear_imported"))["hours"] == {}
+    done = await service(week, "import_load_profile", **window)
+    assert done["sensors"][0]["hours"] == 32
+    with (
+        patch.object(Store, "_async_write_data", refuse),
+        pytest.raises(HomeAssistantError) as refused,
+    ):
+        await service(week, "clear_imported")
+    assert refused.value.translation_key == "import_not_kept"
+    await service(week, "clear_imported")
+    after = [await week.rows(key) for key in KEYS]
+    for rows, old in zip(after, before, strict=True):
+        assert {start: rows[start] for start in old} == {
+            start: pytest.approx(row, abs=1e-6) for start, row in old.items()
+        }
 
 
 async def test_how_far_it_is_can_be_seen(

@@ -1,5 +1,6 @@
 """Which hours a load profile makes right. No Home Assistant runs here."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -9,13 +10,13 @@ import pytest
 
 from custom_components.iec62056.statistics.gaps import Gap, Point
 from custom_components.iec62056.statistics.planner import (
-    BASELINE,
     HOUR,
     Hour,
     Plan,
     plan,
 )
 from custom_components.iec62056.statistics.register_curve import CLOCK, Amount, Reason
+from custom_components.iec62056.validation.offsets import Offset
 
 QUARTER = timedelta(minutes=15)
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -74,6 +75,10 @@ class House:
 
 def at(hours: float) -> datetime:
     return START + timedelta(hours=hours)
+
+
+def offset(hours: float, amount: int) -> Offset:
+    return Offset(KEY, at(hours), Decimal(amount), "kWh")
 
 
 def gap(house: House, first: datetime, last: datetime) -> Gap:
@@ -222,19 +227,35 @@ def test_no_course_leads_across_an_exchange() -> None:
     """Another meter with a higher number continued the old one's: its profile says nothing of that."""
     house = House()
     true = house.rows(START, at(40))
+    rows = house.flat(true, at(5), at(14))
     for everything in (False, True):
         found = plan(
             house.profile(),
-            true,
+            rows,
             [gap(house, at(5), at(14))],
             first=at(3),
             last=at(20),
-            begun=house.point(at(10)),
             everything=everything,
-            barriers=[at(9.5)],
+            offsets=[offset(9.5, -7)],
         )
-        assert all(not at(8) < change.start < at(11) for change in found.changes)
-    assert not any(change.start < at(3) for change in found.changes)
+        assert not found.changes
+        assert {one.reason for one in found.refusals} == {Reason.SUMS}
+    # A wrong number that was taken back is no other count.
+    number = house.register(at(5))
+    offsets = [
+        replace(offset(5.02, -480), last=number, first=number + 480),
+        offset(6, 0),
+        replace(offset(14.02, 480), last=number + 490, first=house.register(at(14))),
+    ]
+    found = plan(
+        house.profile(),
+        rows,
+        [gap(house, at(5), at(14))],
+        first=at(3),
+        last=at(20),
+        offsets=offsets,
+    )
+    assert changes(written(rows, found)) == pytest.approx(changes(true), abs=2e-3)
 
 
 def test_its_resolution_is_no_disagreement() -> None:
@@ -359,49 +380,43 @@ def test_asked_for_everything_the_first_hour_back_is_waited_for() -> None:
     )
 
 
-def test_the_past_joins_an_hour_that_is_not_summed_up() -> None:
+def test_the_period_of_the_first_reading_is_waited_for() -> None:
+    """The period that ends at 20:15 is the last one that the meter has written down."""
     house = House()
     begun = house.point(at(20.4))
-    own = house.rows(at(20.4), at(40))
-    state = float(house.register(at(20.5)))
-    running = at(20), Hour(state, state - float(begun.number))
-    found = plan(house.profile(), {}, (), first=START, last=at(21), begun=begun, running=running)
-    assert not found.refusals
-    assert all(change.start < at(20) for change in found.changes)
-    after = written(own, found)
-    assert changes(after)[1:] == pytest.approx(changes(house.rows(START, at(40))), abs=1e-3)
-    again = plan(house.profile(), after, (), first=START, last=at(40), begun=begun, running=running)
-    assert again == Plan()
-
-
-@pytest.mark.parametrize("running", [None, (at(20), Hour(1300.0, 0.1))])
-def test_the_period_of_the_first_reading_is_waited_for(
-    running: tuple[datetime, Hour] | None,
-) -> None:
-    """Neither what the recorder made of the first reading, nor what the meter wrote down, is there at once."""
-    house = House()
-    begun = house.point(at(20.4))
-    # The period that ends at 20:15 is the last one, or that of the reading is there.
-    profile = house.profile(0, 82 if running is None else 81)
-    found = plan(profile, {}, (), first=START, last=at(21), begun=begun, running=running)
+    found = plan(house.profile(0, 81), {}, (), first=START, last=at(21), begun=begun)
     assert not found.changes
     (refusal,) = found.refusals
     assert (refusal.reason, refusal.first, refusal.last) == (Reason.NOT_YET, START, begun.at)
 
 
-def test_the_past_before_the_first_reading() -> None:
+def raised(rows: dict[datetime, Hour], found: Plan) -> dict[datetime, Hour]:
+    """The rows once the ledger has made those behind the imported ones follow them."""
+    after = written(rows, found)
+    assert found.begun is not None
+    own = [start for start in sorted(after) if start + HOUR > found.begun.at]
+    past = after[own[0] - HOUR]
+    lacking = past.sum + after[own[0]].state - past.state - after[own[0]].sum
+    for start in own:
+        after[start] = after[start]._replace(sum=after[start].sum + lacking)
+    return after
+
+
+@pytest.mark.parametrize("summed_up", [False, True])
+def test_the_past_before_the_first_reading(summed_up: bool) -> None:
     house = House()
-    rows = house.rows(at(20.4), at(40))
+    rows = house.rows(at(20.4), at(40)) if summed_up else {}
     begun = house.point(at(20.4))
     found = plan(house.profile(), rows, (), first=START, last=at(40), begun=begun)
-    after = written(rows, found)
-    whole = house.rows(START, at(40))
-    assert set(after) == {BASELINE, *whole}
-    # Its first row is what it is; behind it each hour is that of a house that was always watched.
-    assert changes(after)[1:] == pytest.approx(changes(whole), abs=1e-3)
-    assert after[at(20)].sum == rows[at(20)].sum
-    assert after[at(19)].sum < 0
-    again = plan(house.profile(), after, (), first=START, last=at(40), begun=begun)
+    assert found.begun is not None
+    assert found.begun.at == begun.at
+    assert float(found.begun.number) == pytest.approx(float(begun.number))
+    assert all(change.start < at(20) for change in found.changes)
+    after = raised(house.rows(at(20.4), at(40)), found)
+    # Each hour is that of a house that was always watched, and all begins at nothing.
+    assert changes(after) == pytest.approx(changes(house.rows(START, at(40))), abs=1e-3)
+    added = [change.start for change in found.changes]
+    again = plan(house.profile(), after, (), first=START, last=at(40), begun=begun, added=added)
     assert again == Plan()
 
 
@@ -410,24 +425,40 @@ def test_more_of_the_past_later() -> None:
     rows = house.rows(at(20.4), at(40))
     begun = house.point(at(20.4))
     some = plan(house.profile(40), rows, (), first=START, last=at(40), begun=begun)
-    after = written(rows, some)
-    more = plan(house.profile(), after, (), first=START, last=at(40), begun=begun)
-    assert [change.start for change in more.changes] == [
-        BASELINE,
-        *(at(hour) for hour in range(10)),
-    ]
-    assert changes(written(after, more))[1:] == pytest.approx(
-        changes(house.rows(START, at(40))), abs=1e-3
-    )
-    less = plan(house.profile(60), written(after, more), (), first=START, last=at(40), begun=begun)
+    after = raised(rows, some)
+    added = [change.start for change in some.changes]
+    more = plan(house.profile(), after, (), first=START, last=at(40), begun=begun, added=added)
+    assert [change.start for change in more.changes] == [at(hour) for hour in range(10)]
+    whole = raised(after, more)
+    assert changes(whole) == pytest.approx(changes(house.rows(START, at(40))), abs=1e-3)
+    added += [change.start for change in more.changes]
+    less = plan(house.profile(60), whole, (), first=START, last=at(40), begun=begun, added=added)
     assert less == Plan()
 
 
+def test_the_past_again_after_it_was_taken_back() -> None:
+    """A recorder that cannot delete hours keeps them, without any use."""
+    house = House()
+    begun = house.point(at(20.4))
+    left = {at(hour): Hour(float(begun.number), 0.0) for hour in range(20)}
+    rows = {**left, **house.rows(at(20.4), at(40))}
+    found = plan(house.profile(), rows, (), first=START, last=at(40), begun=begun, added=left)
+    assert changes(raised(rows, found)) == pytest.approx(
+        changes(house.rows(START, at(40))), abs=1e-3
+    )
+
+
 def test_a_past_that_others_have_written_stays() -> None:
+    """So it is where an entry was deleted and added again: its old rows are there, and nobody knows their readings."""
     house = House()
     rows = {**house.rows(at(20.4), at(40)), at(3): Hour(1.0, 1.0)}
     begun = house.point(at(20.4))
-    assert plan(house.profile(), rows, (), first=START, last=at(40), begun=begun) == Plan()
+    found = plan(house.profile(), rows, (), first=START, last=at(40), begun=begun)
+    assert not found.changes
+    assert [(one.reason, one.first, one.last) for one in found.refusals] == [
+        (Reason.OTHER_ROWS, START, begun.at)
+    ]
+    assert plan(house.profile(84), rows, (), first=START, last=at(40), begun=begun).refusals == ()
 
 
 def test_a_profile_that_ends_before_the_first_reading() -> None:
@@ -435,4 +466,65 @@ def test_a_profile_that_ends_before_the_first_reading() -> None:
     rows = house.rows(at(20.4), at(40))
     begun = house.point(at(20.4))
     short = house.profile(0, 40)
-    assert plan(short, rows, (), first=START, last=at(40), begun=begun) == Plan()
+    found = plan(short, rows, (), first=START, last=at(40), begun=begun)
+    assert not found.changes
+    assert [one.reason for one in found.refusals] == [Reason.NO_PROFILE]
+
+
+@pytest.mark.parametrize("moment", [20.0, 20.25, 20.75])
+def test_everything_goes_around_the_hour_of_an_offset(moment: float) -> None:
+    """What it would replace is told as what was measured, and the hour it leaves by name."""
+    house = House()
+    true = house.rows(START, at(40))
+    flat = [*range(12, 17), *range(25, 30)]
+    wrong = {
+        start: true[at(max(one for one in range(40) if one not in flat and at(one) <= start))]
+        for start in true
+    }
+    found = plan(
+        house.profile(),
+        wrong,
+        (),
+        first=at(10),
+        last=at(35),
+        everything=True,
+        offsets=[offset(moment, 5)],
+    )
+    assert [(one.reason, one.first, one.last) for one in found.refusals] == [
+        (Reason.SUMS, at(20), at(21))
+    ]
+    touched = {change.start for change in found.changes}
+    assert all(change.measured for change in found.changes)
+    assert touched == {at(hour) for hour in flat}
+
+
+def test_everything_tells_an_outage_from_what_was_measured() -> None:
+    house = House()
+    true = house.rows(START, at(40))
+    rows = house.flat(true, at(5.0), at(9.0))
+    rows |= {at(hour): rows[at(19)] for hour in range(20, 25)}
+    gaps = [gap(house, at(5), at(9))]
+    found = plan(house.profile(), rows, gaps, first=at(1), last=at(30), everything=True)
+    assert {change.start: change.measured for change in found.changes} == {
+        **{at(hour): False for hour in range(5, 9)},
+        **{at(hour): True for hour in range(20, 25)},
+    }
+    assert changes(written(rows, found)) == pytest.approx(changes(true), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_everything_leaves_what_was_measured_where_periods_are_missing(seed: int) -> None:
+    house, random = House(seed=seed), Random(seed)
+    true = house.rows(START, at(40))
+    flat = range(20, 20 + random.randrange(1, 6))
+    rows = true | {at(hour): true[at(19)] for hour in flat}
+    begin = random.randrange(50, 100)
+    lost = range(begin, begin + random.randrange(1, 20))
+    profile = [one for number, one in enumerate(house.profile()) if number not in lost]
+    found = plan(profile, rows, (), first=at(1), last=at(38), step=Decimal(0), everything=True)
+    after, truth = changes(written(rows, found)), changes(true)
+    assert min(after) >= 0
+    assert sum(after) == pytest.approx(sum(truth))
+    for hour in range(40):
+        if hour not in flat and hour - 1 not in flat:
+            assert after[hour] == pytest.approx(truth[hour], abs=2e-3), hour

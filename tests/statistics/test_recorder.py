@@ -128,7 +128,7 @@ async def test_what_is_written_is_committed(recorder_mock: Recorder, hass: HomeA
     assert not done
     gate.set()
     await writing
-    assert await statistics.async_rows(hass, series, START, START + HOUR) == hours
+    assert await statistics.async_table(hass, series, HOUR, START, START + HOUR) == hours
 
 
 class Refusing:
@@ -161,7 +161,9 @@ async def test_what_was_refused_is_waited_for(recorder_mock: Recorder, hass: Hom
         Refusing(recorder_mock, 2),
     ):
         await statistics.async_write(hass, of_meter(), hours)
-        assert await statistics.async_rows(hass, of_meter(), START, START + 2 * HOUR) == hours
+        assert (
+            await statistics.async_table(hass, of_meter(), HOUR, START, START + 2 * HOUR) == hours
+        )
 
 
 OLD = {START: Hour(5.0, 1.0)}
@@ -173,7 +175,7 @@ async def test_half_of_it_is_made_whole(recorder_mock: Recorder, hass: HomeAssis
     await statistics.async_write(hass, of_meter(), OLD)
     with Refusing(recorder_mock, 1):
         await statistics.async_write(hass, of_meter(), NEW)
-    assert await statistics.async_rows(hass, of_meter(), START, START + 2 * HOUR) == NEW
+    assert await statistics.async_table(hass, of_meter(), HOUR, START, START + 2 * HOUR) == NEW
 
 
 async def test_what_is_refused_for_good_is_told(
@@ -182,7 +184,7 @@ async def test_what_is_refused_for_good_is_told(
     await statistics.async_write(hass, of_meter(), OLD)
     with Refusing(recorder_mock, 99), pytest.raises(statistics.DatabaseFailed):
         await statistics.async_write(hass, of_meter(), NEW)
-    assert await statistics.async_rows(hass, of_meter(), START, START + 2 * HOUR) == OLD
+    assert await statistics.async_table(hass, of_meter(), HOUR, START, START + 2 * HOUR) == OLD
 
 
 async def test_a_database_that_does_not_answer(

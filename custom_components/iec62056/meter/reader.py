@@ -8,7 +8,7 @@ client then makes sure of the meter's number before a secret or a change leaves.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from math import ceil
 from typing import Any, Final
 
@@ -322,11 +322,11 @@ class MeterReader:
         self.login.proved()
 
     async def async_read_profile(
-        self, code: str, first: datetime, last: datetime
+        self, code: str, first: datetime, last: datetime, zone: tzinfo
     ) -> tuple[Profile, ...]:
-        """Part of a load profile, in a session of its own. Raises as `session`."""
+        """Part of a load profile, in a session of its own; `zone` is the one its clock keeps. Raises as `session`."""
         async with self.register_session() as session:
-            return await session.read_profile(code, first, last, dt_util.get_default_time_zone())
+            return await session.read_profile(code, first, last, zone)
 
     async def async_read_events(
         self, code: str, first: datetime, last: datetime

@@ -24,7 +24,7 @@ from ..protocol.profiles.billing import Billing, billings
 from ..protocol.profiles.events import LOGS, Event
 from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile, Status
 from ..statistics.importer import Result
-from ..statistics.planner import BASELINE, Change, SkippedRange
+from ..statistics.planner import Change, SkippedRange
 from ..statistics.profile_writer import Imported
 from .readings import METERS, failed, head_of, runtimes_of
 
@@ -216,12 +216,11 @@ def _result(result: Result) -> JsonObjectType:
 
 
 def _imported(one: Imported) -> JsonObjectType:
-    changes = [change for change in one.plan.changes if change.start != BASELINE]
     return {
         "entity_id": one.entity_id,
         "unit": one.unit,
-        "hours": len(changes),
-        "changes": [_change(change) for change in changes],
+        "hours": len(one.plan.changes),
+        "changes": [_change(change) for change in one.plan.changes],
         "refused": [_refusal(refusal) for refusal in one.plan.refusals],
     }
 
@@ -232,6 +231,7 @@ def _change(change: Change) -> JsonObjectType:
         "state": change.hour.state,
         "sum": change.hour.sum,
         "sum_before": None if change.before is None else change.before.sum,
+        "measured": change.measured,
     }
 
 

@@ -13,7 +13,7 @@ from ..const import CONF_FILL_GAPS
 from ..coordinator import MeterCoordinator
 from ..meter.schedule import Timer
 from ..state.meter_state import MeterState
-from ..validation.offsets import OffsetReason
+from ..validation.offsets import AT_ONCE, OffsetReason
 from .gaps import SHORTEST_GAP, Gap, Point, ReadingHistory
 from .import_job import AIR, ImportJob, ImportStore
 from .planner import HOUR, hour_of
@@ -49,7 +49,7 @@ class GapFiller:
         entry.async_on_unload(self._timer.stop)
         entry.async_on_unload(self._coordinator.async_add_listener(self._note))
         # The latest readings are not saved each time: at a start, the stored state tells them.
-        entry.async_on_unload(self._store.async_write)
+        entry.async_on_unload(self._store.async_flush)
         self._note()
 
     @callback
@@ -87,10 +87,16 @@ class GapFiller:
     def _wrong_since(self, key: str, now: Point) -> Point | None:
         """Where a register that has just fallen was right last, if a jump since then was taken back."""
         latest = self.history.latest.get(key)
+        noted = [gap.first.at for gap in self.history.gaps if gap.key == key]
         jumps = [
             one
             for one in self._coordinator.record.open_offsets
-            if one.key == key and one.reason is OffsetReason.JUMP and one.offset and one.last
+            if one.key == key
+            and one.reason is OffsetReason.JUMP
+            and one.offset
+            and one.last
+            # It stays open for a while.
+            and not any(abs(at - one.at) < AT_ONCE for at in noted)
         ]
         if not jumps or latest is None or now.number >= latest.number:
             return None

@@ -37,7 +37,7 @@ class Gap:
 class ReadingHistory:
     """The first and the latest good reading of each total, by the key of its sensor and in its unit, and the gaps.
 
-    Another unit begins anew, and so does a number that falls: that is another meter.
+    Another unit begins anew.
     """
 
     begun: Mapping[str, tuple[Point, str]] = field(default_factory=dict)
@@ -54,10 +54,9 @@ class ReadingHistory:
             if point.at <= before.at:
                 # After a crash, the stored state may be older than this.
                 return self
-            if point.number >= before.number:
-                if point.at - before.at > longest:
-                    gaps = (*gaps, Gap(key, before, point, unit))[-MOST_GAPS:]
-                return replace(self, latest=latest, gaps=gaps)
+            if point.at - before.at > longest:
+                gaps = (*gaps, Gap(key, before, point, unit))[-MOST_GAPS:]
+            return replace(self, latest=latest, gaps=gaps)
         gaps = tuple(gap for gap in gaps if gap.key != key)
         return replace(self, begun={**self.begun, key: (point, unit)}, latest=latest, gaps=gaps)
 

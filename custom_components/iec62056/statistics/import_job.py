@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, Self, override
 
 from homeassistant.core import HomeAssistant
@@ -10,9 +11,10 @@ from homeassistant.core import HomeAssistant
 from ..const import DOMAIN
 from ..protocol.codec import separable
 from ..protocol.profiles.load_profile import FIRST_PIECE, Profile, join, next_piece
+from ..registers.units import convert, unit_of
 from ..storage import StoredFile, migrate_parts
-from .gaps import ReadingHistory
-from .planner import HOUR, Change, Hour, same
+from .gaps import Point, ReadingHistory
+from .planner import HOUR, Change, Hour
 
 # How much more than an outage is read: the periods at both ends, and a register before the first.
 AIR: Final = HOUR
@@ -99,32 +101,77 @@ class Replaced:
     rows: Mapping[datetime, Hour | None] = field(default_factory=dict)
     # The sums that were written in their place; another sum there now was moved by somebody since.
     sums: Mapping[datetime, float] = field(default_factory=dict)
+    # Those that were there before, until it is known that the others were written.
+    unsure: Mapping[datetime, float] = field(default_factory=dict)
+    # Where the rows began before a past was put in front of them.
+    begun: Point | None = None
 
-    def with_changes(self, changes: Iterable[Change]) -> Self:
+    def with_changes(self, changes: Iterable[Change], begun: Point | None = None) -> Self:
         """Note what is going to be replaced. What an earlier import replaced stays noted as it was before that."""
-        found, sums = dict(self.rows), dict(self.sums)
+        found, sums, unsure = dict(self.rows), dict(self.sums), dict(self.unsure)
         for change in changes:
             start, before = change.start, change.before
             noted = found.setdefault(start, before)
-            if noted is not None and before is not None:
-                found[start] = self._moved(start, noted, before)
+            if before is not None:
+                unsure[start] = before.sum
+                if noted is not None:
+                    found[start] = self._moved(start, noted, before)
             sums[start] = change.hour.sum
-        return replace(self, rows=found, sums=sums)
+        return replace(self, rows=found, sums=sums, unsure=unsure, begun=self.begun or begun)
+
+    def written(self) -> Self:
+        """All that was noted is in the database."""
+        return replace(self, unsure={})
 
     def restored(self, now: Mapping[datetime, Hour]) -> dict[datetime, Hour]:
-        """The rows as they were, with sums that follow what has moved those of `now` since."""
-        return {
-            start: self._moved(start, hour, now[start]) if start in now else hour
-            for start, hour in self.rows.items()
-            if hour is not None
-        }
+        """The rows as they were, with sums that follow what has moved those of `now` since; level where there was none."""
+        found: dict[datetime, Hour] = {}
+        if self.begun is not None:
+            level = Hour(float(self.begun.number), 0.0)
+        else:
+            own = (now[start] for start in sorted(now) if self.rows.get(start, True))
+            opening = next(own, Hour(0.0, 0.0))
+            level = Hour(opening.state - opening.sum, 0.0)
+        for start in sorted(now):
+            if start in self.rows:
+                noted = self.rows[start]
+                found[start] = level if noted is None else self._moved(start, noted, now[start])
+            level = found.get(start, now[start])
+        return found
 
     def _moved(self, start: datetime, hour: Hour, now: Hour) -> Hour:
-        """A row as it was, moved as the one in its place was; that may never have been written."""
-        written = self.sums.get(start)
-        if written is None or same(hour, now):
+        """A row as it was, moved as the one in its place was."""
+        sums = [known[start] for known in (self.sums, self.unsure) if start in known]
+        if not sums:
             return hour
-        return hour._replace(sum=hour.sum + now.sum - written)
+        return hour._replace(sum=hour.sum + min((now.sum - one for one in sums), key=abs))
+
+    def in_unit(self, unit: str) -> Self:
+        """The same in the unit that the statistics have now."""
+
+        def number(one: float) -> float:
+            converted = convert(Decimal(str(one)), unit_of(self.unit), unit)
+            return one if converted is None else float(converted)
+
+        if self.unit == unit:
+            return self
+        return replace(
+            self,
+            unit=unit,
+            rows={
+                start: hour and Hour(number(hour.state), number(hour.sum))
+                for start, hour in self.rows.items()
+            },
+            sums={start: number(one) for start, one in self.sums.items()},
+            unsure={start: number(one) for start, one in self.unsure.items()},
+            begun=self.begun and in_unit(self.begun, self.unit, unit),
+        )
+
+
+def in_unit(point: Point, unit: str, wanted: str) -> Point | None:
+    """A reading in another unit."""
+    number = convert(point.number, unit_of(unit), wanted)
+    return None if number is None else Point(point.at, number)
 
 
 @separable
@@ -176,9 +223,13 @@ class ImportStore(StoredFile[Imports]):
         """Take what was saved."""
         self.imports = await self.async_load() or Imports()
 
-    async def async_write(self) -> None:
-        """Write now."""
-        await self.async_save(self.imports)
+    async def async_write(self) -> bool:
+        """Write now. False where it is not on disk afterwards."""
+        return await self.async_save(self.imports)
+
+    async def async_flush(self) -> None:
+        """Write for the last time."""
+        await self.async_write()
 
     @override
     async def _async_migrate(self, data: dict[str, Any]) -> None:

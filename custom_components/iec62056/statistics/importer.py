@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER
@@ -21,6 +21,8 @@ from ..protocol.profiles.load_profile import LOAD_PROFILES, Profile
 from .gap_filler import GapFiller
 from .gaps import ReadingHistory
 from .import_job import AIR, ImportJob, ImportStore
+from .ledger import Ledger
+from .meter_clock import zone_of_clock
 from .planner import HOUR, SkippedRange, hour_of
 from .profile_writer import Imported, ProfileWriter
 from .register_curve import Reason
@@ -32,8 +34,8 @@ FRESH: Final = timedelta(hours=2)
 # So many pieces in a row may fail before a read is given up.
 MOST_FAILURES: Final = 8
 
-# Part of a load profile, by its code and the range. Raises MeterError.
-type ReadProfile = Callable[[str, datetime, datetime], Awaitable[tuple[Profile, ...]]]
+# Part of a load profile, by its code and the range, in the zone of the meter's clock. Raises MeterError.
+type ReadProfile = Callable[[str, datetime, datetime, tzinfo], Awaitable[tuple[Profile, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,16 @@ class Result:
 class ProfileImporter:
     """Reads the load profile of one meter, piece by piece between the normal readings, and imports it."""
 
-    def __init__(self, coordinator: MeterCoordinator, read_profile: ReadProfile) -> None:
+    def __init__(
+        self, coordinator: MeterCoordinator, read_profile: ReadProfile, ledger: Ledger
+    ) -> None:
         """Nothing is known yet, nothing is read."""
         self._coordinator = coordinator
         self._hass: HomeAssistant = coordinator.hass
         self._read_profile = read_profile
         self._store = ImportStore(coordinator.hass, coordinator.config_entry.entry_id)
         self._gaps = GapFiller(coordinator, self._store, self._go_on)
-        self._writer = ProfileWriter(coordinator, self._store)
+        self._writer = ProfileWriter(coordinator, self._store, ledger)
         self._refusal: MeterError | HomeAssistantError | None = None
         self._result: Result | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -120,13 +124,13 @@ class ProfileImporter:
         """The rows of a profile. Raises MeterError."""
         job = ImportJob.of(first, last)
         while not job.done:
-            job = await self._with_piece(job, code)
+            job = await self._with_piece(job, code, dt_util.get_default_time_zone())
         return job.parts
 
-    async def _with_piece(self, job: ImportJob, code: str) -> ImportJob:
+    async def _with_piece(self, job: ImportJob, code: str, zone: tzinfo) -> ImportJob:
         """The job after its next piece was read. Raises MeterError."""
         started = self._hass.loop.time()
-        found = await self._read_profile(code, *job.piece)
+        found = await self._read_profile(code, *job.piece, zone)
         return job.with_piece(found, self._hass.loop.time() - started)
 
     async def async_import(
@@ -136,7 +140,7 @@ class ProfileImporter:
 
         Returns after `wait` seconds at the latest, without an outcome where it is not all read by then: the reading
         goes on, also after a restart, and the next call for the same tells more. Raises ServiceValidationError while
-        something else is being read or the battery is to be left alone, DatabaseFailed, MeterError.
+        something else is being read or the battery is to be left alone, DatabaseFailed, NotKept, ClockWrong, MeterError.
         """
         wanted = replace(self._widened(first, last), everything=everything, preview=preview)
         if (job := self._store.imports.job) is None:
@@ -203,9 +207,10 @@ class ProfileImporter:
                 if job.done:
                     await self._finish(job, await self._writer.async_import(job))
                     return
-                job = await self._with_piece(job, LOAD_PROFILES[0])
+                zone = zone_of_clock(self._coordinator.record.derived)
+                job = await self._with_piece(job, LOAD_PROFILES[0], zone)
             except HomeAssistantError as err:
-                # The battery is to be left alone, or the database has failed.
+                # The battery is to be left alone, the clock is wrong, or the database or the disk has failed.
                 await self._give_up(job, err)
                 return
             except MeterError as err:

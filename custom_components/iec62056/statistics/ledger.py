@@ -4,6 +4,7 @@ A row holds state and sum of its end. Between two rows that follow each other th
 the offsets whose new number came in between. Only that change is judged; any other jump of the sums is somebody else's.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ from ..registers.registry import entity_id_of
 from ..registers.units import convert, unit_of
 from ..validation.offsets import Offset
 from . import recorder
-from .planner import BASELINE, HOUR, Hour, hour_of, near
+from .planner import HOUR, Hour, hour_of, near
 from .recorder import DatabaseFailed, Series
 
 PERIOD: Final = timedelta(minutes=5)
@@ -70,7 +71,8 @@ class Ledger:
         self._hass = coordinator.hass
         self._planned: tuple[Offset, ...] = ()
         self._timer = Timer(coordinator.hass, self._begin)
-        self._is_looking = False
+        # Two looks at once would both find the same amount missing.
+        self._lock = asyncio.Lock()
 
     @callback
     def async_start(self) -> None:
@@ -84,7 +86,7 @@ class Ledger:
     def _plan(self, least: timedelta | None = None) -> None:
         """Wait until the earliest offset can be looked at, and for `least`."""
         offsets = self._coordinator.record.open_offsets
-        if self._is_looking or (least is None and offsets == self._planned):
+        if self._lock.locked() or (least is None and offsets == self._planned):
             return
         self._planned = offsets
         self._timer.stop()
@@ -95,25 +97,24 @@ class Ledger:
 
     @callback
     def _begin(self) -> None:
-        # Two looks at once would both find the same amount missing.
-        self._is_looking = True
         in_background(self._hass, self._coordinator.config_entry, self._look(), "ledger")
 
     async def _look(self) -> None:
-        offsets = self._coordinator.record.open_offsets
-        try:
-            for key in dict.fromkeys(offset.key for offset in offsets):
-                mine = [offset for offset in offsets if offset.key == key]
-                try:
-                    await self._settle(key, mine)
-                except DatabaseFailed:
-                    LOGGER.warning("The statistics of %s were not corrected yet", key)
-        finally:
-            self._is_looking = False
+        for key in dict.fromkeys(offset.key for offset in self._coordinator.record.open_offsets):
+            try:
+                await self.async_settle(key)
+            except DatabaseFailed:
+                LOGGER.warning("The statistics of %s were not corrected yet", key)
         self._plan(PERIOD)
 
+    async def async_settle(self, key: str) -> None:
+        """Make the statistics of one sensor right at its offsets, as far as there are rows. Raises DatabaseFailed."""
+        async with self._lock:
+            offsets = [one for one in self._coordinator.record.open_offsets if one.key == key]
+            if offsets:
+                await self._settle(key, offsets)
+
     async def _settle(self, key: str, offsets: list[Offset]) -> None:
-        """Make the statistics of one sensor right. Raises DatabaseFailed."""
         coordinator, hass = self._coordinator, self._hass
         entity_id = entity_id_of(hass, coordinator.unique_id, key)
         if entity_id is None or (state := hass.states.get(entity_id)) is None:
@@ -232,7 +233,7 @@ async def _judge(
     first = hour_of(min(offset.at for offset in known if not offset.closed))
     hours = await recorder.async_table(hass, series, HOUR, first - _USUAL)
     if not any(start < first for start in hours):
-        hours = await recorder.async_table(hass, series, HOUR, BASELINE)
+        hours = await recorder.async_table(hass, series, HOUR, recorder.LONG_AGO)
     short = await recorder.async_table(hass, series, PERIOD, first - _USUAL)
     five_minutes, hour_rows = list(_rows(short, PERIOD)), list(_rows(hours, HOUR))
     begun = five_minutes[0].start if five_minutes else first
@@ -240,7 +241,7 @@ async def _judge(
     earlier = [row for row in hour_rows if row.end <= begun]
     opening = five_minutes[:1] if hour_rows and hour_rows[0].start == hour_of(begun) else []
     return (
-        _judged(short, [*earlier, *five_minutes], known),
+        _judged(short, [*earlier, *five_minutes], known, seam=begun if earlier else None),
         _judged(hours, [*opening, *hour_rows], known),
     )
 
@@ -250,18 +251,26 @@ def _rows(table: Mapping[datetime, Hour], span: timedelta) -> Iterator[_Row]:
 
 
 def _judged(
-    table: Mapping[datetime, Hour], rows: Iterable[_Row], known: Mapping[Offset, float]
+    table: Mapping[datetime, Hour],
+    rows: Iterable[_Row],
+    known: Mapping[Offset, float],
+    *,
+    seam: datetime | None = None,
 ) -> _Judged:
+    """What is wrong in a table; from the `seam` on its rows are its own, those before are of the other one."""
     left, wrong = set(known), dict[datetime, float]()
     before: Hour | None = None
+    is_judged = False
     for row in rows:
         due = [offset for offset in left if offset.at < row.end]
-        # The first sums of all begin at nothing.
-        if before is not None and not all(offset.closed for offset in due):
+        comes = not all(offset.closed for offset in due)
+        # The first sums of all begin at nothing. Where only one of the tables was moved, it shows at the seam.
+        if before is not None and (comes or (is_judged and row.start == seam)):
             expected = row.hour.state - before.state + sum(known[offset] for offset in due)
             rise = row.hour.sum - before.sum
             if not near(row.hour.sum, before.sum + expected):
                 wrong[row.start] = expected - rise
+        is_judged |= comes
         left.difference_update(due)
         before = row.hour
     return _Judged(table, wrong, frozenset(left))

@@ -5,24 +5,29 @@ those before. The sum of a row is that at its end: so with the register's course
 outage and the first one behind it, only the rows that end in between are other ones, and the sums join on both sides.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Final, NamedTuple
 
+from ..validation.offsets import Offset
 from .gaps import Gap, Point
-from .register_curve import Amount, RangeSkipped, Reason, RegisterCurve, curve_between, share_before
+from .register_curve import (
+    CLOCK,
+    Amount,
+    RangeSkipped,
+    Reason,
+    RegisterCurve,
+    curve_between,
+    share_before,
+)
 
 HOUR: Final = timedelta(hours=1)
 # Sums and states are floats; no register of a meter has a smaller step.
 _SAME: Final = 1e-6
 # What adding up floats may change a sum by, relative to it.
 _DRIFT: Final = 1e-9
-# The first row of all is taken for what was used before it (its change is its sum). Where the past begins with another
-# sum than 0, that goes into an hour long before any meter.
-BASELINE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Hour(NamedTuple):
@@ -39,6 +44,8 @@ class Change:
     start: datetime
     hour: Hour
     before: Hour | None
+    # Whether it has good readings.
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     refusals: tuple[SkippedRange, ...] = ()
+    # Where the rows begin that the changes put a past in front of: their sums are to be raised by what that comes to.
+    begun: Point | None = None
 
 
 def plan(
@@ -68,39 +77,35 @@ def plan(
     first: datetime,
     last: datetime,
     begun: Point | None = None,
-    running: tuple[datetime, Hour] | None = None,
+    added: Collection[datetime] = (),
     step: Decimal = Decimal(0),
     everything: bool = False,
-    barriers: Sequence[datetime] = (),
+    offsets: Sequence[Offset] = (),
 ) -> Plan:
     """What a profile makes of the hourly rows of one sensor from `first` to `last`.
 
     `amounts` are those of the profile and `step` what each may be wrong by; all numbers are in the unit of the rows.
     `rows` are by the beginning of their hour, and reach beyond both ends. `begun` is the first good reading of all:
-    before it the past is filled as far as the profile goes; `running` is the hour that is not summed up yet, with what it
-    has come to so far. `everything` replaces hours with good readings too. No course leads across `barriers`: there another
-    meter or another count began.
+    before it the past is filled as far as the profile goes, where only imports have `added` rows. `everything` replaces
+    hours with good readings too, never that of one of the `offsets`, at which the register went on from another number.
     """
     used = _in_order(amounts)
     changes: dict[datetime, Change] = {}
     refusals = []
-    gaps = list(gaps)
+    gaps = [gap for gap in gaps if gap.last.at > first and gap.first.at < last]
+    stretches = [(gap.first, gap.last, False) for gap in gaps]
     if everything:
-        edges = [first, *(moment for moment in barriers if first < moment < last), last]
-        stretches = [
-            found for one, other in pairwise(edges) for found in _between_rows(rows, one, other)
-        ]
-    else:
-        stretches = [
-            (gap.first, gap.last) for gap in gaps if gap.last.at > first and gap.first.at < last
-        ]
-    for begin, end in stretches:
-        # The last row that is there is an end to join, unless it ends in an outage: then it is flat.
-        joins = everything and not any(gap.first.at < end.at < gap.last.at for gap in gaps)
+        inside = [one.at for one in offsets if first < one.at < last]
+        hours = sorted({hour_of(moment) for moment in inside})
+        refusals += [SkippedRange(Reason.SUMS, hour, hour + HOUR) for hour in hours]
+        known = [(moment, moment) for moment in inside]
+        known += [(gap.first.at, gap.last.at) for gap in gaps]
+        stretches += [(*ends, True) for ends in _measured(rows, known, first, last)]
+    for begin, end, measured in stretches:
         rise = end.number - begin.number
         try:
-            _stay_within(begin, end, barriers)
-            found, hole = _fill(used, rows, begin, end, step, slack=everything, joins=joins)
+            false = () if measured else _false_between(begin, end, offsets)
+            found, hole = _fill(used, rows, begin, end, step, measured=measured, false=false)
         except RangeSkipped as skipped:
             refusals.append(SkippedRange(skipped.reason, begin.at, end.at, rise, skipped.profile))
         else:
@@ -109,20 +114,38 @@ def plan(
                 before, behind = hole
                 missing = behind.number - before.number
                 refusals.append(SkippedRange(Reason.MISSING, before.at, behind.at, missing))
-    if begun is not None and first < begun.at and not any(one <= begun.at for one in barriers):
-        known = rows if running is None else {running[0]: running[1], **rows}
+    past: list[Change] = []
+    if begun is not None and first < begun.at:
+        earlier = [one for one in used if one.begin < begun.at and one.end > first]
         try:
-            for change in _extend(used, known, begun, first):
-                changes.setdefault(change.start, change)
+            begun = _beginning(rows, begun, added) if earlier else begun
+            past = _past(rows, earlier, begun)
         except RangeSkipped as skipped:
-            refusals.append(SkippedRange(skipped.reason, first, begun.at))
-    return Plan(tuple(changes[start] for start in sorted(changes)), tuple(refusals))
+            # Of everything, rows that others have made are replaced.
+            if not everything or skipped.reason is not Reason.OTHER_ROWS:
+                refusals.append(SkippedRange(skipped.reason, first, begun.at))
+        changes |= {change.start: change for change in past}
+    ordered = tuple(changes[start] for start in sorted(changes))
+    if begun is not None and (own := rows.get(hour_of(begun.at))) is not None:
+        since = [one.offset for one in offsets if one.at < hour_of(begun.at) + HOUR]
+        begun = Point(begun.at, _opening(own) + sum(since, Decimal(0)))
+    return Plan(ordered, tuple(refusals), begun if past else None)
 
 
-def _stay_within(begin: Point, end: Point, barriers: Iterable[datetime]) -> None:
-    """Raises RangeSkipped where another meter or another count began in between."""
-    if any(begin.at < moment <= end.at for moment in barriers):
+def _false_between(begin: Point, end: Point, offsets: Iterable[Offset]) -> Sequence[Offset]:
+    """The steps of wrong numbers that were taken back. Raises RangeSkipped where another meter or count began."""
+    between = [one for one in offsets if _came(one, end) and not _came(one, begin)]
+    if sum((one.offset for one in between), Decimal(0)):
         raise RangeSkipped(Reason.SUMS)
+    return between
+
+
+def _came(offset: Offset, reading: Point) -> bool:
+    """Whether a reading has the new number. At about the same time, the number tells: a reading may take minutes."""
+    last, first = offset.last, offset.first
+    if last is None or first is None or abs(offset.at - reading.at) > CLOCK:
+        return offset.at <= reading.at
+    return abs(reading.number - first) < abs(reading.number - last)
 
 
 def _in_order(amounts: Iterable[Amount]) -> list[Amount]:
@@ -141,17 +164,23 @@ def _in_order(amounts: Iterable[Amount]) -> list[Amount]:
     return found
 
 
-def _between_rows(
-    rows: Mapping[datetime, Hour], first: datetime, last: datetime
+def _measured(
+    rows: Mapping[datetime, Hour],
+    known: Iterable[tuple[datetime, datetime]],
+    first: datetime,
+    last: datetime,
 ) -> Iterator[tuple[Point, Point]]:
-    """What is asked for, from the end of the row before it to the end of its last one."""
-    inside = [start for start in sorted(rows) if start >= first - HOUR and start < last]
-    if len(inside) > 1:
-        begin, end = inside[0], inside[-1]
-        yield (
-            Point(begin + HOUR, Decimal(str(rows[begin].state))),
-            Point(end + HOUR, Decimal(str(rows[end].state))),
-        )
+    """What is asked for without what is `known` not to be measured in one go, from the end of one row to that of another."""
+    begin = first - HOUR
+    for edge, behind in [*sorted(known), (last + HOUR, last + HOUR)]:
+        inside = [start for start in sorted(rows) if begin <= start < last and start + HOUR <= edge]
+        if len(inside) > 1:
+            yield _end_of(inside[0], rows), _end_of(inside[-1], rows)
+        begin = max(begin, hour_of(behind))
+
+
+def _end_of(start: datetime, rows: Mapping[datetime, Hour]) -> Point:
+    return Point(start + HOUR, Decimal(str(rows[start].state)))
 
 
 def _fill(
@@ -161,16 +190,18 @@ def _fill(
     end: Point,
     step: Decimal,
     *,
-    slack: bool,
-    joins: bool,
+    measured: bool,
+    false: Sequence[Offset],
 ) -> tuple[list[Change], tuple[Point, Point] | None]:
     """The rows that end between two readings, and where the profile has a hole. Raises RangeSkipped."""
     ends = list(_hours(begin.at, end.at))
     if not ends:
         return [], None
-    offset = _offset(rows, begin.at, end.at, joins=joins)
-    course = curve_between(used, begin, end, step, slack=slack)
-    return list(_changes(rows, ends, course, offset)), course.hole
+    # The last of the rows with good readings is an end to join; that of an outage is flat.
+    offset = _offset(rows, begin.at, end.at, joins=measured)
+    course = curve_between(used, begin, end, step, slack=measured)
+    found = _changes(rows, ends, course, offset, measured=measured, false=false)
+    return list(found), course.hole
 
 
 def _hours(begin: datetime, end: datetime) -> Iterator[datetime]:
@@ -204,15 +235,27 @@ def _offset(rows: Mapping[datetime, Hour], begin: datetime, end: datetime, *, jo
 
 
 def _changes(
-    rows: Mapping[datetime, Hour], ends: Iterable[datetime], course: RegisterCurve, offset: float
+    rows: Mapping[datetime, Hour],
+    ends: Iterable[datetime],
+    course: RegisterCurve,
+    offset: float,
+    *,
+    measured: bool = False,
+    false: Sequence[Offset] = (),
 ) -> Iterator[Change]:
     for end in ends:
         start = end - HOUR
-        state = float(course.at(end))
-        hour = Hour(state, state + offset)
-        before = rows.get(start)
+        number, before = course.at(end), rows.get(start)
+        if measured and before is not None and course.hole is not None:
+            first, last = course.hole
+            if first.at < end < last.at:
+                # What was measured where periods are missing stays.
+                number = min(max(Decimal(str(before.state)), first.number), last.number)
+        # The state stays what the sensor has shown, which the ledger goes by.
+        shown = number - sum((one.offset for one in false if one.at < end), Decimal(0))
+        hour = Hour(float(shown), float(number) + offset)
         if before is None or not same(before, hour):
-            yield Change(start, hour, before)
+            yield Change(start, hour, before, measured and before is not None)
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -230,22 +273,32 @@ def same(one: Hour, other: Hour) -> bool:
     return abs(one.state - other.state) < _SAME and abs(one.sum - other.sum) < _SAME
 
 
-def _extend(
-    used: Sequence[Amount], rows: Mapping[datetime, Hour], begun: Point, first: datetime
-) -> list[Change]:
-    """The rows before the first reading of all, as far as the profile goes without what it cannot know. Raises RangeSkipped."""
-    own = sorted(start for start in rows if start != BASELINE and start + HOUR > begun.at)
-    filled = sorted(start for start in rows if start != BASELINE and start + HOUR <= begun.at)
-    before = [one for one in used if one.begin < begun.at and one.end > first]
-    if not before or before[-1].end < begun.at - HOUR:
+def _beginning(rows: Mapping[datetime, Hour], begun: Point, added: Collection[datetime]) -> Point:
+    """Where the rows begin, and the register there. Raises RangeSkipped where others have made rows before that."""
+    earlier = sorted(start for start in rows if start + HOUR <= begun.at)
+    if not all(start in added for start in earlier):
+        raise RangeSkipped(Reason.OTHER_ROWS)
+    for start in earlier:
+        # Rows without any use are what is left of an import that was taken back.
+        if rows[start].sum:
+            return Point(start, _opening(rows[start]))
+    return begun
+
+
+def _opening(row: Hour) -> Decimal:
+    """The register where the sum of a row was 0."""
+    return Decimal(str(row.state)) - Decimal(str(row.sum))
+
+
+def _past(rows: Mapping[datetime, Hour], used: Sequence[Amount], begun: Point) -> list[Change]:
+    """Rows before the first one, as far as the profile goes, with sums from 0. Raises RangeSkipped."""
+    before = [one for one in used if one.begin < begun.at]
+    if not before:
         return []
-    if filled and BASELINE not in rows:
-        # Rows that another has written are never written over: nothing says how they were made.
-        return []
-    if not own or before[-1].end < begun.at:
-        # The period of the first reading is not over, or nothing of it is summed up.
-        raise RangeSkipped(Reason.NOT_YET)
-    offset = rows[own[0]].sum - rows[own[0]].state
+    if before[-1].end < begun.at:
+        # The period of the first reading is not over, or the profile does not reach so far.
+        late = begun.at - before[-1].end >= HOUR
+        raise RangeSkipped(Reason.NO_PROFILE if late else Reason.NOT_YET)
     number = begun.number
     points = [begun]
     for one in reversed(before):
@@ -256,12 +309,5 @@ def _extend(
                 points.insert(0, Point(one.end, number))
             number -= one.number
         points.insert(0, Point(one.begin, number))
-    ends = [end for end in _hours(points[0].at, begun.at) if end - HOUR < own[0]]
-    if not ends:
-        return []
-    changes = list(_changes(rows, ends, RegisterCurve(points), offset))
-    if not filled or ends[0] - HOUR < filled[0]:
-        opening = float(points[0].number)
-        hour = Hour(opening, opening + offset)
-        changes.insert(0, Change(BASELINE, hour, rows.get(BASELINE)))
-    return changes
+    ends = _hours(points[0].at, begun.at)
+    return list(_changes(rows, ends, RegisterCurve(points), -float(points[0].number)))

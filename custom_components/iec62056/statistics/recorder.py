@@ -13,7 +13,6 @@ from homeassistant.components.recorder.history import state_changes_during_perio
 from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
     async_import_statistics,
-    get_last_short_term_statistics,
     get_metadata,
     statistics_during_period,
 )
@@ -24,8 +23,10 @@ from homeassistant.helpers.recorder import get_instance
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..const import DOMAIN
-from .planner import BASELINE, HOUR, Hour, same
+from .planner import HOUR, Hour, same
 
+# Before any meter.
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 # Another may have locked the rows for a while.
 MOST_TRIES: Final = 5
 # The recorder finds what is later than a time, and we look for what is not earlier.
@@ -61,17 +62,6 @@ async def async_series(hass: HomeAssistant, entity_id: str) -> Series | None:
     metadata = found[entity_id][1]
     unit = metadata["unit_of_measurement"] or ""
     return Series(entity_id, unit, metadata) if metadata["has_sum"] else None
-
-
-async def async_rows(
-    hass: HomeAssistant, series: Series, first: datetime, last: datetime
-) -> dict[datetime, Hour]:
-    """The rows of the hours from `first` to `last` by their beginning, and the one where a filled past begins.
-
-    Raises DatabaseFailed.
-    """
-    baseline = await async_table(hass, series, HOUR, BASELINE, BASELINE + HOUR)
-    return baseline | await async_table(hass, series, HOUR, first, last)
 
 
 async def async_table(
@@ -155,21 +145,6 @@ async def async_write_table(
     await async_committed(hass)
 
 
-async def async_running(hass: HomeAssistant, series: Series) -> tuple[datetime, Hour] | None:
-    """The hour of the latest five-minute row, with what that says; None where there is none. Raises DatabaseFailed."""
-
-    def find() -> tuple[datetime, Hour] | None:
-        found = get_last_short_term_statistics(hass, 1, series.entity_id, False, {"state", "sum"})
-        for row in found.get(series.entity_id, []):
-            state, total = row["state"], row["sum"]
-            if state is not None and total is not None:
-                start = datetime.fromtimestamp(row["start"], UTC)
-                return start.replace(minute=0), Hour(state, total)
-        return None
-
-    return await _ask(hass, find)
-
-
 async def _ask[T](hass: HomeAssistant, job: Callable[[], T]) -> T:
     try:
         return await get_instance(hass).async_add_executor_job(job)
@@ -197,17 +172,17 @@ async def async_write(hass: HomeAssistant, series: Series, hours: Mapping[dateti
 async def _until(
     hass: HomeAssistant,
     series: Series,
-    starts: Iterable[datetime],
+    starts: Collection[datetime],
     change: Callable[[], None],
     done: Callable[[Mapping[datetime, Hour]], bool],
 ) -> None:
     """Change these rows until they are as they should be. Raises DatabaseFailed."""
     # The recorder tells only its log what the database has refused, and writes the other rows.
-    touched = [start for start in starts if start != BASELINE] or [BASELINE]
+    first, last = min(starts), max(starts) + HOUR
     for _ in range(MOST_TRIES):
         change()
         await async_committed(hass)
-        if done(await async_rows(hass, series, min(touched), max(touched) + HOUR)):
+        if done(await async_table(hass, series, HOUR, first, last)):
             return
     raise DatabaseFailed
 

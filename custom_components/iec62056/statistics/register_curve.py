@@ -29,6 +29,7 @@ class Reason(StrEnum):
     MISSING = "missing"
     SUMS = "sums"
     NOT_YET = "not_yet"
+    OTHER_ROWS = "other_rows"
 
 
 class RangeSkipped(Exception):

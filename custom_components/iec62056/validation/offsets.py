@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from ..registers.descriptions import TOTALS, kept_unit
 from ..registers.units import convert, unit_of
@@ -29,10 +29,8 @@ class OffsetReason(StrEnum):
     ANSWER = "answer"
     REPLACED = "replaced"
     TARIFFS = "tariffs"
-
-
-# Behind these the register is another one, or counts anew.
-NEW_COUNTS: Final = frozenset((OffsetReason.RESET, OffsetReason.REPLACED, OffsetReason.TARIFFS))
+    # Here imported hours end.
+    IMPORTED = "imported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,21 @@ class Offset:
             return number != self.last
         # It may have risen far meanwhile, and a number in another unit is rounded.
         return abs(number - self.last) * 1000 >= abs(self.first - self.last)
+
+    def in_unit(self, unit: str) -> Self:
+        """The same in another unit; as it is where that is of another kind."""
+
+        def number(one: Decimal) -> Decimal:
+            found = convert(one, unit_of(self.unit or ""), unit)
+            return one if found is None else found
+
+        return replace(
+            self,
+            unit=unit,
+            offset=number(self.offset),
+            last=None if self.last is None else number(self.last),
+            first=None if self.first is None else number(self.first),
+        )
 
 
 def take_back(offsets: tuple[Offset, ...], jumps: Iterable[Offset]) -> tuple[Offset, ...]:

@@ -83,7 +83,22 @@ async def test_a_meter_without_a_profile_says_why_at_first() -> None:
             answer(asked("R5", RANGE), "(ERROR14)"),
             answer(asked("R5", BARE), "(ERROR01)"),
             answer(asked("R6", f"{RANGE};10"), "(ERROR01)"),
+            answer(asked("R2", BARE), "(ERROR01)"),
+            answer(asked("R2", BARE), "(ERROR01)"),
         )
+
+
+async def test_a_meter_that_sends_each_row_with_its_date() -> None:
+    assert await profile_over(
+        answer(asked("R5", RANGE), "(ERROR01)"),
+        answer(asked("R5", BARE), "(ERROR01)"),
+        answer(asked("R6", f"{RANGE};10"), "(ERROR01)"),
+        answer(
+            asked("R2", BARE),
+            "P.01(26-07-05,10:00)(9.0*kWh)\r\nP.01(26-07-05,10:15)(9.4*kWh)\r\n"
+            "P.01(26-07-05,10:30)(9.9*kWh)\r\n",
+        ),
+    ) == [(15, "9.4"), (30, "9.9")]
 
 
 async def test_events_in_the_range_and_without_a_moment() -> None:

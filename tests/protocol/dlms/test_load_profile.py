@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,6 +78,63 @@ def test_what_is_left_out_goes_on() -> None:
         (datetime(2026, 10, 24, 23, 45, tzinfo=UTC), Decimal(7), 8),
         (datetime(2026, 10, 25, 0, 0, tzinfo=UTC), Decimal(7), 8),
         (datetime(2026, 10, 25, 0, 15, tzinfo=UTC), Decimal(9), 0),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_differences_to_the_row_above_are_added_up(seed: int) -> None:
+    """Each row as it would be alone, however its numbers and its time are written."""
+    random = Random(seed)
+    unix = Column(Member(1, LogicalName(0, 0, 1, 1, 0), 2))
+    count, moment = 5_000, 1_783_238_400
+    rows, true = [], []
+    for index in range(40):
+        rise, step = random.choice((0, 7, 300, 70_000, -5)), random.choice((900, 1800))
+        if index:
+            count, moment = count + rise, moment + step
+        signed = [
+            (Tag.DELTA_INTEGER, 8, 1),
+            (Tag.DELTA_LONG, 16, 1),
+            (Tag.DELTA_DOUBLE_LONG, 32, 1),
+            (Tag.DELTA_UNSIGNED, 8, 0),
+            (Tag.DELTA_LONG_UNSIGNED, 16, 0),
+            (Tag.DELTA_DOUBLE_LONG_UNSIGNED, 32, 0),
+        ]
+        item = number(count)
+        if index and random.random() < 0.8:
+            fitting = [
+                tag
+                for tag, bits, sign in signed
+                if -(sign << bits >> 1) <= rise < 1 << (bits - sign)
+            ]
+            item = NULL if not rise else Data(random.choice(fitting), rise)
+        at_once = not index or random.random() < 0.5
+        time = number(moment) if at_once else Data(Tag.DELTA_LONG_UNSIGNED, step)
+        rows.append((time, item))
+        true.append((datetime.fromtimestamp(moment, UTC), (Decimal(count),)))
+    found = profile("x", (unix, IMPORT), rows, {1: WH}, period=QUARTER, zone=BERLIN)
+    assert [(row.end, row.values) for row in found.rows] == true
+
+
+def test_a_difference_to_nothing_is_no_number() -> None:
+    rows = [(at(2026, 7, 5, 10, 15), Data(Tag.DELTA_UNSIGNED, 5))]
+    found = profile("x", (CLOCK, IMPORT), rows, {1: WH}, period=QUARTER, zone=BERLIN)
+    assert [row.values for row in found.rows] == [(None,)]
+
+
+def test_a_time_left_out_below_an_invalid_one_is_none() -> None:
+    octets = bytearray(at(2026, 7, 5, 10, 30).octets)
+    octets[-1] |= 0x01
+    rows = [
+        (at(2026, 7, 5, 10, 15), number(1)),
+        (octet_string(bytes(octets)), number(2)),
+        (NULL, number(3)),
+        (at(2026, 7, 5, 11, 0), number(4)),
+    ]
+    found = profile("x", (CLOCK, IMPORT), rows, {1: WH}, period=QUARTER, zone=BERLIN)
+    assert [(row.end.minute, row.values) for row in found.rows] == [
+        (15, (Decimal(1),)),
+        (0, (Decimal(4),)),
     ]
 
 

@@ -206,6 +206,19 @@ async def test_entries_where_a_range_is_refused(
         assert last - first < 20
 
 
+@pytest.mark.parametrize("count", [9, 400])
+async def test_entries_of_a_profile_that_begins_with_the_newest(count: int) -> None:
+    """Sorted last in, first out, the entries of the range are the first ones."""
+    meter = recording(count)
+    meter.refused = {1: AccessResult.OTHER_REASON}
+    meter.table[PROFILE, 5] = Data(Tag.ENUM, 2)
+    meter.table[PROFILE, 2] = array(*quarters(count)[::-1])
+    (found,) = await meter.read_profile("P.01", FIRST, FIRST + timedelta(hours=1), BERLIN)
+    assert [row.end for row in found.rows] == [
+        FIRST + timedelta(minutes=15 * n) for n in (1, 2, 3, 4)
+    ]
+
+
 @pytest.mark.parametrize(
     ("result", "error"),
     [

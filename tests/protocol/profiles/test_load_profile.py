@@ -194,6 +194,35 @@ def test_what_is_no_profile(text: str) -> None:
     assert read(text) == ()
 
 
+@pytest.mark.parametrize("address", ["P.01", ""])
+def test_rows_without_a_head_have_their_own_date(address: str) -> None:
+    """Turkish makes: nothing says what the columns are."""
+    found = only(
+        "P.01(26-07-13,13:00)(000112.345*kWh)(229.1*V)(1.00)\r\n"
+        f"{address}(26-07-13,13:15)(000112.400*kWh)(229.0*V)(1.00)\r\n"
+        f"{address}(26-07-13,14:00)(000112.600*kWh)(--*V)(1.00)\r\n"
+    )
+    assert (found.code, found.period) == ("P.01", QUARTER)
+    assert [(one.address, one.obis, one.unit, one.measure) for one in found.channels] == [
+        ("1", None, "kWh", Measure.OTHER),
+        ("2", None, "V", Measure.OTHER),
+        ("3", None, None, Measure.OTHER),
+    ]
+    assert found.rows == (
+        Row(utc(2026, 7, 13, 11), (Decimal("112.345"), Decimal("229.1"), Decimal("1.00"))),
+        Row(utc(2026, 7, 13, 11, 15), (Decimal("112.400"), Decimal("229.0"), Decimal("1.00"))),
+        Row(utc(2026, 7, 13, 12), (Decimal("112.600"), None, Decimal("1.00"))),
+    )
+
+
+def test_dated_rows_in_the_hour_that_comes_twice() -> None:
+    times = ("02:30", "02:45", "02:00", "02:15")
+    found = only("".join(f"P.01(26-10-25,{time})(1*kWh)\r\n" for time in times))
+    assert [row.end for row in found.rows] == [
+        utc(2026, 10, 25, 0, 30) + n * QUARTER for n in range(4)
+    ]
+
+
 def test_parts_are_joined_each_period_once() -> None:
     first = only(head("1260705101500") + "(1)(0)\r\n(2)(0)\r\n")
     second = only(head("1260705103000") + "(2)(0)\r\n(3)(0)\r\n")
@@ -210,7 +239,11 @@ def test_parts_are_joined_each_period_once() -> None:
     st.lists(
         st.tuples(
             st.sampled_from(["P.01", "P.02", "", "1.5", None]),
-            st.lists(st.text("0123456789.:PkW-", max_size=14), max_size=12),
+            st.lists(
+                st.text("0123456789.:PkW-", max_size=14)
+                | st.sampled_from(["26-07-13,13:00", "26-10-25,02:15", "26-03-29,02:15"]),
+                max_size=12,
+            ),
         ),
         max_size=12,
     )

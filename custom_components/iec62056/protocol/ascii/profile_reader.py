@@ -13,8 +13,14 @@ from .register_reader import RegisterReader
 
 # Blocks of an answer to R6; GX asks for as many.
 BLOCKS: Final = 10
-# Periods from one to the next; with a digit for the season, which MCS301 passes over, or without; in partial blocks.
-_FORMS: Final = (("R5", Season.WINTER, 0), ("R5", None, 0), ("R6", Season.WINTER, BLOCKS))
+# Periods from one to the next; with a digit for the season, which MCS301 passes over, or without; in partial blocks; as
+# Turkish makes want it.
+_FORMS: Final = (
+    ("R5", Season.WINTER, 0),
+    ("R5", None, 0),
+    ("R6", Season.WINTER, BLOCKS),
+    ("R2", None, 0),
+)
 # How some makes say that the range is empty.
 _EMPTY: Final = "ERROR"
 

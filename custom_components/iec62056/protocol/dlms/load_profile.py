@@ -12,7 +12,7 @@ from ..profiles.load_profile import Channel, Profile, Row
 from .apdu import Result
 from .clock import ClockStatus, date_time, encode_date_time
 from .cosem import Column, ScalerUnit
-from .data import Data, Tag, octet_string, shown
+from .data import NULL, Data, Tag, octet_string, shown
 from .descriptors import Access, Member, by_range, capture_object
 
 CLOCK = 8
@@ -23,6 +23,7 @@ _UNIX_TIME = (0, 0, 1, 1, 0)
 _EVENT_CODE = (96, 11, 0)
 # Attributes of a register whose number is scaled: value; of a demand register the current and the last average.
 _SCALED = {3: (2,), 4: (2,), 5: (2, 3)}
+_DELTAS = frozenset(tag for tag in Tag if tag.name.startswith("DELTA"))
 MAX_ROWS = 1 << 17
 
 
@@ -38,8 +39,9 @@ def profile(
     """A load profile from its capture objects and its buffer. Raises DlmsMalformed where it has no time.
 
     `scalers` are those of the registers, by the number of their column from 0; a column without one is left out.
-    A time that was left out goes on by the capture period, a value that was left out is that of the row above
-    (Blue Book 4.3.6). The moment of a row is its own, in UTC: COSEM writes at the end of the period.
+    A time that was left out goes on by the capture period, a value that was left out is that of the row above, and a
+    delta is added to that (Blue Book 4.1.5, 4.3.6). The moment of a row is its own, in UTC: COSEM writes at the end of
+    the period.
     """
     at = _clock(columns)
     status_at = next(
@@ -53,14 +55,14 @@ def profile(
     codes = {n: Obis(*columns[n].member.name) for n in used}
     channels = tuple(Channel.of(str(codes[n]), codes[n], scalers[n].text) for n in used)
     found: list[Row] = []
-    above: list[Data] = []
+    above = [NULL] * len(columns)
+    end: dt.datetime | None = None
     for row in rows[:MAX_ROWS]:
-        end = _moment(row[at], zone)
-        if end is None and row[at].tag is Tag.NULL_DATA and found:
-            end = found[-1].end + period
-        above = [
-            above[n] if above and item.tag is Tag.NULL_DATA else item for n, item in enumerate(row)
-        ]
+        above = [_whole(item, before) for item, before in zip(row, above, strict=True)]
+        if row[at].tag is not Tag.NULL_DATA:
+            end = _moment(above[at], zone)
+        elif end is not None:
+            end += period
         if end is None:
             continue
         numbers = tuple([_number(above[n], scalers[n]) for n in used])
@@ -150,6 +152,17 @@ def _moment(item: Data, zone: dt.tzinfo) -> dt.datetime | None:
     if time.status is not None and ClockStatus.INVALID in time.status:
         return None
     return time.utc(zone)
+
+
+def _whole(item: Data, above: Data) -> Data:
+    """A value of a row: its own, that of the row above, or the difference to that."""
+    if item.tag is Tag.NULL_DATA:
+        return above
+    if item.tag not in _DELTAS:
+        return item
+    if isinstance(above.value, int) and isinstance(item.value, int):
+        return above._replace(value=above.value + item.value)
+    return NULL
 
 
 def _number(item: Data, scaler: ScalerUnit) -> Decimal | None:

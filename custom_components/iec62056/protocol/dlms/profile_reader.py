@@ -23,7 +23,9 @@ from .written_values import refusal
 type Get = Callable[[Sequence[Item]], Awaitable[tuple[Result, ...]]]
 
 _PROFILE_GENERIC: Final = 7
-_BUFFER, _COLUMNS, _PERIOD, _ENTRIES_IN_USE = 2, 3, 4, 7
+_BUFFER, _COLUMNS, _PERIOD, _SORTED, _ENTRIES_IN_USE = 2, 3, 4, 5, 7
+# Sorted so (last in, first out; the largest first), the newest entry is the first one.
+_NEWEST_FIRST: Final = frozenset((2, 3))
 # Value groups C.D of event logs.
 _LOGS: Final = (99, 98)
 
@@ -56,9 +58,10 @@ async def read_profile(
     access = load_profile.rows_between(columns, *margin, now)
     (buffer,) = await get((Item(of_profile(_BUFFER).member, access),))
     if not isinstance(buffer, Data):
-        (used,) = await get((of_profile(_ENTRIES_IN_USE),))
+        used, sort = await get((of_profile(_ENTRIES_IN_USE), of_profile(_SORTED)))
         shown = load_profile.moment(now, zone) or last
-        entries = _entries(used, period, margin[0], shown)
+        newest_first = isinstance(sort, Data) and sort.value in _NEWEST_FIRST
+        entries = _entries(used, period, margin[0], shown, newest_first=newest_first)
         if entries is not None:
             (numbered,) = await get((Item(of_profile(_BUFFER).member, entries),))
             # The first refusal tells most.
@@ -68,13 +71,20 @@ async def read_profile(
 
 
 def _entries(
-    used: Result, period: dt.timedelta, first: dt.datetime, now: dt.datetime
+    used: Result,
+    period: dt.timedelta,
+    first: dt.datetime,
+    now: dt.datetime,
+    *,
+    newest_first: bool,
 ) -> Access | None:
     """The latest entries, back to the first moment; all where they have no period. None where there are none."""
     if not isinstance(used, Data) or not used.integer:
         return None
     wanted = math.ceil((now - first) / period) + 1 if period else used.integer
-    return by_entry(max(1, used.integer - max(wanted, 1) + 1), used.integer)
+    count = min(max(wanted, 1), used.integer)
+    begin = 1 if newest_first else used.integer - count + 1
+    return by_entry(begin, begin + count - 1)
 
 
 async def read_events(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import datetime as dt
 from decimal import Decimal
 from enum import IntFlag, StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 from .. import obis, values
@@ -175,9 +176,13 @@ def parse(datasets: Iterable[DataSet], zone: dt.tzinfo) -> tuple[Profile, ...]:
 
     `P.01(time of the first row)(status)(minutes)(n)(code)(unit)…`, then rows of n values, each a data set without an
     address or in the brackets that follow; a new head after a gap, a change of status or of the clock (VDEW 2.1).
+    Turkish makes send no head, but each row with its date, in P.01 or below it. Nothing says what its columns are, so
+    they have numbers for names, and the shortest step between two rows is the period.
     Never raises: a head that is none gives no rows, a row of another length a period without values.
     """
     parts: list[Profile] = []
+    dated: dict[tuple[str, tuple[Channel, ...]], list[Row]] = {}
+    code = ""
     # The rows of one head; their number is limited over all.
     head: _Head | None = None
     rows: list[Row] = []
@@ -189,6 +194,15 @@ def parse(datasets: Iterable[DataSet], zone: dt.tzinfo) -> tuple[Profile, ...]:
             parts.append(Profile(head.code, head.channels, head.period, tuple(rows)))
 
     for address, brackets in datasets:
+        code = code if address is None else address
+        if head is None or address is not None:
+            channels, row = _dated(code, brackets, zone, expected)
+            if row is not None:
+                if room:
+                    room -= 1
+                    dated.setdefault((code, channels), []).append(row)
+                    expected = row.end
+                continue
         if address is not None:
             close()
             rows = []
@@ -209,7 +223,26 @@ def parse(datasets: Iterable[DataSet], zone: dt.tzinfo) -> tuple[Profile, ...]:
             rows.append(head.row(len(rows), one))
         expected = rows[-1].end + head.period if rows else head.first
     close()
+    for (name, channels), found in dated.items():
+        ends = sorted({row.end for row in found})
+        step = min((end - begin for begin, end in pairwise(ends)), default=dt.timedelta(0))
+        parts.append(Profile(name, channels, step, tuple(found)))
     return join(parts)
+
+
+def _dated(
+    code: str, brackets: Sequence[Value], zone: dt.tzinfo, expected: dt.datetime | None
+) -> tuple[tuple[Channel, ...], Row | None]:
+    """A row that has its own date, and its columns."""
+    moment = values.timestamp(brackets[0].text) if brackets and code.startswith("P.") else None
+    if moment is None or len(brackets) > MAX_CHANNELS:
+        return (), None
+    end = _first(moment, zone, dt.timedelta(hours=1), expected)
+    numbers = tuple(value.number for value in brackets[1:])
+    channels = tuple(
+        Channel.of(str(number), None, value.unit) for number, value in enumerate(brackets[1:], 1)
+    )
+    return channels, None if end is None or not channels else Row(end, numbers)
 
 
 @dataclass(frozen=True, slots=True)
