@@ -398,10 +398,10 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     memory.profile.periods.clear()
     house = House(at(-30), 30 + HOURS)
     week.house = house
-    # Its numbers are other ones.
-    week.entry.runtime_data.coordinator.validator.state = ValidationState()
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.entry.runtime_data.coordinator.async_refresh()
+    # Its numbers are other ones.
+    week.entry.runtime_data.coordinator.validator.state = ValidationState()
     begun = at(2.25)
     week.entry.runtime_data.importer._store.imports.history = ReadingHistory()
     await week.watch(begun, at(6))
