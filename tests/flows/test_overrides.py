@@ -1,6 +1,5 @@
 """What the user says of a register without a name, and what that does to its statistics."""
 
-from decimal import Decimal
 from typing import Any
 
 from homeassistant.components.recorder.core import Recorder
@@ -177,13 +176,10 @@ async def test_unit_of_the_meter_is_still_converted(
         hass, await ask(hass, named, "ZZ3"), device_class="energy", state_class="total_increasing"
     )
     assert state(hass, "ZZ3").attributes["state_class"] == "total_increasing"
-    bench.answers = [reading({**SENT, "ZZ3": ["17100*Wh"]}, at=later(1))]
+    bench.answers = [reading({**SENT, "ZZ3": ["18000*Wh"]}, at=later(1))]
     await named.runtime_data.coordinator.async_refresh()
     found = state(hass, "ZZ3")
-    assert (Decimal(found.state), found.attributes["unit_of_measurement"]) == (
-        Decimal("17.1"),
-        "kWh",
-    )
+    assert (float(found.state), found.attributes["unit_of_measurement"]) == (18.0, "kWh")
 
 
 async def test_text_gets_a_name_only(hass: HomeAssistant, named: MockConfigEntry) -> None:
@@ -394,8 +390,8 @@ def test_code_that_was_named_is_no_longer_hidden() -> None:
 async def test_number_that_was_named_follows_the_meter(
     hass: HomeAssistant, named: MockConfigEntry, bench: Bench
 ) -> None:
-    for minute, sent in enumerate(("00042.6", "00042.7", "00042.7", "00042.85"), 1):
-        bench.answers = [reading({**SENT, "ZZ2": [sent]}, at=later(minute))]
+    for hour, sent in enumerate(("00043.5", "00044.0", "00044.0", "00051.25"), 1):
+        bench.answers = [reading({**SENT, "ZZ2": [sent]}, at=later(hour * 60))]
         await named.runtime_data.coordinator.async_refresh()
         assert float(state(hass, "ZZ2").state) == float(sent)
         assert state(hass, "ZZ2").attributes["quality"] == "good"
