@@ -21,7 +21,8 @@ from custom_components.iec62056.protocol.ascii.receiver import Receiver
 from custom_components.iec62056.protocol.client import MeterClient
 from custom_components.iec62056.protocol.dlms.axdr import decode
 from custom_components.iec62056.protocol.dlms.cosem import object_list
-from custom_components.iec62056.protocol.dlms.frame import Deframer
+from custom_components.iec62056.protocol.dlms.frame import frame_at
+from custom_components.iec62056.protocol.dlms.scanner import FLAG, Scanner
 from custom_components.iec62056.protocol.dlms_errors import DlmsError
 from custom_components.iec62056.protocol.errors import MeterError
 from custom_components.iec62056.protocol.model import CheckKind, LineProfile, Medium, Mode, Reading
@@ -220,7 +221,7 @@ def cases() -> dict[str, Callable[[], float]]:
         "flood of brackets": _received(b"/ABC5x\r\n\x02" + b"a(0)(" * (FLOOD // 5)),
         "flood of lines of 8 kB": _received(b"/ABC5x\r\n\x02" + (b"(a)" * 2700 + b"\r\n") * 30),
         "flood of flags": _read(flags, Mode.C),
-        "flood of HDLC beginnings": lambda: _turns(_pieces(Deframer().feed, frames)),
+        "flood of HDLC beginnings": lambda: _turns(_pieces(Scanner({FLAG: frame_at}).feed, frames)),
         "object list of 500": _objects(500),
     }
 

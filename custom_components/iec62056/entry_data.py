@@ -35,6 +35,7 @@ CONF_ENCRYPTION_KEY: Final = "encryption_key"
 CONF_AUTHENTICATION_KEY: Final = "authentication_key"
 CONF_SYSTEM_TITLE: Final = "system_title"
 CONF_UNENCRYPTED: Final = "unencrypted"
+CONF_PROTECTION: Final = "protection"
 CONF_CLIENT: Final = "client"
 CONF_SERVER: Final = "server"
 CONF_PHYSICAL: Final = "physical"
@@ -95,10 +96,17 @@ _PINS: Final = (CONF_DTR, CONF_RTS)
 # Not shown again: a stored secret is kept where its field is left empty.
 SECRETS: Final = (CONF_PASSWORD, CONF_ENCRYPTION_KEY, CONF_AUTHENTICATION_KEY, CONF_SYSTEM_TITLE)
 _NUMBERS: Final = (CONF_CLIENT, CONF_SERVER, CONF_PHYSICAL)
-_BINARY: Final = (CONF_SECURITY, CONF_UNENCRYPTED, *_NUMBERS, CONF_HDLC_AT_ONCE)
+_BINARY: Final = (CONF_SECURITY, CONF_UNENCRYPTED, CONF_PROTECTION, *_NUMBERS, CONF_HDLC_AT_ONCE)
 ALL_BINARY: Final = (*_BINARY, *SECRETS[1:])
 # Who asks, and how that is proven: what one meter was told of that is no other's business.
-WHO_ASKS: Final = (*SECRETS, CONF_LOGIN, CONF_SECURITY, CONF_UNENCRYPTED, CONF_CLIENT)
+WHO_ASKS: Final = (
+    *SECRETS,
+    CONF_LOGIN,
+    CONF_SECURITY,
+    CONF_UNENCRYPTED,
+    CONF_PROTECTION,
+    CONF_CLIENT,
+)
 _ADVANCED: Final = (
     CONF_MODE,
     CONF_SPEED,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from . import secrets
+from .policy import KEY, LISTS, Login, Policy
 from .things import CURRENT, Thing
 from .values import (
     Cursor,
@@ -22,55 +23,12 @@ from .values import (
 )
 
 SUCCESS, DENIED, UNDEFINED, MISMATCH, SCOPE, OTHER = 0, 3, 4, 12, 13, 250
-PUBLIC, PASSWORD, KEY = 0, 1, 2
 _REQUESTS = {0xC0: 0xC4, 0xC1: 0xC5, 0xC3: 0xC7}
 _GLO = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
 _GENERAL = 0xDB
 _PLAIN = {0xC8: 0xC0, 0xC9: 0xC1, 0xCB: 0xC3}
-# Block transfer of GET, SET and ACTION, lists, GET, SET, selective access, ACTION.
-BLOCKS, LISTS, EVERYTHING = 0x001C00, 0x000200, 0x001E1D
 _CONTEXT = bytes.fromhex("60857405080100")[:-1]
 _MECHANISM = bytes.fromhex("60857405080200")[:-1]
-_ACCEPTED, _PENDING = 0, 14
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """One client address the meter knows, and what it wants of it."""
-
-    level: int = PUBLIC
-    mechanism: int = secrets.NONE
-    secret: bytes = b""
-    ciphered: bool = False
-
-
-@dataclass(slots=True)
-class Policy:
-    """What the meter can do, and what is odd about it.
-
-    `pdu`: the longest message it takes; `block`: what is longer goes out in blocks. `granted`: its conformance.
-    `lists_fail`: it grants lists and refuses them. `own_challenge`: its challenge, fixed; `echoes`: it sends the
-    client's own back. `wrong_proof`, `plain`, `replays`, `skips_proof`: an impostor's manners. `pending`: the diagnostic while a
-    proof is still due. `refuses`: result and
-    diagnostic of every association. `denies_by_exception`: an exception in place of a result. `unlisted`: clients
-    that get no object list.
-    """
-
-    pdu: int = 0x0400
-    block: int = 0xFFFF
-    granted: int = EVERYTHING
-    lists_fail: bool = False
-    challenge: bytes | None = None
-    echoes: bool = False
-    wrong_proof: bool = False
-    plain: bool = False
-    replays: bool = False
-    skips_proof: bool = False
-    pending: int = _PENDING
-    refuses: tuple[int, int] | None = None
-    denies_by_exception: bool = False
-    unlisted: frozenset[int] = frozenset()
-    counter_in_exception: bool = True
 
 
 @dataclass(slots=True)
@@ -231,12 +189,14 @@ class Device:
         return self._counter
 
     def _sealed(self, plain: bytes) -> bytes:
-        return secrets.seal(self.key, self.auth, self.title, self._next(), plain)
+        return secrets.seal(
+            self.key, self.auth, self.title, self._next(), plain, control=self.policy.control
+        )
 
     def _unsealed(self, opened: _Association, sealed: bytes) -> bytes | int:
         """The plain text, or the reason of the exception."""
         found = secrets.unseal(self.key, self.auth, opened.title, sealed)
-        if found is None:
+        if found is None or sealed[0] not in (self.policy.control, self.policy.takes):
             return 5
         counter, plain = found
         if counter < self.seen:

@@ -4,8 +4,9 @@ import argparse
 
 from ..manners import Manners
 from ..meter import Content
-from .device import KEY, PASSWORD, Device, Login
+from .device import Device
 from .meter import BinaryManners, BinaryMeter
+from .policy import KEY, PASSWORD, Login
 from .push import AUTHENTICATION_KEY, KEY as PUSH_KEY, MAKES, PushMeter
 from .things import Thing, household, name
 from .values import scaler_unit, u32

@@ -9,23 +9,30 @@ NONE, LOW, AES, MD5, SHA1, GMAC, SHA256 = range(7)
 _TAG = 12
 
 
-def seal(key: bytes, auth: bytes, title: bytes, counter: int, plain: bytes) -> bytes:
-    """Security header 30, counter, ciphertext, tag of 12 octets."""
-    head = b"\x30" + counter.to_bytes(4)
-    whole = AESGCM(key).encrypt(title + counter.to_bytes(4), plain, b"\x30" + auth)
-    return head + whole[: len(plain) + _TAG]
+def seal(
+    key: bytes, auth: bytes, title: bytes, counter: int, plain: bytes, *, control: int = 0x30
+) -> bytes:
+    """Security header, counter, content, tag of 12 octets: authenticated (10), encrypted (20) or both (30)."""
+    nonce, head = title + counter.to_bytes(4), bytes([control])
+    whole = AESGCM(key).encrypt(nonce, plain, head + auth)
+    sealed = whole[: len(plain) + (_TAG if control == 0x30 else 0)]
+    if control == 0x10:
+        sealed = plain + AESGCM(key).encrypt(nonce, b"", head + auth + plain)[:_TAG]
+    return head + counter.to_bytes(4) + sealed
 
 
 def unseal(key: bytes, auth: bytes, title: bytes, sealed: bytes) -> tuple[int, bytes] | None:
     """Counter and plain text, None where the tag does not fit."""
-    if len(sealed) < 17 or sealed[0] != 0x30:
+    control, counter = sealed[0], sealed[1:5]
+    end = len(sealed) - (_TAG if control & 0x10 else 0)
+    if end < 5 or control not in (0x10, 0x20, 0x30):
         return None
-    counter, body, tag = sealed[1:5], sealed[5:-_TAG], sealed[-_TAG:]
-    stream = Cipher(
-        algorithms.AES(key), modes.CTR(title + counter + b"\x00\x00\x00\x02")
-    ).decryptor()
-    plain = stream.update(body) + stream.finalize()
-    if seal(key, auth, title, int.from_bytes(counter), plain)[-_TAG:] != tag:
+    plain = sealed[5:end]
+    if control & 0x20:
+        nonce = title + counter + b"\x00\x00\x00\x02"
+        stream = Cipher(algorithms.AES(key), modes.CTR(nonce)).decryptor()
+        plain = stream.update(plain) + stream.finalize()
+    if seal(key, auth, title, int.from_bytes(counter), plain, control=control) != sealed:
         return None
     return int.from_bytes(counter), plain
 

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.iec62056.const import DOMAIN
 from simulator import Cell, Guard, Manners, Meter, Programming
 from simulator.dlms import BinaryMeter, Device, Login, household
-from simulator.dlms.device import KEY, PASSWORD
+from simulator.dlms.policy import KEY, PASSWORD
 from simulator.dlms.secrets import AES, GMAC, LOW
 from simulator.dlms.things import date_time, name
 from simulator.dlms.values import octets

@@ -19,7 +19,7 @@ from custom_components.iec62056.protocol.register_session import Answer
 from custom_components.iec62056.protocol.transport.fair_lock import BUS_IDLE
 from simulator import Cell, Check, Guard, Kind, Manners, Meter, Programming
 from simulator.dlms import BinaryManners, BinaryMeter, Device, household
-from simulator.dlms.device import KEY
+from simulator.dlms.policy import KEY
 from simulator.dlms.things import name
 
 from ..common.bench import START, entity_id, state

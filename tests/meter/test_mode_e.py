@@ -36,7 +36,7 @@ from custom_components.iec62056.services.registers import EVENT_CHANGED
 from custom_components.iec62056.state.redaction import mask_frames
 from simulator import Manners
 from simulator.dlms import BinaryManners, BinaryMeter, Device, Login, Thing, household
-from simulator.dlms.device import KEY, PASSWORD
+from simulator.dlms.policy import KEY, PASSWORD
 from simulator.dlms.secrets import GMAC, LOW
 from simulator.dlms.things import date_time, name
 from simulator.dlms.values import octets, scaler_unit, u16

@@ -32,6 +32,7 @@ from ..entry_data import (
     CONF_HDLC_AT_ONCE,
     CONF_LOGIN,
     CONF_PHYSICAL,
+    CONF_PROTECTION,
     CONF_REQUEST,
     CONF_RTS,
     CONF_SECURITY,
@@ -104,6 +105,7 @@ PASSWORD: Final = TextSelector(
 )
 
 
+PROTECTION: Final = dropdown(CONF_PROTECTION, "both", "encryption", "authentication")
 SECURITY: Final = dropdown(CONF_SECURITY, AUTO, *SECURITIES)
 CLIENT: Final = dropdown(CONF_CLIENT, *(str(client) for client in CLIENTS), custom=True)
 # Who asks, in mode E; the password is asked for beside it.
@@ -113,6 +115,7 @@ BINARY_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_AUTHENTICATION_KEY): PASSWORD,
     vol.Optional(CONF_SYSTEM_TITLE): TextSelector(),
     vol.Required(CONF_UNENCRYPTED, default=False): BooleanSelector(),
+    vol.Optional(CONF_PROTECTION): PROTECTION,
     vol.Optional(CONF_CLIENT): CLIENT,
     vol.Optional(CONF_SERVER): number(1, MOST_SERVER),
     vol.Optional(CONF_PHYSICAL): number(1, MOST_SERVER),

@@ -18,6 +18,7 @@ from ..entry_data import (
     CONF_EXECUTE,
     CONF_HDLC_AT_ONCE,
     CONF_LOGIN,
+    CONF_PROTECTION,
     CONF_SECURITY,
     CONF_SYSTEM_TITLE,
     CONF_UNENCRYPTED,
@@ -34,7 +35,7 @@ from ..protocol.dlms.login import (
 )
 from ..protocol.dlms.object_cache import ObjectCache
 from ..protocol.dlms.push.ciphering import PushKeys
-from ..protocol.dlms.security import SYSTEM_TITLE, Credentials as Proof, Keys, Mechanism
+from ..protocol.dlms.security import SYSTEM_TITLE, Credentials as Proof, Keys, Mechanism, Protection
 from ..protocol.dlms_errors import DlmsUnsent
 from ..protocol.errors import BadSecret
 from ..protocol.model import Identification, LineProfile, Mode
@@ -119,6 +120,7 @@ def _login(data: Mapping[str, Any]) -> DlmsLogin | None:
         keys,
         title,
         keyed and not data.get(CONF_UNENCRYPTED, False),
+        Protection[data.get(CONF_PROTECTION, Protection.BOTH.name).upper()],
     )
     client: int | None = data.get(CONF_CLIENT)
     login = DlmsLogin(client or OTHERS.password, proof)

@@ -278,6 +278,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
             for register in reading.registers
         ],
         "unparsed": list(reading.unparsed),
+        "withheld": reading.withheld,
         "redacted": reading.redacted,
         "health": {
             "check": health.check,
@@ -337,6 +338,8 @@ def as_table(reading: Reading) -> Iterator[str]:
         yield f"{key:<{widths[0]}}  {address:<{widths[1]}}  {shown}".rstrip()
     for text in reading.unparsed:
         yield f"not understood: {text!r}"
+    if reading.withheld:
+        yield reading.withheld
     health = reading.health
     yield ""
     yield ", ".join(

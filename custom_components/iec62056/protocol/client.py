@@ -189,7 +189,9 @@ class MeterClient:
     def _levels(self) -> Sequence[tuple[Password | None, DlmsLogin | None]]:
         """The ways in, each for one level, from the lowest: passwords of programming mode, or logins of mode E."""
         if self._speaks_binary:
-            return [(None, login) for login in self._keyring.logins]
+            logins = self._keyring.logins
+            least = () if logins[0].level is PUBLIC.level else (PUBLIC,)
+            return [(None, login) for login in (*least, *logins)]
         ways = [None] if self._password is None else [None, self._password]
         return [(password, None) for password in ways]
 

@@ -3,6 +3,7 @@
 from .errors import LoginError, MeterError
 from .model import LineProfile
 from .reasons import (
+    Answered,
     Association,
     Authentication,
     Counter,
@@ -72,6 +73,10 @@ class ServiceRefused(DlmsError, reasons=Service):
 
 class SecurityBroken(DlmsError, LoginError, reasons=Security):
     text = "The meter's answer is not secure: {why}. Check the keys. If they are right, something on the line may be changing the data."
+
+
+class ProtectionDiffers(SecurityBroken, reasons=Answered):
+    text = "The meter protects its answers by less than was chosen: {why}. If its operator says that this is right, choose that protection."
 
 
 class CounterExhausted(DlmsError, reasons=Counter):

@@ -99,6 +99,7 @@ class ModeEMeter:
                 f"{about}: {error.placeholders.get('why') or error.placeholders['message']}"
                 for about, error in session.unread.items()
             ),
+            withheld="" if session.withheld is None else str(session.withheld),
         )
 
     def conversation(

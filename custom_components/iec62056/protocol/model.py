@@ -230,7 +230,8 @@ class Health:
 class Reading:
     """All that one session brought. `received` is when the first data character arrived (UTC).
 
-    `redacted`: what names the meter was masked when it was stored; `health` tells of the time before that.
+    `redacted`: what names the meter was masked when it was stored; `health` tells of the time before that. `withheld` says
+    which registers need another level of access.
     """
 
     identification: Identification | None
@@ -240,6 +241,7 @@ class Reading:
     unparsed: tuple[str, ...] = ()
     raw: bytes = b""
     redacted: bool = False
+    withheld: str = ""
 
     def first(self, key: str) -> Register | None:
         """The register of that key; the first one sent wins where a meter repeats an address."""

@@ -49,6 +49,7 @@ class Unsent(Reason):
     TYPE = "the value does not fit the type of the register"
     LONG = "it is longer than this meter takes"
     OBJECT = "there is no such object or attribute"
+    SHORT_NAMES = "the registers of a meter with short names can only be read"
 
 
 class Association(Reason):
@@ -97,6 +98,13 @@ class Security(Reason):
     OLD = "it came before, or out of turn"
     OWN_CHALLENGE = "its challenge is our own"
     CHALLENGE = "its challenge has not 8 to 64 octets"
+
+
+class Answered(Reason):
+    """How a meter protects its answers, which is less than was chosen."""
+
+    AUTHENTICATED = "authentication only"
+    ENCRYPTED = "encryption only"
 
 
 class Lost(Reason):

@@ -33,8 +33,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_password(tmp_path: Path) -> None:
     ring = read_keyring(written(tmp_path, 'password = "12345678"'))
-    public, login = ring.logins
-    assert (public.level, public.client) == (Level.OPEN, 16)
+    (login,) = ring.logins
     assert (login.level, login.client) == (Level.PASSWORD, 1)
     assert login.credentials.secret == b"12345678"
 
@@ -42,7 +41,7 @@ def test_a_password(tmp_path: Path) -> None:
 async def test_the_counter_is_kept_beside_it(tmp_path: Path) -> None:
     path = written(tmp_path, KEYS)
     ring = read_keyring(path)
-    assert ring.logins[1].credentials.mechanism is Mechanism.GMAC
+    assert ring.logins[0].credentials.mechanism is Mechanism.GMAC
     await ring.reserve(1)
     assert ring.counter.take() == 0
     later = read_keyring(path)
@@ -92,10 +91,35 @@ def test_the_command_line_reads_with_a_key(
     out, err = capsys.readouterr()
     assert "8193/1-0:199.8.2" in out
     assert err == ""
+    # The counter is in the public list, the registers are in the other one.
+    assert dev.lists_read == 2
     # A wrong key: what the public client reads is shown, and why that is all.
     path.write_text(KEYS.replace("D0D1", "FFFF"))
     assert command.main(["/dev/x", *where, "--key-file", str(path)]) == 0
     out, err = capsys.readouterr()
-    assert "8193/1-0:199.8.2" not in out
+    assert not any(line.startswith("8193/1-0:199.8.2") for line in out.splitlines())
     assert "1-0:1.8.0" in out
     assert err
+
+
+def test_a_password_needs_one_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The public one holds nothing besides."""
+    dev = device()
+
+    async def open_line(_: str) -> WiredLine:
+        return WiredLine(meter(dev, at_once=True))
+
+    monkeypatch.setattr(command, "open_line", open_line)
+    path = written(tmp_path, 'password = "12345678"')
+    asked = ["/dev/x", "--mode", "E", "--hdlc", "--key-file", str(path)]
+    assert command.main(asked) == 0
+    assert "8193/1-0:199.8.2" in capsys.readouterr().out
+    assert dev.lists_read == 1
+    # Levels are told apart all the same.
+    registers = ["--register", "1.8.0", "--register", "0-0:96.50.1", "--levels"]
+    assert command.main([*asked, *registers]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "open" in first
+    assert "password" in second

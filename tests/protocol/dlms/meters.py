@@ -12,11 +12,12 @@ from custom_components.iec62056.protocol.dlms.security import (
     InvocationCounter,
     Keys,
     Mechanism,
+    Protection,
 )
 from custom_components.iec62056.protocol.model import LineProfile, Mode
 from simulator import Manners
 from simulator.dlms import BinaryManners, BinaryMeter, Device, Login as Door, Policy, household
-from simulator.dlms.device import KEY, PASSWORD
+from simulator.dlms.policy import KEY, PASSWORD
 
 from ...common.wired import WiredLine
 
@@ -44,7 +45,9 @@ class Lines:
         return LINES
 
 
-def high(mechanism: Mechanism, client: int = 2, *, general: bool = False) -> DlmsLogin:
+def high(
+    mechanism: Mechanism, client: int = 2, *, protection: Protection = Protection.BOTH
+) -> DlmsLogin:
     """A login by challenge and answer; GMAC in a ciphered association."""
     ciphered = mechanism is Mechanism.GMAC
     title = TITLE if mechanism in (Mechanism.GMAC, Mechanism.SHA256) else None
@@ -54,8 +57,9 @@ def high(mechanism: Mechanism, client: int = 2, *, general: bool = False) -> Dlm
         KEYS if ciphered else None,
         title,
         ciphered,
+        protection,
     )
-    return DlmsLogin(client, credentials, general)
+    return DlmsLogin(client, credentials)
 
 
 def door(mechanism: Mechanism) -> Door:

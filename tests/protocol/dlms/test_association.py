@@ -87,9 +87,7 @@ def counter(first: int = 5) -> InvocationCounter:
     return made
 
 
-def association(
-    mechanism: Mechanism, *, ciphered: bool = False, general: bool = False
-) -> Association:
+def association(mechanism: Mechanism, *, ciphered: bool = False) -> Association:
     secret = b"" if mechanism is Mechanism.GMAC else SECRET
     needs_keys = ciphered or mechanism is Mechanism.GMAC
     credentials = Credentials(
@@ -99,7 +97,7 @@ def association(
         TITLE if needs_keys or mechanism is Mechanism.SHA256 else None,
         ciphered,
     )
-    return Association(credentials, challenge=CTOS, counter=counter(), general=general)
+    return Association(credentials, challenge=CTOS, counter=counter())
 
 
 # What goes out.
@@ -406,19 +404,6 @@ def test_services_in_a_ciphered_association() -> None:
             == answer
         )
     assert link.limit < link.granted.max_pdu
-
-
-def test_general_ciphering_where_it_is_wanted() -> None:
-    meter = Meter(Mechanism.GMAC, ciphered=True)
-    link = association(Mechanism.GMAC, ciphered=True, general=True)
-    link.open()
-    request = link.answer(meter.hello())
-    assert request is not None
-    assert request.startswith(b"\xdb\x08" + TITLE)
-    link.answer(meter.proves())
-    sealed = gcm(TITLE, 8, GET)
-    assert link.protect(GET) == b"\xdb\x08" + TITLE + bytes((len(sealed),)) + sealed
-    assert len(link.protect(bytes(link.limit))) <= link.granted.max_pdu
 
 
 ANSWER = bytes.fromhex("C401C10006000004D2")

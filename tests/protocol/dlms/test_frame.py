@@ -5,11 +5,12 @@ import pytest
 
 from custom_components.iec62056.protocol.dlms.frame import (
     Address,
-    Deframer,
     Frame,
     Kind,
     check_sequence,
+    frame_at,
 )
+from custom_components.iec62056.protocol.dlms.scanner import FLAG, Scanner
 from custom_components.iec62056.protocol.dlms_errors import DlmsUnsent
 
 from . import wire
@@ -35,7 +36,7 @@ def test_check_sequence_has_the_published_check_value() -> None:
 def test_addresses_of_every_length(address: Address, octets: str) -> None:
     assert address.encode() == bytes.fromhex(octets)
     sent = Frame(Kind.RR, CLIENT, address, receive=3)
-    (back,) = Deframer().feed(sent.encode())
+    (back,) = Scanner({FLAG: frame_at}).feed(sent.encode())
     assert back == sent
 
 
@@ -63,13 +64,13 @@ def test_no_such_address(wrong: tuple[int, ...]) -> None:
 )
 def test_control_octets(kind: Kind, control: int) -> None:
     sent = wire.frame(control)
-    assert Deframer().feed(sent) == [Frame(kind, CLIENT, SERVER)]
+    assert Scanner({FLAG: frame_at}).feed(sent) == [Frame(kind, CLIENT, SERVER)]
     assert Frame(kind, CLIENT, SERVER).encode() == sent
 
 
 def test_numbers_and_final_bit() -> None:
     sent = wire.frame(0b101_0_011_0, b"part", segmented=True)
-    (got,) = Deframer().feed(sent)
+    (got,) = Scanner({FLAG: frame_at}).feed(sent)
     assert (got.kind, got.receive, got.final, got.send) == (Kind.INFORMATION, 5, False, 3)
     assert (got.segmented, got.information) == (True, b"part")
     assert got.encode() == sent
@@ -87,7 +88,10 @@ def frame_with_flag_in_check() -> bytes:
 def test_flag_inside_a_frame_does_not_end_it() -> None:
     inside = wire.frame(0x30, b"\x7e\xa0\x07\x7e" * 3)
     in_check = frame_with_flag_in_check()
-    assert [got.encode() for got in Deframer().feed(inside + in_check)] == [inside, in_check]
+    assert [got.encode() for got in Scanner({FLAG: frame_at}).feed(inside + in_check)] == [
+        inside,
+        in_check,
+    ]
 
 
 FRAMES = [wire.frame(0x11), wire.frame(0x30, b"\x7e" * 40), wire.frame(0x52, b"x" * 2030)]
@@ -98,12 +102,12 @@ def test_flags_between_frames(between: bytes) -> None:
     joined = b"\x7e" + (b"\x7e" + between if between else b"\x7e").join(
         octets[1:-1] for octets in FRAMES
     )
-    got = Deframer().feed(joined + b"\x7e")
+    got = Scanner({FLAG: frame_at}).feed(joined + b"\x7e")
     assert [item.encode() for item in got] == FRAMES
 
 
 def test_octet_by_octet() -> None:
-    deframer = Deframer()
+    deframer = Scanner({FLAG: frame_at})
     got = [item for octet in b"".join(FRAMES) for item in deframer.feed(bytes((octet,)))]
     assert [item.encode() for item in got] == FRAMES
 
@@ -121,7 +125,7 @@ def test_octet_by_octet() -> None:
     ],
 )
 def test_a_frame_behind_noise_is_found(noise: bytes) -> None:
-    deframer = Deframer()
+    deframer = Scanner({FLAG: frame_at})
     got = deframer.feed(noise + FRAMES[1])
     got += deframer.silence()
     assert [item.encode() for item in got] == [FRAMES[1]]
@@ -131,7 +135,7 @@ def test_a_frame_behind_noise_is_found(noise: bytes) -> None:
 def test_no_damaged_frame_is_taken(place: int, change: int) -> None:
     damaged = bytearray(FRAMES[1])
     damaged[place] ^= change
-    deframer = Deframer()
+    deframer = Scanner({FLAG: frame_at})
     got = deframer.feed(bytes(damaged) + FRAMES[0]) + deframer.silence()
     assert [item.encode() for item in got] == [FRAMES[0]]
 
@@ -140,19 +144,21 @@ def test_both_check_sequences_count() -> None:
     """A header check that is wrong under a frame check that is right, and the other way round."""
     content = bytearray(wire.frame(0x30, b"information")[1:-3])
     content[6] ^= 1
-    assert not Deframer().feed(b"\x7e" + content + wire.crc(bytes(content)) + b"\x7e")
+    assert not Scanner({FLAG: frame_at}).feed(
+        b"\x7e" + content + wire.crc(bytes(content)) + b"\x7e"
+    )
 
 
 def test_damage_behind_a_right_header_is_counted() -> None:
     damaged = bytearray(FRAMES[1])
     damaged[-6] ^= 1
-    deframer = Deframer()
+    deframer = Scanner({FLAG: frame_at})
     assert not deframer.feed(bytes(damaged))
     assert deframer.damaged == 1
 
 
 def test_a_stream_without_end_is_not_kept() -> None:
-    deframer = Deframer()
+    deframer = Scanner({FLAG: frame_at})
     start = wire.frame(0x30, b"y" * 2000)[:-3]
     for _ in range(50):
         deframer.feed(start)
@@ -161,7 +167,7 @@ def test_a_stream_without_end_is_not_kept() -> None:
 
 @given(st.binary(max_size=300))
 def test_any_octets(octets: bytes) -> None:
-    deframer = Deframer()
+    deframer = Scanner({FLAG: frame_at})
     for got in deframer.feed(b"\x7e" + octets) + deframer.silence():
         assert got.encode() in b"\x7e" + octets
     assert not deframer._held

@@ -12,11 +12,13 @@ from custom_components.iec62056.protocol.dlms.security import (
     InvocationCounter,
     Keys,
     Mechanism,
+    Protection,
 )
 from custom_components.iec62056.protocol.dlms_errors import (
     AssociationRefused,
     AuthenticationRefused,
     CounterExhausted,
+    ProtectionDiffers,
     SecurityBroken,
 )
 from custom_components.iec62056.protocol.errors import LoginError, MeterError
@@ -86,13 +88,30 @@ async def test_a_proof_that_is_due_whatever_the_diagnostic_says(
         await login(secured(mechanism, pending=pending, wrong_proof=True), high(mechanism))
 
 
-async def test_general_ciphering() -> None:
-    ring = keyring(high(Mechanism.GMAC, general=True))
-    line, reader = client(meter(secured()), ring)
+@pytest.mark.parametrize("protection", Protection)
+async def test_a_meter_that_asks_for_another_protection(protection: Protection) -> None:
+    dev = secured(control=int(protection), takes=int(protection))
+    login = high(Mechanism.GMAC, protection=protection)
+    _, reader = client(meter(dev), keyring(login))
     reading = await reader.read_all()
     assert reader.refusal is None
     assert reading.first("8193/1-0:199.8.2") is not None
-    assert any(b"\xdb\x08" + TITLE in octets for octets in line.written)
+
+
+@pytest.mark.parametrize("chosen", Protection)
+@pytest.mark.parametrize("answered", Protection)
+async def test_less_protection_than_was_chosen_is_named(
+    chosen: Protection, answered: Protection
+) -> None:
+    """Who is between us and the meter could take it away; more is no harm."""
+    dev = secured(control=int(answered), takes=int(chosen))
+    if chosen & answered == chosen:
+        await login(dev, high(Mechanism.GMAC, protection=chosen))
+        return
+    with pytest.raises(ProtectionDiffers) as caught:
+        await login(dev, high(Mechanism.GMAC, protection=chosen))
+    assert "key" not in str(caught.value)
+    assert f"{answered.name}".lower() in str(caught.value)
 
 
 @pytest.mark.parametrize("mechanism", HIGH)

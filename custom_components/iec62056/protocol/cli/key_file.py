@@ -7,6 +7,7 @@ encryption_key = "00 01 ..."  # keys and titles in hexadecimal digits; of a mete
 authentication_key = "D0 D1 ..."
 system_title = "48 41 53 00 00 00 00 01"
 ciphered = true
+protection = "both"           # or what the meter asks for: encryption, authentication
 """
 
 import os
@@ -14,9 +15,9 @@ from pathlib import Path
 import tomllib
 from typing import Any
 
-from ..dlms.login import PUBLIC, DlmsLogin, Keyring
+from ..dlms.login import DlmsLogin, Keyring
 from ..dlms.push.ciphering import PushKeys
-from ..dlms.security import Credentials, InvocationCounter, Keys, Mechanism
+from ..dlms.security import Credentials, InvocationCounter, Keys, Mechanism, Protection
 from ..dlms_errors import DlmsUnsent
 from ..errors import BadKeyFile
 
@@ -28,6 +29,7 @@ _NAMES = {
     "authentication_key",
     "system_title",
     "ciphered",
+    "protection",
 }
 
 
@@ -46,7 +48,8 @@ def read_keyring(path: Path) -> Keyring:
     async def store(end: int) -> None:
         _write(counter, str(end))
 
-    return Keyring((PUBLIC, login), InvocationCounter(stored), store)
+    # The public client would show nothing besides.
+    return Keyring((login,), InvocationCounter(stored), store)
 
 
 def read_push_keys(path: Path) -> PushKeys:
@@ -78,8 +81,12 @@ def _login(data: dict[str, Any]) -> DlmsLogin:
         )
     title = bytes.fromhex(data["system_title"]) if "system_title" in data else None
     secret = str(data.get("password", "")).encode("utf-8")
+    try:
+        protection = Protection[str(data.get("protection", "both")).upper()]
+    except KeyError:
+        raise ValueError from None
     credentials = Credentials(
-        Mechanism[mechanism], secret, keys, title, bool(data.get("ciphered", False))
+        Mechanism[mechanism], secret, keys, title, bool(data.get("ciphered", False)), protection
     )
     return DlmsLogin(int(data.get("client", 1)), credentials)
 

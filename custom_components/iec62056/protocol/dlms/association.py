@@ -57,12 +57,8 @@ class Association:
         *,
         challenge: bytes = b"",
         counter: InvocationCounter | None = None,
-        general: bool = False,
     ) -> None:
-        """`challenge` is fresh random for high level security, 16 octets; `counter` is for the keys.
-
-        `general` protects services as general-glo-ciphering, for meters that want it. Raises DlmsUnsent.
-        """
+        """`challenge` is fresh random for high level security, 16 octets; `counter` is for the keys. Raises DlmsUnsent."""
         if credentials.mechanism.high and len(challenge) != CHALLENGE:
             raise DlmsUnsent(why="its challenge has not 16 octets")
         self._credentials = credentials
@@ -70,8 +66,9 @@ class Association:
         self._ciphering: Ciphering | None = None
         if credentials.keys is not None and credentials.system_title is not None:
             counter = counter or InvocationCounter()
-            self._ciphering = Ciphering(credentials.keys, credentials.system_title, counter)
-        self._general = general
+            self._ciphering = Ciphering(
+                credentials.keys, credentials.system_title, counter, credentials.protection
+            )
         self._handshake: Handshake | None = None
         self._state = _State.CLOSED
         self.granted = Granted(Conformance(0), 0)
@@ -86,8 +83,8 @@ class Association:
         """The longest plain PDU that may go out, in octets."""
         limit = self.granted.max_pdu or _MAX_PDU
         if self._credentials.ciphered:
-            # Tag and length; with general ciphering the system title too.
-            limit -= Ciphering.overhead() + 4 + (9 if self._general else 0)
+            # Tag and length.
+            limit -= Ciphering.overhead() + 4
         return limit
 
     def open(self) -> bytes:
@@ -205,11 +202,7 @@ class Association:
     def _protected(self, plain: bytes) -> bytes:
         if not self._credentials.ciphered:
             return plain
-        ciphering = self._required()
-        sealed = encode_string(ciphering.protect(plain))
-        if self._general:
-            return bytes((_GENERAL_GLO,)) + encode_string(ciphering.title) + sealed
-        return bytes((_GLO[plain[0]],)) + sealed
+        return bytes((_GLO[plain[0]],)) + encode_string(self._required().protect(plain))
 
     def _plain(self, octets: bytes) -> bytes:
         if not self._credentials.ciphered or apdu.refuses(octets):

@@ -40,7 +40,6 @@ class Client:
             login.credentials,
             challenge=token_bytes(CHALLENGE) if high else b"",
             counter=keyring.counter,
-            general=login.general,
         )
         self._invoke = 0
         self.asking: Sequence[Item] = ()

@@ -6,8 +6,8 @@ from typing import Self
 
 from ..dlms_errors import DlmsUnsent
 from ..reasons import Unsent
+from .scanner import FLAG, Found
 
-FLAG = 0x7E
 # The length field has 11 bits; it counts everything between the flags (ISO 13239 4.9.3).
 _MAX_LENGTH = 0x7FF
 MAX_INFORMATION = 2030
@@ -213,66 +213,19 @@ def _decode(content: bytes) -> Frame | None:
     )
 
 
-class Deframer:
-    """Frames out of octets as they arrive.
-
-    There is no octet stuffing: 7E stands inside frames too, so a frame ends where its length says (the FCS of a
-    MEM600 held 7E: u9n/dlms-cosem#97). Neighbours may share one flag or have several between them. What fails is
-    left at its first flag and looked through again. Never holds more than one frame of 2047 octets.
-    """
-
-    def __init__(self) -> None:
-        """Begin anywhere in a stream."""
-        self._held = bytearray()
-        self.damaged = 0
-        """Frames with a right header whose end was wrong, so far."""
-
-    def feed(self, octets: bytes) -> list[Frame]:
-        """The frames that are complete now."""
-        self._held += octets
-        return self._frames(at_end=False)
-
-    def silence(self) -> list[Frame]:
-        """The frames that are there once nothing more follows: a false start may have swallowed them."""
-        frames = self._frames(at_end=True)
-        self._held.clear()
-        return frames
-
-    def _frames(self, *, at_end: bool) -> list[Frame]:
-        frames: list[Frame] = []
-        held = self._held
-        start = 0
-        while (start := held.find(FLAG, start)) >= 0:
-            frame, size = frame_at(held, start)
-            if frame is not None:
-                frames.append(frame)
-                # The closing flag may open the next frame.
-                start += (size or 0) + 1
-                continue
-            if size and start + size + 2 <= len(held):
-                self.damaged += 1
-            elif size != 0 and not at_end:
-                break
-            start += 1
-        del held[: start if start >= 0 else len(held)]
-        return frames
-
-
-def frame_at(held: bytes | bytearray, start: int) -> tuple[Frame | None, int | None]:
-    """The frame behind the flag at `start`, and how many octets it has between its flags.
-
-    The size is 0 where no frame begins, and None where that cannot be told yet. There is no frame where it is not
-    whole yet, or damaged.
-    """
+def frame_at(held: bytearray, start: int) -> Found[Frame]:
+    """The frame behind the flag at `start`, and how many octets it takes with its flags; see `scanner`."""
     size = _size(held, start)
-    if not size or not _header_right(held, start, size):
-        return None, size and 0
+    if not size:
+        return None, size
+    if not _header_right(held, start, size):
+        return None, 0
     end = start + size + 1
     whole = end < len(held) and held[end] == FLAG
-    return _decode(bytes(held[start + 1 : end])) if whole else None, size
+    return _decode(bytes(held[start + 1 : end])) if whole else None, size + 2
 
 
-def _size(held: bytes | bytearray, start: int) -> int | None:
+def _size(held: bytearray, start: int) -> int | None:
     """The length behind a flag; 0 where no frame begins there, None where it is not there yet."""
     format_ = held[start + 1 : start + 3]
     if format_ and format_[0] & 0xF0 != _FORMAT_TYPE_3:
@@ -283,7 +236,7 @@ def _size(held: bytes | bytearray, start: int) -> int | None:
     return length if length >= _MIN_LENGTH else 0
 
 
-def _header_right(held: bytes | bytearray, start: int, size: int) -> bool:
+def _header_right(held: bytearray, start: int, size: int) -> bool:
     """Whether a frame that begins here can be one, by as much of its header as is there."""
     content = bytes(held[start + 1 : start + 1 + min(size, _LONGEST_HEADER)])
     header = _Header.read(content)

@@ -10,8 +10,9 @@ from enum import Enum
 
 from ..dlms_errors import DlmsMalformed, DlmsUnsent, HdlcLost, HdlcRefused, HdlcSilent
 from ..reasons import Lost, Unsent
-from .frame import Address, Deframer, Frame, Kind
+from .frame import Address, Frame, Kind, frame_at
 from .negotiation import MAX_WINDOW, Parameters
+from .scanner import FLAG, Scanner
 
 # IEC 62056-46 6.2.3: destination LSAP E6, source LSAP E6 (command) or E7 (response), quality 00.
 _LLC_COMMAND = b"\xe6\xe6\x00"
@@ -78,7 +79,7 @@ class Connection:
         self._client = client
         self._server = server
         self._wish = wish
-        self._deframer = Deframer()
+        self._deframer = Scanner({FLAG: frame_at})
         self._output: list[Frame] = []
         self._expected_echo: deque[Frame] = deque()
         self.state = State.DOWN

@@ -10,7 +10,7 @@ from ..register_session import Intended, Level
 from .frame import Address
 from .object_cache import ObjectCache
 from .push.ciphering import PushKeys
-from .security import Credentials, InvocationCounter, Mechanism
+from .security import Credentials, InvocationCounter, Mechanism, Protection
 
 # Every meter has the public client, which needs no password (Green Book 4.3).
 PUBLIC_CLIENT = 16
@@ -23,14 +23,10 @@ COUNTERS_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class DlmsLogin:
-    """One association a meter offers: the client address (SAP) it is for, and how to prove oneself.
-
-    `general` protects services as general-glo-ciphering, for meters that want it.
-    """
+    """One association a meter offers: the client address (SAP) it is for, and how to prove oneself."""
 
     client: int = PUBLIC_CLIENT
     credentials: Credentials = NO_CREDENTIALS
-    general: bool = False
 
     @property
     def level(self) -> Level:
@@ -43,7 +39,9 @@ class DlmsLogin:
     @property
     def name(self) -> str:
         """What its object list is kept under; no secret is in it."""
-        ciphered = "c" if self.credentials.ciphered else ""
+        protection = self.credentials.protection
+        less = "" if protection is Protection.BOTH else protection.name[:1].lower()
+        ciphered = f"c{less}" if self.credentials.ciphered else ""
         return f"{self.client}/{self.credentials.mechanism.value}{ciphered}"
 
 

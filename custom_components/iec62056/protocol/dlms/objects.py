@@ -7,7 +7,7 @@ from decimal import Decimal
 from ..model import Obis, Register, Value
 from ..obis import parse
 from ..values import MeterTime
-from .apdu import Result
+from .apdu import AccessResult, Result
 from .axdr import encode
 from .clock import date_time
 from .cosem import CosemObject, ScalerUnit
@@ -80,6 +80,14 @@ def attributes(item: CosemObject) -> tuple[int, ...]:
     wanted = _ATTRIBUTES.get(item.class_id, (2,))
     allowed = tuple(number for number in wanted if not item.attributes or item.readable(number))
     return allowed if 2 in allowed or (3 in allowed and item.class_id == DEMAND_REGISTER) else ()
+
+
+def withheld(item: CosemObject, results: Mapping[int, Result]) -> bool:
+    """Whether another security level may show that register: the list gives no right to it, or the meter refused its value."""
+    if not attributes(item):
+        return item.class_id not in _SETTINGS
+    refused = [result for result in results.values() if isinstance(result, AccessResult)]
+    return len(refused) == len(results) and any(result.denied for result in refused)
 
 
 def scaler_attribute(class_id: int) -> int | None:

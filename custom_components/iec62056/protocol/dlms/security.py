@@ -9,12 +9,11 @@ from enum import IntEnum
 import hashlib
 import hmac
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..dlms_errors import CounterExhausted, DlmsUnsent, SecurityBroken
-from ..reasons import Counter, Secret, Security
+from ..dlms_errors import CounterExhausted, DlmsUnsent, ProtectionDiffers, SecurityBroken
+from ..reasons import Answered, Counter, Secret, Security
 
 # Green Book 9.2.7.4: a challenge has 8 to 64 octets.
 MIN_CHALLENGE = 8
@@ -29,10 +28,8 @@ _COUNTERS = 1 << 32
 # At a message a second, a meter counts that far in 68 years.
 _MOST_SEEN = 1 << 31
 
-# The security control octet: bits 0 to 3 the suite, then authentication and encryption.
-_AUTHENTICATED = 0x10
-_PROTECTED = 0x30
-_OVERHEAD = 1 + _COUNTER + _TAG
+_HEAD = 1 + _COUNTER
+_OVERHEAD = _HEAD + _TAG
 
 
 class Mechanism(IntEnum):
@@ -50,6 +47,25 @@ class Mechanism(IntEnum):
     def high(self) -> bool:
         """Whether client and meter prove to each other that they know a secret."""
         return self > Mechanism.LOW
+
+
+class Protection(IntEnum):
+    """How messages are ciphered: the security control octet of suite 0 (Green Book 9.2.7.2.4)."""
+
+    AUTHENTICATION = 0x10
+    ENCRYPTION = 0x20
+    BOTH = 0x30
+
+    def has(self, part: Protection) -> bool:
+        """Whether it is at least that one."""
+        return self & part == part
+
+
+# What is less than was asked for.
+_DIFFERS = {
+    Protection.AUTHENTICATION: Answered.AUTHENTICATED,
+    Protection.ENCRYPTION: Answered.ENCRYPTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,7 @@ class Credentials:
     keys: Keys | None = None
     system_title: bytes | None = None
     ciphered: bool = False
+    protection: Protection = Protection.BOTH
 
     def __post_init__(self) -> None:
         needs_title = self.ciphered or self.mechanism in (Mechanism.GMAC, Mechanism.SHA256)
@@ -136,12 +153,18 @@ class InvocationCounter:
 
 
 class Ciphering:
-    """Suite 0 (AES-GCM-128) of one association: authenticated and encrypted, both ways."""
+    """Suite 0 (AES-GCM-128) of one association: authenticated and encrypted both ways, or one of it for meters that want that."""
 
-    def __init__(self, keys: Keys, title: bytes, counter: InvocationCounter) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        title: bytes,
+        counter: InvocationCounter,
+        protection: Protection = Protection.BOTH,
+    ) -> None:
         """`title` is the client's system title; the meter's comes with its first answer."""
         self._keys = keys
-        self._gcm = AESGCM(keys.encryption)
+        self._protection = protection
         self.title = title
         self.peer_title: bytes | None = None
         self._counter = counter
@@ -149,59 +172,73 @@ class Ciphering:
 
     @staticmethod
     def overhead() -> int:
-        """How many octets longer a protected message is, its tag and length aside."""
+        """How many octets longer a protected message can be, its tag and length aside."""
         return _OVERHEAD
 
     def protect(self, plain: bytes) -> bytes:
-        """Security header, ciphertext and tag of a message. Raises CounterExhausted."""
-        counter = self._counter.take().to_bytes(_COUNTER)
-        control = bytes((_PROTECTED,))
-        sealed = self._gcm.encrypt(self.title + counter, plain, control + self._keys.authentication)
-        return control + counter + sealed[: len(plain) + _TAG]
+        """Security header, content and tag of a message. Raises CounterExhausted."""
+        return self._sealed(self._protection, plain)
 
     def unprotect(self, message: bytes) -> bytes:
         """The message of the meter within security header and tag.
 
-        Raises SecurityBroken where it is not encrypted and authenticated, was changed, or came before.
+        Raises SecurityBroken where it is not protected as was agreed, was changed, or came before; more is no less.
         """
         if self.peer_title is None:
             raise SecurityBroken(why=Security.NO_TITLE)
-        if len(message) < _OVERHEAD or message[0] != _PROTECTED:
+        if len(message) < _HEAD or message[0] not in Protection:
             raise SecurityBroken(why=Security.OTHERWISE)
-        counter = int.from_bytes(message[1 : 1 + _COUNTER])
-        sealed, tag = message[1 + _COUNTER : -_TAG], message[-_TAG:]
-        iv = self.peer_title + message[1 : 1 + _COUNTER]
-        gcm = modes.GCM(iv, tag, min_tag_length=_TAG)
-        opener = Cipher(algorithms.AES(self._keys.encryption), gcm).decryptor()
-        opener.authenticate_additional_data(message[:1] + self._keys.authentication)
-        try:
-            plain = opener.update(sealed) + opener.finalize()
-        except InvalidTag:
-            raise SecurityBroken(why=Security.CHECK) from None
+        control, counter = Protection(message[0]), message[1:_HEAD]
+        if not control.has(self._protection):
+            raise ProtectionDiffers(why=_DIFFERS[control])
+        end = len(message) - (_TAG if control.has(Protection.AUTHENTICATION) else 0)
+        plain = message[_HEAD:end]
+        if control.has(Protection.ENCRYPTION):
+            plain = crypt(self._keys.encryption, self.peer_title, counter, plain)
+        if control.has(Protection.AUTHENTICATION):
+            right = _tag(self._keys, self.peer_title, counter, control, plain)
+            if end < _HEAD or not hmac.compare_digest(right, message[end:]):
+                raise SecurityBroken(why=Security.CHECK)
         # Only what is genuine may move the counter on.
-        if counter <= self._seen:
+        if int.from_bytes(counter) <= self._seen:
             raise SecurityBroken(why=Security.OLD)
-        self._seen = counter
+        self._seen = int.from_bytes(counter)
         return plain
+
+    def _sealed(self, control: Protection, plain: bytes) -> bytes:
+        counter = self._counter.take().to_bytes(_COUNTER)
+        keys, head = self._keys, bytes((control,)) + counter
+        sealed = plain
+        if control.has(Protection.ENCRYPTION):
+            sealed = crypt(keys.encryption, self.title, counter, plain)
+        if control.has(Protection.AUTHENTICATION):
+            sealed += _tag(keys, self.title, counter, control, plain)
+        return head + sealed
 
     def sign(self, challenge: bytes) -> bytes:
         """f(challenge) of GMAC by this client: control, counter and tag. Raises CounterExhausted."""
-        counter = self._counter.take().to_bytes(_COUNTER)
-        return _gmac(self._keys, self.title, counter, challenge)
+        signed = self._sealed(Protection.AUTHENTICATION, challenge)
+        return signed[:_HEAD] + signed[-_TAG:]
 
     def signed(self, answer: bytes, challenge: bytes) -> bool:
         """Whether this is f(challenge) of GMAC by the meter."""
-        if self.peer_title is None or len(answer) != _OVERHEAD:
+        if (
+            self.peer_title is None
+            or len(answer) != _OVERHEAD
+            or answer[0] != Protection.AUTHENTICATION
+        ):
             return False
-        own = _gmac(self._keys, self.peer_title, answer[1 : 1 + _COUNTER], challenge)
-        return hmac.compare_digest(own, answer)
+        counter = answer[1:_HEAD]
+        own = _tag(self._keys, self.peer_title, counter, Protection.AUTHENTICATION, challenge)
+        return hmac.compare_digest(own, answer[_HEAD:])
 
 
-def _gmac(keys: Keys, title: bytes, counter: bytes, challenge: bytes) -> bytes:
-    control = bytes((_AUTHENTICATED,))
-    authenticated = control + keys.authentication + challenge
-    tag = AESGCM(keys.encryption).encrypt(title + counter, b"", authenticated)
-    return control + counter + tag[:_TAG]
+def _tag(keys: Keys, title: bytes, counter: bytes, control: Protection, plain: bytes) -> bytes:
+    """The authentication tag: of what is not encrypted, as associated data (Green Book 9.2.7.2.4.4)."""
+    associated = bytes((control,)) + keys.authentication
+    if control.has(Protection.ENCRYPTION):
+        return tag(keys.encryption, title, counter, plain, associated)
+    return tag(keys.encryption, title, counter, b"", associated + plain)
 
 
 def check_challenge(own: bytes, meter: bytes) -> None:
@@ -286,13 +323,13 @@ class Handshake:
         return hashlib.sha256(credentials.secret + titles + asked + other).digest()
 
 
-def decrypt(key: bytes, title: bytes, counter: bytes, sealed: bytes) -> bytes:
-    """The plaintext of what a meter sealed under its system title and invocation counter.
+def crypt(key: bytes, title: bytes, counter: bytes, text: bytes) -> bytes:
+    """The plaintext of what was sealed under a system title and invocation counter, or the other way round.
 
     Nothing is verified: with a wrong key, the result is noise. `tag` tells, where there is one.
     """
     gcm = Cipher(algorithms.AES(key), modes.GCM(title + counter)).decryptor()
-    return gcm.update(sealed)
+    return gcm.update(text)
 
 
 def tag(key: bytes, title: bytes, counter: bytes, plain: bytes, associated: bytes) -> bytes:

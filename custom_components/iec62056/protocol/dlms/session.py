@@ -17,9 +17,10 @@ from ..dlms_errors import (
     HdlcSilent,
     ServiceRefused,
 )
-from ..errors import LoginError, MeterError, NoData, NotThisMeter
+from ..errors import AccessDenied, LoginError, MeterError, NoData, NotThisMeter, PasswordNeeded
 from ..model import Register
 from ..reasons import Lost
+from ..register_session import Level
 from .apdu import AccessResult, Result, Unreadable
 from .associations import NOT_ASKED, Associations
 from .client import Client
@@ -29,7 +30,7 @@ from .descriptors import Item, LogicalName, Member
 from .link import PAUSE
 from .login import PUBLIC, DlmsLogin
 from .object_cache import ObjectCache, Objects, attribute_place, place
-from .objects import attributes, code, registers, scaler_attribute, text
+from .objects import attributes, code, codes, registers, scaler_attribute, text, withheld
 
 # What tells a device and its configuration: logical device name, numbers, firmware, configuration, its changes.
 _MARKS = frozenset(
@@ -49,6 +50,15 @@ _MARKS = frozenset(
 # How a link ends over an object that the meter cannot read; it is opened again so often.
 _OVER_AN_OBJECT: Final = (Lost.SILENT, Lost.BUSY, Lost.CLOSED)
 _MOST_LOST: Final = 4
+# How registers that were not shown are mentioned: so many by their codes, and what shows them.
+_MOST_NAMED: Final = 8
+_ABOVE = {Level.OPEN: Level.PASSWORD, Level.PASSWORD: Level.SECRET, Level.SECRET: Level.PHYSICAL}
+_SHOWN_WITH = {
+    Level.OPEN: "shown without a password",
+    Level.PASSWORD: "shown with a password or keys",
+    Level.SECRET: "shown with keys",
+    Level.PHYSICAL: "shown to the operator alone",
+}
 # What keeps one login out, and leaves the others alone: a meter may not answer to a client address it does not know.
 NOT_TAKEN = (
     AssociationRefused,
@@ -65,11 +75,14 @@ class Session(Associations):
 
     refusal: MeterError | None = None
     """Why a login was not taken in this session; what the others may read is read all the same."""
+    withheld: MeterError | None = None
+    """Which registers no login showed."""
 
     def begin(self) -> None:
         """Forget what became of an earlier session."""
         self.known = self.keyring.known
         self.refusal = None
+        self.withheld = None
         self.unread.clear()
 
     async def survey(self) -> bool:
@@ -153,25 +166,43 @@ class Session(Associations):
         Raises MeterError where no login brought a register: the reason of the one that was refused, else NoData.
         """
         found: dict[str, list[Register]] = {}
+        kept_back: dict[str, CosemObject] = {}
         self.begin()
         try:
             tried: set[DlmsLogin] = set()
             covered: set[str] = set()
             while (login := self._next(tried, covered)) is not None:
                 tried.add(login)
-                if await self._read_by(login, found):
+                if await self._read_by(login, found, kept_back):
                     covered |= self._readable(login)
             if not found and PUBLIC not in tried:
-                await self._read_by(PUBLIC, found)
+                await self._read_by(PUBLIC, found, kept_back)
         except CancelledError:
             await self.abandon()
             raise
         finally:
             await self.leave()
+        self._mention([item for at, item in kept_back.items() if at not in found])
         if not any(found.values()):
             name = "" if self.identification is None else self.identification.raw
-            raise self.refusal or next(iter(self.unread.values()), NoData(meter=name))
+            unread = next(iter(self.unread.values()), None)
+            raise self.refusal or unread or self.withheld or NoData(meter=name)
         return tuple([register for some in found.values() for register in some])
+
+    def _mention(self, kept_back: Sequence[CosemObject]) -> None:
+        """Say how many registers no login showed, and at which level they are, as far as it is known."""
+        if not kept_back:
+            return
+        logins, places = self.keyring.logins, {place(item) for item in kept_back}
+        levels = [login.level for login in logins if places & self._readable(login)]
+        highest = max((login.level for login in self.keyring.proven), key=list(Level).index)
+        error = PasswordNeeded if highest is Level.OPEN else AccessDenied
+        named = [codes(item)[0] for item in kept_back]
+        more = ", …" if len(named) > _MOST_NAMED else ""
+        self.withheld = error(
+            code=f"{', '.join(named[:_MOST_NAMED])}{more}",
+            message=f"{len(named)}; {_SHOWN_WITH[(levels or [_ABOVE[highest]])[0]]}",
+        )
 
     def _next(self, tried: set[DlmsLogin], covered: set[str]) -> DlmsLogin | None:
         """The login to use next; None where no other adds anything to what is `covered`.
@@ -193,14 +224,19 @@ class Session(Associations):
         listed = self.known.lists.get(login.name, ())
         return {place(item) for item in listed if attributes(item)}
 
-    async def _read_by(self, login: DlmsLogin, found: dict[str, list[Register]]) -> bool:
+    async def _read_by(
+        self,
+        login: DlmsLogin,
+        found: dict[str, list[Register]],
+        kept_back: dict[str, CosemObject],
+    ) -> bool:
         """Read what this login adds, and whether it was taken; a link that breaks is opened once more."""
         for left in (2, 1, 0):
             entered = False
             try:
                 client = await self.enter(login)
                 entered = True
-                await self._read_at(client, login, found)
+                await self._read_at(client, login, found, kept_back)
             except (HdlcLost, DlmsMalformed) as err:
                 # A password that may be wrong is not sent twice.
                 if self.keyring.unanswered(login) or (left < 2 and not entered):
@@ -238,7 +274,11 @@ class Session(Associations):
             self.known.forget()
 
     async def _read_at(
-        self, client: Client, login: DlmsLogin, found: dict[str, list[Register]]
+        self,
+        client: Client,
+        login: DlmsLogin,
+        found: dict[str, list[Register]],
+        kept_back: dict[str, CosemObject],
     ) -> None:
         known = self.known
         cached = login.name in known.lists
@@ -259,9 +299,12 @@ class Session(Associations):
                 ]
             )
             found.clear()
-            await self._read_at(client, login, found)
+            await self._read_at(client, login, found, kept_back)
             return
         known.mark = mark
+        kept_back |= {
+            place(item): item for item in objects if withheld(item, values.get(place(item), {}))
+        }
         if login.name not in known.lists:
             undefined = {AccessResult.OBJECT_UNDEFINED, AccessResult.OBJECT_CLASS_INCONSISTENT}
             known.standard[login.name] = tuple(

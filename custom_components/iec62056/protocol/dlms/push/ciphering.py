@@ -8,7 +8,7 @@ from typing import Self
 from ...dlms_errors import DlmsMalformed, DlmsUnsent, PushKeyNeeded, PushKeyWrong
 from ...reasons import PushKey, Secret
 from ..axdr import Reader, encode_string
-from ..security import decrypt, tag
+from ..security import crypt, tag
 from .frames import GENERAL_DED, GENERAL_GLO, TITLE
 from .makes import make_of
 from .notification import begins_right
@@ -103,7 +103,7 @@ class Sealed:
             raise PushKeyNeeded(make=make)
         if not self.title:
             raise DlmsMalformed(why="it does not name its system title")
-        plain = decrypt(keys.encryption, self.title, self.counter.to_bytes(4), self.content)
+        plain = crypt(keys.encryption, self.title, self.counter.to_bytes(4), self.content)
         right = begins_right(plain)
         if self.tag and keys.authentication is not None:
             if self._genuine(keys, plain):

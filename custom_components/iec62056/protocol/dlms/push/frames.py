@@ -1,11 +1,13 @@
 """Frames that carry pushed telegrams, cut out of octets of a stream that starts anywhere."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import re
 
 from ...dlms_errors import DlmsMalformed
 from ..axdr import Reader
-from ..frame import FLAG, Frame, frame_at
+from ..frame import Frame, frame_at
+from ..scanner import FLAG, Finder, Found
 
 # A long frame of EN 13757-2 with the transport layer that joins segments (EN 13757-1).
 _MBUS_START, _MBUS_STOP = 0x68, 0x16
@@ -51,17 +53,9 @@ class Block:
 
 
 type Part = Frame | MBusFrame | Block
-# What begins at a place and how many octets it takes: 0 for nothing, None where that cannot be told yet. What is
-# damaged or not whole yet has a size alone.
-type _Found = tuple[Part | None, int | None]
 
 
-def _hdlc_at(held: bytearray, start: int) -> _Found:
-    frame, size = frame_at(held, start)
-    return frame, size and size + 2
-
-
-def _mbus_at(held: bytearray, start: int) -> _Found:
+def _mbus_at(held: bytearray, start: int) -> Found[Part]:
     head = held[start : start + _MBUS_HEAD]
     if len(head) < _MBUS_HEAD:
         return None, None
@@ -79,7 +73,7 @@ def _mbus_at(held: bytearray, start: int) -> _Found:
     return MBusFrame(content[1:2] + content[3:5], number, last, content[5:length]), size
 
 
-def _block_at(held: bytearray, start: int) -> _Found:
+def _block_at(held: bytearray, start: int) -> Found[Part]:
     head = bytes(held[start : start + _BLOCK_HEAD])
     if len(head) < _BLOCK_HEAD:
         return None, None
@@ -89,7 +83,7 @@ def _block_at(held: bytearray, start: int) -> _Found:
     return Block(bytes(held[start : start + size])), size
 
 
-def _p1_at(held: bytearray, start: int) -> _Found:
+def _p1_at(held: bytearray, start: int) -> Found[Part]:
     head = bytes(held[start : start + _P1_HEAD])
     if len(head) < _P1_HEAD:
         return None, None
@@ -124,56 +118,10 @@ def _sealed_size(head: bytes) -> int:
     return size if (named or not title) and ciphered and 5 < length <= _MAX_BLOCK else 0
 
 
-_KINDS = {
-    FLAG: _hdlc_at,
+KINDS: Mapping[int, Finder[Part]] = {
+    FLAG: frame_at,
     _MBUS_START: _mbus_at,
     ord("/"): _p1_at,
     GENERAL_GLO: _block_at,
     GENERAL_DED: _block_at,
 }
-_STARTS = re.compile(b"[%b]" % re.escape(bytes(_KINDS)))
-
-
-class Scanner:
-    """Frames of any kind out of octets as they arrive.
-
-    A frame ends where its length says. What fails is left at its first octet and looked through again, so that a false
-    start costs nothing. Never holds more than the longest frame and what came with its end.
-    """
-
-    def __init__(self) -> None:
-        """Begin anywhere in a stream."""
-        self._held = bytearray()
-        self.damaged = 0
-        """Frames with a right header and a wrong end or check, so far."""
-
-    def feed(self, octets: bytes) -> list[Part]:
-        """The frames that are complete now."""
-        self._held += octets
-        return self._cut(at_end=False)
-
-    def silence(self) -> list[Part]:
-        """The frames that are there once nothing more follows: a false start may have held them up."""
-        parts = self._cut(at_end=True)
-        self._held.clear()
-        return parts
-
-    def _cut(self, *, at_end: bool) -> list[Part]:
-        parts: list[Part] = []
-        held = self._held
-        start = 0
-        while begun := _STARTS.search(held, start):
-            start = begun.start()
-            part, size = _KINDS[held[start]](held, start)
-            if part is not None and size:
-                parts.append(part)
-                # The closing flag of a frame may open the next one.
-                start += size - (held[start] == FLAG)
-                continue
-            if size and start + size <= len(held):
-                self.damaged += 1
-            elif size != 0 and not at_end:
-                break
-            start += 1
-        del held[: start if begun else len(held)]
-        return parts

@@ -7,7 +7,8 @@ from enum import StrEnum
 from ...dlms_errors import DlmsMalformed
 from ..axdr import Reader
 from ..frame import Address, Frame, Kind
-from .frames import Block, MBusFrame, Part, Scanner
+from ..scanner import Scanner
+from .frames import KINDS, Block, MBusFrame, Part
 
 _LLC = b"\xe6\xe7\x00"
 GENERAL_BLOCK_TRANSFER = 0xE0
@@ -50,7 +51,7 @@ class Receiver:
 
     def __init__(self) -> None:
         """Begin anywhere in a stream."""
-        self._scanner = Scanner()
+        self._scanner: Scanner[Part] = Scanner(KINDS)
         self._segments = _Segments()
         self._blocks = _Blocks()
         self._mbus = _MBusSegments()

@@ -10,7 +10,6 @@ from ..data import Tag
 from .contents import Element, elements, is_date_time
 
 DATA_NOTIFICATION = 0x0F
-_HEAD = 5
 _DATE_TIME = 12
 _NO_DATE_TIME = 0x00
 
