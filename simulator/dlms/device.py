@@ -3,47 +3,18 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from . import secrets
-from .policy import KEY, LISTS, Login, Policy
-from .things import CURRENT, Thing
-from .values import (
-    Cursor,
-    Short,
-    array,
-    boolean,
-    enum,
-    i8,
-    length,
-    null,
-    octets,
-    sized,
-    struct,
-    u8,
-    u16,
-)
+from . import secrets, short_names
+from .policy import LISTS, Association, Login, Policy
+from .things import Thing, listed
+from .values import Cursor, Short, array, element, elements, length, null, octets, sized
 
 SUCCESS, DENIED, UNDEFINED, MISMATCH, SCOPE, OTHER = 0, 3, 4, 12, 13, 250
 _REQUESTS = {0xC0: 0xC4, 0xC1: 0xC5, 0xC3: 0xC7}
-_GLO = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF}
+_GLO = {0xC8: 0xCC, 0xC9: 0xCD, 0xCB: 0xCF, 0x25: 0x2C}
 _GENERAL = 0xDB
-_PLAIN = {0xC8: 0xC0, 0xC9: 0xC1, 0xCB: 0xC3}
+_PLAIN = {0xC8: 0xC0, 0xC9: 0xC1, 0xCB: 0xC3, 0x25: short_names.READ}
 _CONTEXT = bytes.fromhex("60857405080100")[:-1]
 _MECHANISM = bytes.fromhex("60857405080200")[:-1]
-
-
-@dataclass(slots=True)
-class _Association:
-    client: int
-    login: Login
-    title: bytes = b""
-    ours: bytes = b""
-    theirs: bytes = b""
-    proven: bool = False
-    limit: int = 0xFFFF
-    pending: bytes = b""
-    number: int = 0
-    incoming: bytes = b""
-    target: bytes = b""
 
 
 @dataclass(slots=True)
@@ -64,7 +35,7 @@ class Device:
     log: list[str] = field(default_factory=list)
     lists_read: int = 0
     _counter: int = 0
-    _open: _Association | None = None
+    _open: Association | None = None
     _random: Random | None = None
     _last: bytes = b""
 
@@ -87,26 +58,26 @@ class Device:
     # Associations.
 
     def _associate(self, client: int, message: bytes) -> bytes:
-        fields = _elements(Cursor(message[1:]).string())
+        fields = elements(Cursor(message[1:]).string())
         login = self.logins.get(client)
         self._open = None
-        context = _elements(fields[0xA1])[6]
+        context = elements(fields[0xA1])[6]
         if self.policy.refuses:
             return self._aare(context, *self.policy.refuses)
         if login is None:
             return self._aare(context, 1, 1)
-        if (context[-1] == 3) != login.ciphered:
+        if context[-1] != 1 + self.policy.short_names + 2 * login.ciphered:
             return self._aare(context, 1, 2)
         named = fields.get(0x8B, b"\x00")[-1]
         if named != login.mechanism:
             return self._aare(context, 1, 12 if named == secrets.NONE else 11)
-        given = _elements(fields[0xAC])[0x80] if 0xAC in fields else b""
+        given = elements(fields[0xAC])[0x80] if 0xAC in fields else b""
         if login.mechanism == secrets.LOW and given != login.secret:
             self.log.append("wrong password")
             return self._aare(context, 1, 13)
-        title = _elements(fields[0xA6])[4] if 0xA6 in fields else b""
-        opened = _Association(client, login, title, theirs=given)
-        initiate = _elements(fields[0xBE])[4]
+        title = elements(fields[0xA6])[4] if 0xA6 in fields else b""
+        opened = Association(client, login, title, theirs=given)
+        initiate = elements(fields[0xBE])[4]
         if login.ciphered:
             plain = self._unsealed(opened, Cursor(initiate[1:]).string())
             if isinstance(plain, int):
@@ -128,31 +99,32 @@ class Device:
         return self._random.randbytes(16)
 
     def _aare(
-        self, context: bytes, result: int, diagnostic: int, opened: _Association | None = None
+        self, context: bytes, result: int, diagnostic: int, opened: Association | None = None
     ) -> bytes:
-        out = _element(0xA1, _element(6, context))
-        out += _element(0xA2, _element(2, bytes([result])))
-        out += _element(0xA3, _element(0xA1, _element(2, bytes([diagnostic]))))
+        out = element(0xA1, element(6, context))
+        out += element(0xA2, element(2, bytes([result])))
+        out += element(0xA3, element(0xA1, element(2, bytes([diagnostic]))))
         if opened is not None:
             if opened.login.ciphered or opened.login.mechanism in (secrets.GMAC, secrets.SHA256):
-                out += _element(0xA4, _element(4, self.title))
+                out += element(0xA4, element(4, self.title))
             if opened.ours:
-                out += _element(0x88, b"\x07\x80")
-                out += _element(0x89, _MECHANISM + bytes([opened.login.mechanism]))
-                out += _element(0xAA, _element(0x80, opened.ours))
-            granted = self.policy.granted.to_bytes(3)
+                out += element(0x88, b"\x07\x80")
+                out += element(0x89, _MECHANISM + bytes([opened.login.mechanism]))
+                out += element(0xAA, element(0x80, opened.ours))
+            names = self.policy.short_names
+            granted = (short_names.EVERYTHING if names else self.policy.granted).to_bytes(3)
             initiate = (
                 b"\x08\x00\x06\x5f\x1f\x04\x00"
                 + granted
                 + self.policy.pdu.to_bytes(2)
-                + b"\x00\x07"
+                + (b"\xfa\x00" if self.policy.short_names else b"\x00\x07")
             )
             if opened.login.ciphered and not self.policy.plain:
                 initiate = b"\x28" + sized(self._sealed(initiate))
-            out += _element(0xBE, _element(4, initiate))
+            out += element(0xBE, element(4, initiate))
         return b"\x61" + sized(out)
 
-    def _prove(self, opened: _Association, proof: bytes) -> bytes | None:
+    def _prove(self, opened: Association, proof: bytes) -> bytes | None:
         """Our proof where theirs is right."""
         mechanism, secret = opened.login.mechanism, opened.login.secret
         if mechanism == secrets.GMAC:
@@ -193,7 +165,7 @@ class Device:
             self.key, self.auth, self.title, self._next(), plain, control=self.policy.control
         )
 
-    def _unsealed(self, opened: _Association, sealed: bytes) -> bytes | int:
+    def _unsealed(self, opened: Association, sealed: bytes) -> bytes | int:
         """The plain text, or the reason of the exception."""
         found = secrets.unseal(self.key, self.auth, opened.title, sealed)
         if found is None or sealed[0] not in (self.policy.control, self.policy.takes):
@@ -237,7 +209,9 @@ class Device:
         self._last = answer
         return answer
 
-    def _plain(self, opened: _Association, message: bytes) -> bytes:
+    def _plain(self, opened: Association, message: bytes) -> bytes:
+        if self.policy.short_names:
+            return self._read(opened, Cursor(message))
         cursor = Cursor(message)
         service, form, invoke = cursor.one(), cursor.one(), cursor.one()
         if service not in _REQUESTS:
@@ -263,14 +237,53 @@ class Device:
                 return bytes([0xC7, 1, invoke]) + self._act(opened, cursor)
         return b"\xd8\x01\x02"
 
-    def _proof(self, opened: _Association, cursor: Cursor, invoke: int) -> bytes:
-        cursor.take(9)
+    def _proof(self, opened: Association, cursor: Cursor, invoke: int) -> bytes:
+        target = cursor.take(9)
+        if target[2:8] != self.policy.association:
+            return bytes([0xC7, 1, invoke, UNDEFINED, 0])
         cursor.one()
         own = self._prove(opened, Cursor(cursor.take(cursor.left)[1:]).string())
         if own is None:
             self._open = None
             return bytes([0xC7, 1, invoke, DENIED, 0])
         return bytes([0xC7, 1, invoke, SUCCESS, 1, 0]) + octets(own)
+
+    def _read(self, opened: Association, cursor: Cursor) -> bytes:
+        """READ of short names, in blocks where the answer is longer than goes at once."""
+        if cursor.one() != short_names.READ:
+            return b"\xd8\x02\x02"
+        results = []
+        for _ in range(count := cursor.count()):
+            kind = cursor.one()
+            if kind == short_names.BLOCK:
+                return self._read_block(opened, int.from_bytes(cursor.take(2)))
+            address = int.from_bytes(cursor.take(2))
+            selector = cursor.one() if kind == short_names.PART else 0
+            chosen = cursor.value() if kind == short_names.PART else b""
+            if address == short_names.REPLY and not opened.proven:
+                own = self._prove(opened, Cursor(chosen[1:]).string())
+                results.append(bytes([1, DENIED]) if own is None else b"\x00" + octets(own))
+            elif not opened.proven:
+                return b"\xd8\x01\x01"
+            else:
+                thing, number = short_names.find(self.things, address)
+                results.append(self._value(opened, thing, number, selector, chosen))
+        content = length(count) + b"".join(results)
+        if len(content) < min(opened.limit, self.policy.block):
+            return bytes([short_names.ANSWER]) + content
+        # As other servers do, without what stands before the first value.
+        bare = b"".join(results)[1:]
+        opened.pending, opened.number = content if results[0][0] else bare, 0
+        return self._read_block(opened, 0)
+
+    def _read_block(self, opened: Association, before: int) -> bytes:
+        if before != opened.number or not opened.pending:
+            return bytes([short_names.ANSWER, 1, 1, 19])
+        size = min(opened.limit, self.policy.block) - 16
+        part, opened.pending = opened.pending[:size], opened.pending[size:]
+        opened.number += 1
+        head = bytes([short_names.ANSWER, 1, 2, not opened.pending])
+        return head + opened.number.to_bytes(2) + sized(part)
 
     def _find(self, cursor: Cursor) -> tuple[Thing | None, int]:
         class_id, name = int.from_bytes(cursor.take(2)), cursor.take(6)
@@ -280,17 +293,29 @@ class Device:
                 return thing, number
         return None, number
 
-    def _get(self, opened: _Association, cursor: Cursor) -> bytes:
+    def _get(self, opened: Association, cursor: Cursor) -> bytes:
         """A Get-Data-Result."""
         thing, number = self._find(cursor)
         selector = cursor.one() and cursor.one()
         chosen = cursor.value() if selector else b""
+        return self._value(opened, thing, number, selector, chosen)
+
+    def _value(
+        self, opened: Association, thing: Thing | None, number: int, selector: int, chosen: bytes
+    ) -> bytes:
+        """What an association gets of an attribute."""
         if thing is None:
             return bytes([1, UNDEFINED])
-        if thing.name == CURRENT and number == 2 and opened.client in self.policy.unlisted:
+        if (
+            thing.name == self.policy.association
+            and number == 2
+            and opened.client in self.policy.unlisted
+        ):
             return bytes([1, DENIED])
-        if thing.name == CURRENT and number == 2:
+        if thing.name == self.policy.association and number == 2:
             self.lists_read += 1
+            if self.policy.short_names:
+                return b"\x00" + short_names.object_list(self.things)
             return b"\x00" + self.object_list(opened.login.level)
         if number not in thing.attributes and number != 1:
             return bytes([1, SCOPE])
@@ -304,7 +329,7 @@ class Device:
             return b"\x00" + thing.part(selector, chosen)
         return b"\x00" + thing.value(number)
 
-    def _long(self, opened: _Association, invoke: int, content: bytes, form: int) -> bytes:
+    def _long(self, opened: Association, invoke: int, content: bytes, form: int) -> bytes:
         """An answer, in blocks where it is longer than goes at once."""
         if len(content) + 3 <= min(opened.limit, self.policy.block):
             return bytes([0xC4, form, invoke]) + content
@@ -313,7 +338,7 @@ class Device:
         opened.number = 0
         return self._block(opened, invoke, 0)
 
-    def _block(self, opened: _Association, invoke: int, before: int) -> bytes:
+    def _block(self, opened: Association, invoke: int, before: int) -> bytes:
         if before != opened.number or not opened.pending:
             return bytes([0xC4, 2, invoke, 1]) + before.to_bytes(4) + bytes([1, 19])
         size = min(opened.limit, self.policy.block) - 16
@@ -322,7 +347,7 @@ class Device:
         head = bytes([0xC4, 2, invoke, not opened.pending]) + opened.number.to_bytes(4)
         return head + b"\x00" + sized(part)
 
-    def _set(self, opened: _Association, form: int, invoke: int, cursor: Cursor) -> bytes:
+    def _set(self, opened: Association, form: int, invoke: int, cursor: Cursor) -> bytes:
         if form == 1:
             target = self._target(cursor)
             return bytes([0xC5, 1, invoke, self._put(opened, target, cursor.value())])
@@ -342,11 +367,11 @@ class Device:
             raise Short
         return target
 
-    def _put(self, opened: _Association, target: bytes, value: bytes) -> int:
+    def _put(self, opened: Association, target: bytes, value: bytes) -> int:
         thing, number = self._find(Cursor(target))
         if thing is None:
             return UNDEFINED
-        if opened.login.level < thing.writable.get(number, KEY + 1):
+        if opened.login.level < thing.level_to_write(number):
             return DENIED
         if value[0] != thing.value(number)[0]:
             return MISMATCH
@@ -354,7 +379,7 @@ class Device:
         self.log.append(f"set {thing.name.hex()},{number} {value.hex()}")
         return SUCCESS
 
-    def _act(self, opened: _Association, cursor: Cursor) -> bytes:
+    def _act(self, opened: Association, cursor: Cursor) -> bytes:
         thing, number = self._find(cursor)
         parameters = cursor.value() if cursor.one() else null()
         if thing is None:
@@ -369,32 +394,4 @@ class Device:
 
     def object_list(self, level: int) -> bytes:
         """Every object, with what an association of that level may do with it."""
-        return array([_listed(thing, level) for thing in self.things])
-
-
-def _listed(thing: Thing, level: int) -> bytes:
-    attributes = []
-    for number in [1, *sorted(thing.attributes)]:
-        readable = level >= thing.level_to_read(number)
-        writable = level >= thing.writable.get(number, KEY + 1)
-        selectors = array([i8(1), i8(2)]) if thing.part is not None and number == 2 else null()
-        attributes.append(struct(i8(number), enum(readable + 2 * writable), selectors))
-    methods = [
-        struct(i8(number), boolean(level >= least))
-        for number, least in sorted(thing.methods.items())
-    ]
-    rights = struct(array(attributes), array(methods))
-    return struct(u16(thing.class_id), u8(thing.version), octets(thing.name), rights)
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    return bytes([tag]) + sized(content)
-
-
-def _elements(content: bytes) -> dict[int, bytes]:
-    cursor = Cursor(content)
-    found: dict[int, bytes] = {}
-    while cursor.left:
-        tag = cursor.one()
-        found[tag] = cursor.string()
-    return found
+        return array([listed(thing, level) for thing in self.things])

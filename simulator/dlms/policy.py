@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from . import secrets
+from .things import CURRENT
 
 PUBLIC, PASSWORD, KEY = 0, 1, 2
 # Block transfer of GET, SET and ACTION, lists, GET, SET, selective access, ACTION.
@@ -30,6 +31,7 @@ class Policy:
     proof is still due. `refuses`: result and
     diagnostic of every association. `denies_by_exception`: an exception in place of a result. `unlisted`: clients
     that get no object list. `control`: how its messages are protected, `takes`: others it takes too.
+    `short_names`: it knows no logical ones. `association`: the name of the object that takes a proof.
     """
 
     pdu: int = 0x0400
@@ -49,3 +51,22 @@ class Policy:
     counter_in_exception: bool = True
     control: int = 0x30
     takes: int = 0x30
+    short_names: bool = False
+    association: bytes = CURRENT
+
+
+@dataclass(slots=True)
+class Association:
+    """What is between the meter and the client that is connected now."""
+
+    client: int
+    login: Login
+    title: bytes = b""
+    ours: bytes = b""
+    theirs: bytes = b""
+    proven: bool = False
+    limit: int = 0xFFFF
+    pending: bytes = b""
+    number: int = 0
+    incoming: bytes = b""
+    target: bytes = b""

@@ -6,7 +6,22 @@ from datetime import datetime
 import re
 
 from ..scenario import local_now
-from .values import array, enum, i8, i16, i32, null, octets, scaler_unit, struct, text, u8, u16, u32
+from .values import (
+    array,
+    boolean,
+    enum,
+    i8,
+    i16,
+    i32,
+    null,
+    octets,
+    scaler_unit,
+    struct,
+    text,
+    u8,
+    u16,
+    u32,
+)
 
 CURRENT = bytes((0, 0, 40, 0, 0, 255))
 _CLOCK = bytes((0, 0, 1, 0, 0, 255))
@@ -45,6 +60,10 @@ class Thing:
     def level_to_read(self, number: int) -> int:
         """The level an attribute needs to be read."""
         return self.readable.get(number, self.readable.get(0, 0) if number > 1 else 0)
+
+    def level_to_write(self, number: int) -> int:
+        """The level an attribute needs to be set; one beyond all where nobody may."""
+        return self.writable.get(number, 3)
 
     def value(self, number: int) -> bytes:
         """An attribute now."""
@@ -198,3 +217,19 @@ def _demand(block: Callable[[], bytes], clock: Callable[[], datetime], level: in
         },
         readable={0: level},
     )
+
+
+def listed(thing: Thing, level: int) -> bytes:
+    """An object as a list of logical names has it, with what that level may do."""
+    attributes = []
+    for number in [1, *sorted(thing.attributes)]:
+        readable = level >= thing.level_to_read(number)
+        writable = level >= thing.level_to_write(number)
+        selectors = array([i8(1), i8(2)]) if thing.part is not None and number == 2 else null()
+        attributes.append(struct(i8(number), enum(readable + 2 * writable), selectors))
+    methods = [
+        struct(i8(number), boolean(level >= least))
+        for number, least in sorted(thing.methods.items())
+    ]
+    rights = struct(array(attributes), array(methods))
+    return struct(u16(thing.class_id), u8(thing.version), octets(thing.name), rights)

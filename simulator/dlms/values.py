@@ -148,3 +148,18 @@ class Cursor:
             self.take(_SIZES[tag])
         elif tag not in (NULL, 0xFF):
             raise Short
+
+
+def element(tag: int, content: bytes) -> bytes:
+    """An element of BER."""
+    return bytes([tag]) + sized(content)
+
+
+def elements(content: bytes) -> dict[int, bytes]:
+    """The elements of a sequence of BER by their tags."""
+    cursor = Cursor(content)
+    found: dict[int, bytes] = {}
+    while cursor.left:
+        tag = cursor.one()
+        found[tag] = cursor.string()
+    return found

@@ -88,6 +88,28 @@ async def test_a_proof_that_is_due_whatever_the_diagnostic_says(
         await login(secured(mechanism, pending=pending, wrong_proof=True), high(mechanism))
 
 
+@pytest.mark.parametrize("mechanism", HIGH)
+@pytest.mark.parametrize("instance", [1, 3, 7])
+async def test_the_association_has_another_name(mechanism: Mechanism, instance: int) -> None:
+    """The proof is given, and the list is asked for, where the meter has them."""
+    name = bytes((0, 0, 40, 0, instance, 255))
+    dev = secured(mechanism, association=name)
+    next(thing for thing in dev.things if thing.class_id == 15).name = name
+    ring = keyring(high(mechanism))
+    _, reader = client(meter(dev), Keyring((high(mechanism),), ring.counter, ring.store))
+    reading = await reader.read_all()
+    assert reader.refusal is None
+    assert reading.first("8193/1-0:199.8.2") is not None
+    # With keys, the public client is asked for the counter, and nothing tells its name.
+    assert not reading.unparsed or mechanism is Mechanism.GMAC
+
+
+async def test_no_association_takes_the_proof() -> None:
+    dev = secured(Mechanism.MD5, association=bytes(6))
+    with pytest.raises(AuthenticationRefused):
+        await login(dev, high(Mechanism.MD5))
+
+
 @pytest.mark.parametrize("protection", Protection)
 async def test_a_meter_that_asks_for_another_protection(protection: Protection) -> None:
     dev = secured(control=int(protection), takes=int(protection))

@@ -12,11 +12,10 @@ AARE = 0x61
 _AARQ = 0x60
 _RLRQ = 0x62
 
-# The name of the context and of the mechanism, without its last octet: 2.16.756.5.8.x.
+# The name of the context and of the mechanism, without its last octet: 2.16.756.5.8.x. Of the contexts, 1 and 2 are those of
+# logical and of short names, 3 and 4 the same with ciphers.
 _CONTEXT = bytes.fromhex("60857405 0801")
 _MECHANISM = bytes.fromhex("60857405 0802")
-_LOGICAL_NAMES = 1
-_LOGICAL_NAMES_CIPHERED = 3
 
 _VERSION = 6
 _INITIATE_REQUEST = bytes((1, 0, 0, 0, _VERSION))
@@ -29,6 +28,7 @@ class Conformance(IntFlag):
 
     GENERAL_PROTECTION = 0x400000
     GENERAL_BLOCK_TRANSFER = 0x200000
+    READ = 0x100000
     ATTRIBUTE_0_SET = 0x008000
     PRIORITY = 0x004000
     ATTRIBUTE_0_GET = 0x002000
@@ -37,6 +37,7 @@ class Conformance(IntFlag):
     BLOCK_ACTION = 0x000400
     MULTIPLE_REFERENCES = 0x000200
     ACCESS = 0x000040
+    PARAMETERIZED_ACCESS = 0x000020
     EVENT_NOTIFICATION = 0x000020
     GET = 0x000010
     SET = 0x000008
@@ -55,6 +56,12 @@ WANTED = (
     | Conformance.SET
     | Conformance.SELECTIVE_ACCESS
     | Conformance.ACTION
+)
+WANTED_BY_SHORT_NAMES = (
+    Conformance.GENERAL_PROTECTION
+    | Conformance.READ
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.PARAMETERIZED_ACCESS
 )
 
 
@@ -144,11 +151,12 @@ def request(
     mechanism: Mechanism,
     secret: bytes,
     ciphered: bool,
+    short_names: bool,
     system_title: bytes | None,
 ) -> bytes:
     """The AARQ. `secret` is the password of low level security, the challenge of a high one."""
-    context = _CONTEXT + bytes((_LOGICAL_NAMES_CIPHERED if ciphered else _LOGICAL_NAMES,))
-    content = _element(0xA1, _element(0x06, context))
+    context = 1 + short_names + 2 * ciphered
+    content = _element(0xA1, _element(0x06, _CONTEXT + bytes((context,))))
     if system_title is not None:
         content += _element(0xA6, _element(0x04, system_title))
     if mechanism is not Mechanism.NONE:
@@ -199,7 +207,7 @@ def answer(apdu: bytes) -> Answer:
     return Answer(
         result=int.from_bytes(result),
         diagnostic=int.from_bytes(diagnostic or b""),
-        ciphered=context == _CONTEXT + bytes((_LOGICAL_NAMES_CIPHERED,)),
+        ciphered=context in (_CONTEXT + b"\x03", _CONTEXT + b"\x04"),
         mechanism=mechanism[-1] if mechanism[:-1] == _MECHANISM else None,
         system_title=_inner(elements.get(0xA4), 0x04),
         challenge=_inner(elements.get(0xAA), 0x80),

@@ -1,4 +1,4 @@
-"""Encodes requests of GET, SET and ACTION by logical names, and decodes their answers (Green Book 9.5)."""
+"""Encodes requests of GET, SET and ACTION by logical names and of READ by short ones, and decodes their answers (Green Book 9.5)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from ..dlms_errors import AuthenticationRefused, DlmsError, DlmsMalformed, Servi
 from ..reasons import Authentication, Service
 from .axdr import Reader, encode_length, encode_string
 from .data import Data
-from .descriptors import Item, Member
+from .descriptors import Access, Item, Member
 
 GET_REQUEST, SET_REQUEST, ACTION_REQUEST = 0xC0, 0xC1, 0xC3
 GET_RESPONSE, SET_RESPONSE, ACTION_RESPONSE = 0xC4, 0xC5, 0xC7
+READ_REQUEST, READ_RESPONSE = 0x05, 0x0C
 _EXCEPTION = 0xD8
 _CONFIRMED_SERVICE_ERROR = 0x0E
 
@@ -40,6 +41,14 @@ class AccessResult(IntEnum):
     def denied(self) -> bool:
         """Whether another security level may be let in."""
         return self in (AccessResult.READ_WRITE_DENIED, AccessResult.SCOPE_OF_ACCESS_VIOLATED)
+
+
+# The meter does not have what was named.
+MISSING = (
+    AccessResult.OBJECT_UNDEFINED,
+    AccessResult.OBJECT_CLASS_INCONSISTENT,
+    AccessResult.OBJECT_UNAVAILABLE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,22 @@ def act_block(number: int, part: bytes, invoke: int, *, last: bool) -> bytes:
     return bytes((ACTION_REQUEST, 6, invoke)) + _block(last, number, part)
 
 
+def read(variables: Sequence[tuple[int, Access | None]]) -> bytes:
+    """READ of variables by their short names, or of parts of them; a method is called so too (Green Book 9.4.6.3)."""
+    listed = b"".join(
+        b"\x02" + name.to_bytes(2)
+        if access is None
+        else b"\x04" + name.to_bytes(2) + access.encode()
+        for name, access in variables
+    )
+    return bytes((READ_REQUEST,)) + encode_length(len(variables)) + listed
+
+
+def read_next(block: int, invoke: int) -> bytes:
+    """Ask for the block after `block` of what was read."""
+    return bytes((READ_REQUEST, 1, 5)) + block.to_bytes(2)
+
+
 # Answers.
 
 
@@ -146,6 +171,8 @@ def answer(apdu: bytes, service: int, invoke: int) -> Answer:
     tag = reader.octet()
     if tag in (_EXCEPTION, _CONFIRMED_SERVICE_ERROR):
         raise refusal(apdu)
+    if (service, tag) == (READ_REQUEST, READ_RESPONSE):
+        return _read(reader)
     form, echoed = reader.octet(), reader.octet()
     if tag != service + 4:
         raise DlmsMalformed(why="it does not belong to the request")
@@ -156,6 +183,15 @@ def answer(apdu: bytes, service: int, invoke: int) -> Answer:
     if read is None:
         raise DlmsMalformed(why="it has an unknown form")
     return read(reader)
+
+
+def _read(reader: Reader) -> Answer:
+    rest = reader.take(reader.left)
+    if rest[:2] != b"\x01\x02":
+        return Whole(listed(Reader(rest)))
+    block = Reader(rest[2:])
+    last, number = block.octet() != 0, block.number(2)
+    return Block(number, last, block.string())
 
 
 def _access_result(reader: Reader) -> AccessResult:
@@ -184,7 +220,7 @@ def _count(reader: Reader) -> range:
 
 
 def listed(reader: Reader) -> tuple[Result, ...]:
-    """The results of a GET with a list."""
+    """The results of a GET with a list, or of a READ."""
     return tuple([_result(reader) for _ in _count(reader)])
 
 

@@ -8,15 +8,20 @@ from enum import Enum
 from ..dlms_errors import DlmsMalformed, DlmsUnsent, SecurityBroken
 from ..reasons import Security
 from . import acse, apdu
-from .acse import WANTED, Conformance, Granted
-from .axdr import Reader, encode_string
+from .acse import WANTED, WANTED_BY_SHORT_NAMES, Conformance, Granted
+from .axdr import Reader, encode, encode_string
+from .cosem import ASSOCIATION, CURRENT_ASSOCIATION
 from .data import Data, octet_string
-from .descriptors import LogicalName, Member
+from .descriptors import Access, Member
 from .security import CHALLENGE, Ciphering, Credentials, Handshake, InvocationCounter
-from .service_exchange import act, invoke_octet
+from .service_exchange import invoke_octet
 
-# Method reply_to_HLS_authentication of the current association (Blue Book 4.4.4).
-REPLY_TO_HLS = Member(15, LogicalName(0, 0, 40, 0, 0), 1)
+# Method reply_to_HLS_authentication of the current association (Blue Book 4.4.4). Where a meter does not have it under its
+# own name, it has it under one of its others: 0.0.40.0.1 and on.
+REPLY_TO_HLS = 1
+OTHER_ASSOCIATIONS = 7
+# The same of the association of short names (Blue Book 4.4.3).
+_SHORT_REPLY_TO_HLS = 0xFA58
 
 # Glo-ciphering: the tag of a service, and of it ciphered (Green Book 9.5).
 _INITIATE_REQUEST, _INITIATE_RESPONSE = 0x21, 0x28
@@ -27,6 +32,8 @@ _GLO = {
     apdu.GET_RESPONSE: 0xCC,
     apdu.SET_RESPONSE: 0xCD,
     apdu.ACTION_RESPONSE: 0xCF,
+    apdu.READ_REQUEST: 0x25,
+    apdu.READ_RESPONSE: 0x2C,
 }
 _PLAIN = {ciphered: plain for plain, ciphered in _GLO.items()}
 _GENERAL_GLO = 0xDB
@@ -57,12 +64,14 @@ class Association:
         *,
         challenge: bytes = b"",
         counter: InvocationCounter | None = None,
+        short_names: bool = False,
     ) -> None:
         """`challenge` is fresh random for high level security, 16 octets; `counter` is for the keys. Raises DlmsUnsent."""
         if credentials.mechanism.high and len(challenge) != CHALLENGE:
             raise DlmsUnsent(why="its challenge has not 16 octets")
         self._credentials = credentials
         self._challenge = challenge
+        self._short_names = short_names
         self._ciphering: Ciphering | None = None
         if credentials.keys is not None and credentials.system_title is not None:
             counter = counter or InvocationCounter()
@@ -70,6 +79,8 @@ class Association:
                 credentials.keys, credentials.system_title, counter, credentials.protection
             )
         self._handshake: Handshake | None = None
+        self.name = CURRENT_ASSOCIATION
+        """What the meter calls this association."""
         self._state = _State.CLOSED
         self.granted = Granted(Conformance(0), 0)
 
@@ -96,6 +107,7 @@ class Association:
             mechanism=credentials.mechanism,
             secret=self._challenge if credentials.mechanism.high else credentials.secret,
             ciphered=credentials.ciphered,
+            short_names=self._short_names,
             system_title=credentials.system_title,
         )
 
@@ -105,7 +117,8 @@ class Association:
         return acse.release(self._initiate() if self._credentials.ciphered else None)
 
     def _initiate(self) -> bytes:
-        plain = acse.initiate_request(WANTED, _MAX_PDU)
+        wanted = WANTED_BY_SHORT_NAMES if self._short_names else WANTED
+        plain = acse.initiate_request(wanted, _MAX_PDU)
         if not self._credentials.ciphered:
             return plain
         return bytes((_INITIATE_REQUEST,)) + encode_string(self._required().protect(plain))
@@ -120,9 +133,9 @@ class Association:
         if apdu.refuses(octets):
             raise apdu.refusal(octets)
         if state is _State.PROVING:
-            self._proven(octets)
-            self._state = _State.OPEN
-            return None
+            request = self._proven(octets)
+            self._state = _State.OPEN if request is None else _State.PROVING
+            return request
         if state is not _State.ASKED:
             raise DlmsMalformed(why="no association was asked for")
         answer = acse.answer(octets)
@@ -145,10 +158,15 @@ class Association:
             meter_title=answer.system_title,
             ciphering=self._ciphering,
         )
-        reply = octet_string(self._handshake.reply())
-        request = act(REPLY_TO_HLS, reply, invoke_octet(1), limit=_MAX_PDU, blocks=False).request
         self._state = _State.PROVING
-        return self._protected(request or b"")
+        return self._proof(self._handshake)
+
+    def _proof(self, handshake: Handshake) -> bytes:
+        reply = octet_string(handshake.reply())
+        if self._short_names:
+            return self._protected(apdu.read([(_SHORT_REPLY_TO_HLS, Access(0, reply))]))
+        member = Member(ASSOCIATION, self.name, REPLY_TO_HLS)
+        return self._protected(apdu.act(member, encode(reply), invoke_octet(1)))
 
     def _never_weaker(self, answer: acse.Answer, *, stands: bool) -> None:
         """Refuse what would be a fall-back: who is between us and the meter could ask for it."""
@@ -170,15 +188,22 @@ class Association:
             raise SecurityBroken(why=Security.OTHERWISE)
         return self._required().unprotect(reader.string())
 
-    def _proven(self, octets: bytes) -> None:
-        proof = apdu.answer(self._plain(octets), apdu.ACTION_REQUEST, invoke_octet(1))
+    def _proven(self, octets: bytes) -> bytes | None:
+        """Verify the meter's proof; the next request where it has no association of that name."""
+        service = apdu.READ_REQUEST if self._short_names else apdu.ACTION_REQUEST
+        proof = apdu.answer(self._plain(octets), service, invoke_octet(1))
         result = proof.results[0] if isinstance(proof, apdu.Whole) else None
+        elsewhere = not self._short_names and self.name.e < OTHER_ASSOCIATIONS
+        if result in apdu.MISSING and elsewhere and self._handshake is not None:
+            self.name = self.name._replace(e=self.name.e + 1)
+            return self._proof(self._handshake)
         if isinstance(result, apdu.AccessResult) and result is not apdu.AccessResult.SUCCESS:
             raise acse.refused(acse.AUTHENTICATION_FAILURE)
         if not isinstance(result, Data) or self._handshake is None:
             raise SecurityBroken(why=Security.NO_PROOF)
         self._handshake.check(result.octets)
         self._handshake = None
+        return None
 
     # Services in an open association.
 

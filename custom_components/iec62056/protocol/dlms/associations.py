@@ -21,12 +21,12 @@ from ..dlms_errors import (
 )
 from ..errors import MeterError
 from ..model import Identification, LineProfile, ProgressCallback
-from ..reasons import Lost
+from ..reasons import Association, Lost
 from ..register_session import Level
 from ..transport.line import Line
 from .apdu import Result, Unreadable
 from .client import Client
-from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, object_list
+from .cosem import object_list, short_names
 from .data import Data
 from .descriptors import Item, LogicalName, Member
 from .link import Link
@@ -42,7 +42,6 @@ type Opener = Callable[[], Awaitable[Identification | None]]
 _SKIPPED_FOR: Final = 86400
 NOT_ASKED: Final = Unreadable(HdlcLost(why=Lost.SKIPPED))
 
-_OBJECT_LIST = Member(ASSOCIATION, CURRENT_ASSOCIATION, 2)
 _DATA = 1
 # The invocation counter of a security setup: 0.0.43.1.e, where e is the client it is for, or only a number.
 _COUNTERS = (0, 0, 43, 1)
@@ -165,6 +164,15 @@ class Associations:
         except (AuthenticationRefused, SecurityBroken) as err:
             self.keyring.refused[login] = err
             raise
+        except AssociationRefused as err:
+            known = self.keyring.known
+            if err.placeholders["why"] is not Association.CONTEXT or known.lists:
+                raise
+            # Old meters have short names only.
+            known.short_names = not known.short_names
+            if not known.short_names:
+                raise
+            return await self._associate(login)
         except CounterExhausted:
             # Nothing was sent.
             self.keyring.tried.discard(login)
@@ -261,24 +269,32 @@ class Associations:
         error: MeterError = DlmsMalformed(why="it is empty")
         if isinstance(result, Data):
             try:
-                if listed := object_list(result):
+                if listed := self._listed(result):
                     lists[login.name] = listed
                     return listed
             except DlmsMalformed as err:
                 error = err
         else:
-            error = refusal(result, str(code(CURRENT_ASSOCIATION)), login.level)
-        self.note(_OBJECT_LIST, error)
+            error = refusal(result, str(code(client.object_list.name)), login.level)
+        self.note(client.object_list, error)
         return self.known.standard.get(login.name) or standard_objects(self._medium)
+
+    def _listed(self, result: Data) -> Objects:
+        known = self.keyring.known
+        if not known.short_names:
+            return object_list(result)
+        names = short_names(result)
+        known.base_names |= {place(item): base for item, base in names}
+        return tuple(item for item, _ in names)
 
     async def _object_list(self, client: Client) -> Result:
         """What the meter answers to the question for its objects; it is not asked where it fell silent over it twice."""
         if self._line.utcnow().timestamp() < self.known.skipped.get(
-            attribute_place(_OBJECT_LIST), 0
+            attribute_place(client.object_list), 0
         ):
             return NOT_ASKED
         try:
-            (result,) = await client.get([Item(_OBJECT_LIST)])
+            (result,) = await client.get([Item(client.object_list)])
         except HdlcLost as err:
             self.suspect(client.asking, err, {})
             raise

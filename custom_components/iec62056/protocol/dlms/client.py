@@ -6,23 +6,25 @@ from itertools import batched
 from secrets import token_bytes
 
 from ..dlms_errors import DlmsMalformed, DlmsUnsent, ServiceRefused
+from ..reasons import Unsent
 from .acse import Conformance
 from .apdu import AccessResult, Result, Unreadable
-from .association import Association
+from .association import OTHER_ASSOCIATIONS, Association
+from .cosem import ASSOCIATION
 from .data import Data
 from .descriptors import Item, Member
 from .link import Link
 from .login import DlmsLogin, Keyring
 from .object_cache import attribute_place
 from .security import CHALLENGE
-from .service_exchange import Exchange, act, get, invoke_octet, set_value
+from .service_exchange import Exchange, act, get, invoke_octet, read, set_value
 
 # GET with a list: service, form, invoke id, number of items; each item: its descriptor, and no selective access.
 _LIST_HEAD = 5
 _ITEM = 10
 _LLC = 3
-# Initiate request, the proof of GMAC, and the request that carries it.
-_TO_ASSOCIATE = 3
+# Initiate request, then the proof of GMAC and the request that carries it, to one association or another.
+_TO_ASSOCIATE = 1 + 2 * (1 + OTHER_ASSOCIATIONS)
 # What is decoded in the event loop itself, in octets: 1 ms.
 _LONG = 2048
 
@@ -40,6 +42,7 @@ class Client:
             login.credentials,
             challenge=token_bytes(CHALLENGE) if high else b"",
             counter=keyring.counter,
+            short_names=keyring.known.short_names,
         )
         self._invoke = 0
         self.asking: Sequence[Item] = ()
@@ -49,6 +52,11 @@ class Client:
     def link(self) -> Link:
         """The link it is on."""
         return self._link
+
+    @property
+    def object_list(self) -> Member:
+        """The attribute that lists the objects this association sees."""
+        return Member(ASSOCIATION, self._association.name, 2)
 
     async def associate(self) -> None:
         """Open the association.
@@ -79,6 +87,9 @@ class Client:
         Raises as `get`; `asking` is then what remained without an answer.
         """
         known = self._keyring.known
+        if known.short_names:
+            nameless = [item for item in items if known.short_name(item.member) is None]
+            found.update(dict.fromkeys(nameless, AccessResult.OBJECT_UNDEFINED))
         left = [item for item in items if item not in found]
         alone = [item for item in left if attribute_place(item.member) in known.alone]
         together = [item for item in left if item not in alone]
@@ -111,7 +122,7 @@ class Client:
             return False
         self.asking = items
         try:
-            results = await self._run(get(items, self._next_invoke()))
+            results = await self._run(self._reading(items))
         except ServiceRefused:
             return False
         except DlmsMalformed:
@@ -123,11 +134,17 @@ class Client:
         found.update(zip(items, results, strict=True))
         return True
 
+    def _reading(self, items: Sequence[Item]) -> Exchange:
+        known, invoke = self._keyring.known, self._next_invoke()
+        if not known.short_names:
+            return get(items, invoke)
+        return read([(known.short_name(item.member) or 0, item.access) for item in items])
+
     async def _one(self, item: Item, found: dict[Item, Result]) -> None:
         self.asking = (item,)
         alone, attribute = self._keyring.known.alone, attribute_place(item.member)
         try:
-            (found[item],) = await self._run(get([item], self._next_invoke()))
+            (found[item],) = await self._run(self._reading((item,)))
         except ServiceRefused as err:
             if err.counter is not None:
                 raise
@@ -144,13 +161,13 @@ class Client:
     async def set(self, item: Item, value: Data) -> Result:
         """Set an attribute. Raises DlmsUnsent, ServiceRefused, and as `get`."""
         blocks = Conformance.BLOCK_SET in self._association.granted.conformance
-        invoke, limit = self._next_invoke(), self._association.limit
+        invoke, limit = self._next_changing(), self._association.limit
         return (await self._run(set_value(item, value, invoke, limit=limit, blocks=blocks)))[0]
 
     async def act(self, member: Member, parameters: Data) -> Result:
         """Call a method. Raises DlmsUnsent, ServiceRefused, and as `get`."""
         blocks = Conformance.BLOCK_ACTION in self._association.granted.conformance
-        invoke, limit = self._next_invoke(), self._association.limit
+        invoke, limit = self._next_changing(), self._association.limit
         return (await self._run(act(member, parameters, invoke, limit=limit, blocks=blocks)))[0]
 
     async def _run(self, exchange: Exchange) -> tuple[Result, ...]:
@@ -160,6 +177,12 @@ class Client:
             answer = await self._link.request(self._association.protect(request))
             await _understand(exchange, self._association.unprotect(answer))
         return exchange.results
+
+    def _next_changing(self) -> int:
+        """The invoke id of a change, which there is by logical names alone."""
+        if self._keyring.known.short_names:
+            raise DlmsUnsent(why=Unsent.SHORT_NAMES)
+        return self._next_invoke()
 
     def _next_invoke(self) -> int:
         if not self._association.is_open:

@@ -146,10 +146,11 @@ def object_list(data: Data) -> tuple[CosemObject, ...]:
     for item in data.items:
         with suppress(DlmsMalformed):
             entries.append(_entry(item))
+    # The current one comes first where it has a name of its own.
     versions = [
         entry.version
-        for entry in entries
-        if (entry.class_id, entry.name) == (ASSOCIATION, CURRENT_ASSOCIATION)
+        for entry in sorted(entries, key=lambda entry: entry.name != CURRENT_ASSOCIATION)
+        if entry.class_id == ASSOCIATION
     ]
     bits = bool(versions) and versions[0] >= _BITS_FROM_VERSION
     found: list[CosemObject] = []
@@ -169,6 +170,23 @@ def _entry(data: Data) -> _Entry:
         listed = _parts(rights, 2)
         attributes, methods = listed[0].items, listed[1].items
     return _Entry(class_id.integer, version.integer, LogicalName.of(name), attributes, methods)
+
+
+def short_names(data: Data) -> tuple[tuple[CosemObject, int], ...]:
+    """The object list of short names (class 12, attribute 2): each object with its base name. It tells no rights.
+
+    An entry that is none is left out. Raises DlmsMalformed where all are.
+    """
+    found: list[tuple[CosemObject, int]] = []
+    for item in data.items:
+        with suppress(DlmsMalformed):
+            base, class_id, version, name = _parts(item, 4)
+            listed = CosemObject(class_id.integer, version.integer, LogicalName.of(name), {}, {})
+            # It is signed, and means sixteen bits.
+            found.append((listed, base.integer & 0xFFFF))
+    if data.items and not found:
+        raise DlmsMalformed(why="no entry of the object list is one")
+    return tuple(found)
 
 
 def _object(entry: _Entry, *, bits: bool) -> CosemObject:

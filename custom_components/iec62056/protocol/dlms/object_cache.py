@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .cosem import CosemObject, ScalerUnit
+from .cosem import ASSOCIATION, CURRENT_ASSOCIATION, CosemObject, ScalerUnit
 from .descriptors import Member
 from .objects import codes
+
+# Where the association of short names is in every meter.
+_SHORT_ASSOCIATION = 0xFA00
 
 type Objects = tuple[CosemObject, ...]
 
@@ -24,6 +27,9 @@ class ObjectCache:
     scalers: dict[str, ScalerUnit] = field(default_factory=dict)
     # The meter takes no list in a GET, whatever it grants.
     singly: bool = False
+    # The meter knows short names only, and those of its objects: where their attributes begin.
+    short_names: bool = False
+    base_names: dict[str, int] = field(default_factory=dict)
     # How long the meter keeps a link in which nothing is said, in seconds (0.0.22.0.0, attribute 8: 120 by default).
     inactivity: float = 120.0
     # Attributes that are asked last and each by itself, with how often the meter fell silent when it was asked for them.
@@ -46,9 +52,16 @@ class ObjectCache:
         self.lists.clear()
         self.standard.clear()
         self.scalers.clear()
+        self.base_names.clear()
         self.singly = False
         self.alone.clear()
         self.skipped.clear()
+
+    def short_name(self, member: Member) -> int | None:
+        """The short name of an attribute: eight octets after the one before it (Blue Book 4.1.2)."""
+        current = (member.class_id, member.name) == (ASSOCIATION, CURRENT_ASSOCIATION)
+        base = _SHORT_ASSOCIATION if current else self.base_names.get(place(member))
+        return None if base is None else base + 8 * (member.number - 1)
 
 
 def place(item: CosemObject | Member) -> str:

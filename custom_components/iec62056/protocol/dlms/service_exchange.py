@@ -1,6 +1,7 @@
-"""One GET, SET or ACTION from its first request to its last answer, in blocks where it is long."""
+"""One GET, SET, ACTION or READ from its first request to its last answer, in blocks where it is long."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ..dlms_errors import DlmsMalformed, DlmsUnsent
 from ..reasons import Unsent
@@ -8,7 +9,7 @@ from . import apdu
 from .apdu import Block, Continue, Result, Whole
 from .axdr import Reader, encode
 from .data import Data
-from .descriptors import Item, Member
+from .descriptors import Access, Item, Member
 
 # A year of quarter-hours with four values is about that long; what is longer is read in parts.
 MAX_ANSWER = 1 << 19
@@ -25,8 +26,15 @@ def invoke_octet(invoke: int) -> int:
     return invoke & 0x0F | _CONFIRMED | _HIGH_PRIORITY
 
 
+_FOLLOWING = {
+    apdu.GET_REQUEST: apdu.get_next,
+    apdu.ACTION_REQUEST: apdu.act_next,
+    apdu.READ_REQUEST: apdu.read_next,
+}
+
+
 class Exchange:
-    """A request and its answer. Made by `get`, `set_value` and `act`."""
+    """A request and its answer. Made by `get`, `set_value`, `act` and `read`."""
 
     def __init__(
         self,
@@ -84,8 +92,7 @@ class Exchange:
             self._part.clear()
             self._finish(self._parse(Reader(whole)))
             return
-        following = apdu.get_next if self._service == apdu.GET_REQUEST else apdu.act_next
-        self.request = following(number, self._invoke)
+        self.request = _FOLLOWING[self._service](number, self._invoke)
 
     def _finish(self, results: tuple[Result, ...]) -> None:
         # A reason why not may stand alone for a whole list.
@@ -102,6 +109,23 @@ def get(items: Sequence[Item], invoke: int) -> Exchange:
         raise DlmsUnsent(why="nothing was asked for")
     parse = apdu.listed if len(items) > 1 else _one
     return Exchange(apdu.GET_REQUEST, invoke, [apdu.get(items, invoke)], len(items), parse)
+
+
+def read(variables: Sequence[tuple[int, Access | None]]) -> Exchange:
+    """Read variables by their short names; more than one only where the meter grants multiple references."""
+    expected = len(variables)
+
+    def parse(reader: Reader) -> tuple[Result, ...]:
+        # Blocks hold the list of results by the standard; Gurux and pydlms leave out what stands before its first value.
+        whole = reader.take(reader.left)
+        for head in (b"", bytes((expected, 0))):
+            with suppress(DlmsMalformed):
+                results = apdu.listed(listed := Reader(head + whole))
+                if not listed.left and isinstance(results[0], Data):
+                    return results
+        raise DlmsMalformed(why="its blocks hold no results")
+
+    return Exchange(apdu.READ_REQUEST, 0, [apdu.read(variables)], expected, parse)
 
 
 def _one(reader: Reader) -> tuple[Result, ...]:

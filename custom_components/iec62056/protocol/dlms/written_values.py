@@ -15,7 +15,7 @@ from ..errors import (
 )
 from ..reasons import Unsent
 from ..register_session import Level
-from .apdu import AccessResult, Unreadable
+from .apdu import MISSING, AccessResult, Unreadable
 from .clock import ClockStatus, DateTime, date_time, encode_date_time
 from .cosem import ScalerUnit
 from .data import Data, Tag
@@ -25,12 +25,6 @@ _DEVIATION = slice(9, 11)
 # A clock is read back some turns after it was set, over a slow line.
 _SET_WITHIN = dt.timedelta(seconds=30)
 
-_MISSING = (
-    AccessResult.OBJECT_UNDEFINED,
-    AccessResult.OBJECT_CLASS_INCONSISTENT,
-    AccessResult.OBJECT_UNAVAILABLE,
-)
-
 
 def refusal(result: AccessResult | Unreadable, code: str, level: Level) -> MeterError:
     """Why the meter did not give or take an attribute, as modes A to D would say it."""
@@ -39,7 +33,7 @@ def refusal(result: AccessResult | Unreadable, code: str, level: Level) -> Meter
     message = result.name.lower().replace("_", " ")
     if result.denied:
         return (PasswordNeeded if level is Level.OPEN else AccessDenied)(code=code, message=message)
-    if result in _MISSING:
+    if result in MISSING:
         return UnknownRegister(code=code, message=message)
     if result is AccessResult.TYPE_UNMATCHED:
         return ValueRefused(code=code, message=message)
