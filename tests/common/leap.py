@@ -12,6 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.util import dt as dt_util
 
 from custom_components.iec62056.protocol.transport.serial_line import SerialLine
+from custom_components.iec62056.validation import validator
 
 # How long a thread that still works is waited for, before the loop looks again.
 GLANCE = 0.01
@@ -69,6 +70,7 @@ def leaping(begin: datetime) -> Iterator[Time]:
         with (
             patch.object(dt_util, "utcnow", clock.utcnow),
             patch.object(time, "time", clock.timestamp),
+            patch.object(validator, "monotonic", clock.time),
             patch.object(SerialLine, "utcnow", lambda _: clock.utcnow().astimezone(UTC)),
         ):
             yield clock

@@ -31,6 +31,7 @@ from custom_components.iec62056.protocol.errors import (
     MeterError,
     NoAnswer,
     NoIdentification,
+    NumberUnanswered,
     NumberUnsteady,
     OnlyEcho,
     PortBusy,
@@ -242,6 +243,20 @@ async def test_each_failure_has_its_sentence_and_keeps_the_form(
     bench.answers = [reading()]
     again = await hass.config_entries.flow.async_configure(result["flow_id"], form())
     assert (await settled(hass, again))["step_id"] == "found"
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [(NoAnswer, True), (BridgeSilent, True), (NumberUnanswered, True), (OnlyEcho, False)],
+)
+async def test_number_can_be_entered_where_that_may_help(
+    hass: HomeAssistant, bench: Bench, kind: type[MeterError], *, shown: bool
+) -> None:
+    """Some meters answer only to their number: its field is not hidden in a section that is closed."""
+    bench.answers = [filled(kind)]
+    result = await read(hass)
+    fields = {key.schema: part for key, part in result["data_schema"].schema.items()}
+    assert fields["several"].options["collapsed"] is not shown
 
 
 @pytest.mark.parametrize(

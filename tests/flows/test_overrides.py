@@ -176,7 +176,7 @@ async def test_unit_of_the_meter_is_still_converted(
         hass, await ask(hass, named, "ZZ3"), device_class="energy", state_class="total_increasing"
     )
     assert state(hass, "ZZ3").attributes["state_class"] == "total_increasing"
-    bench.answers = [reading({**SENT, "ZZ3": ["18000*Wh"]})]
+    bench.answers = [reading({**SENT, "ZZ3": ["18000*Wh"]}, at=later(1))]
     await named.runtime_data.coordinator.async_refresh()
     found = state(hass, "ZZ3")
     assert (float(found.state), found.attributes["unit_of_measurement"]) == (18.0, "kWh")
@@ -390,8 +390,8 @@ def test_code_that_was_named_is_no_longer_hidden() -> None:
 async def test_number_that_was_named_follows_the_meter(
     hass: HomeAssistant, named: MockConfigEntry, bench: Bench
 ) -> None:
-    for minute, sent in enumerate(("00043.5", "00044.0", "00044.0", "00051.25"), 1):
-        bench.answers = [reading({**SENT, "ZZ2": [sent]}, at=later(minute))]
+    for hour, sent in enumerate(("00043.5", "00044.0", "00044.0", "00051.25"), 1):
+        bench.answers = [reading({**SENT, "ZZ2": [sent]}, at=later(hour * 60))]
         await named.runtime_data.coordinator.async_refresh()
         assert float(state(hass, "ZZ2").state) == float(sent)
         assert state(hass, "ZZ2").attributes["quality"] == "good"

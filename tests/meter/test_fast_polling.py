@@ -232,7 +232,7 @@ async def test_a_meter_that_changes_is_seen_to(hass: HomeAssistant) -> None:
 TOTAL: Final[dict[str, Any]] = {"quick": ["1.8.0"], "quick_seconds": 5, "interval": 3600}
 
 
-def numbered(serial: str = SERIAL, total: str = "001000.500", **more: Any) -> Programming:
+def numbered(serial: str = SERIAL, total: str = "001000.010", **more: Any) -> Programming:
     """Programming mode that shows the meter's number."""
     mode = programming(**more)
     mode.cells |= {NUMBER: Cell(f"({serial})"), "1.8.0": Cell(f"({total}*kWh)")}
@@ -293,9 +293,9 @@ async def test_nothing_of_another_meter_is_shown(
             assert seen == []
             probe.programming = own[1]
             assert own[1] is not None
-            own[1].cells["1.8.0"] = Cell("(001000.900*kWh)")
+            own[1].cells["1.8.0"] = Cell("(001000.020*kWh)")
             await asyncio.sleep(400)
-            assert set(seen) == {"1000.900"}
+            assert set(seen) == {"1000.020"}
 
 
 async def test_number_is_asked_for_once_in_a_session(hass: HomeAssistant) -> None:
@@ -330,20 +330,20 @@ async def test_meter_that_does_not_tell_its_number_in_a_session(
 ) -> None:
     """What it calls itself at the sign-on must do; and what it does not answer to is not asked again and again."""
     mode = programming(deaf_to=frozenset((NUMBER,) if how == "deaf" else ()))
-    mode.cells[NUMBER] = Cell("", Guard.NEVER)
+    mode.cells |= {NUMBER: Cell("", Guard.NEVER), "1.8.0": Cell("(001000.010*kWh)")}
     with leaping(START):
         probe = meter(mode=mode)
         async with wire(hass, probe) as (_, sent):
             one = await station(hass, options=TOTAL)
             await asyncio.sleep(60)
-            mode.cells["1.8.0"] = Cell("(001000.900*kWh)")
+            mode.cells["1.8.0"] = Cell("(001000.020*kWh)")
             before = asked_for_number(sent)
             for _ in range(5):
                 async with one.coordinator.reader.hold_line():
                     pass
                 await asyncio.sleep(30)
             assert asked_for_number(sent) == before > 0
-            assert state(hass, "1-0:1.8.0", f"LGZ_{SERIAL}").state == "1000.900"
+            assert state(hass, "1-0:1.8.0", f"LGZ_{SERIAL}").state == "1000.020"
             seen = Seen(hass)
             mode.cells["1.8.0"] = Cell("(045000.500*kWh)")
             probe.manners = meter(model="P2").manners
@@ -384,7 +384,7 @@ class Lines:
 
 async def test_nothing_of_another_meter_is_shown_in_mode_e(hass: HomeAssistant) -> None:
     """The link is lost where the probe is moved, and opened again by itself."""
-    lines = Lines(SERIAL, "001000.500")
+    lines = Lines(SERIAL, "001000.010")
     probe = BinaryMeter(
         lines,
         Device(household(lines.block)),
@@ -396,9 +396,9 @@ async def test_nothing_of_another_meter_is_shown_in_mode_e(hass: HomeAssistant) 
             one = await station(hass, options={**TOTAL, "quick": ["1-0:1.8.0"]}, mode="E")
             await asyncio.sleep(60)
             seen = Seen(hass)
-            lines.total = "001000.900"
+            lines.total = "001000.020"
             await asyncio.sleep(60)
-            assert "1000.9" in seen
+            assert "1000.02" in seen
             lines.serial, lines.total = OTHER, "045000.500"
             async with one.coordinator.reader.hold_line():
                 pass
@@ -409,7 +409,7 @@ async def test_nothing_of_another_meter_is_shown_in_mode_e(hass: HomeAssistant) 
 class Lists(Meter):
     """A meter without programming mode that has a short list behind another request."""
 
-    brief = "1.8.0(001000.500*kWh)\r\n"
+    brief = "1.8.0(001000.010*kWh)\r\n"
 
     @override
     def _answers(self, request: str) -> bool:
@@ -431,9 +431,9 @@ async def test_short_list_of_another_meter_is_not_shown(
         async with wire(hass, one):
             await station(hass, options={**TOTAL, "quick_request": "2"})
             seen = Seen(hass)
-            one.brief = "1.8.0(001000.900*kWh)\r\n"
+            one.brief = "1.8.0(001000.020*kWh)\r\n"
             await asyncio.sleep(60)
-            assert "1000.900" in seen
+            assert "1000.020" in seen
             one.brief = f"{brief}1.8.0(045000.500*kWh)\r\n"
             one.manners = replace(one.manners, model=model)
             await asyncio.sleep(600)
@@ -442,7 +442,7 @@ async def test_short_list_of_another_meter_is_not_shown(
 
 async def test_nothing_is_shown_where_nothing_tells_whose_it_is(hass: HomeAssistant) -> None:
     """HDLC at once has no sign-on that would name the meter, and its number was hidden meanwhile."""
-    lines = Lines(SERIAL, "001000.500")
+    lines = Lines(SERIAL, "001000.010")
     device = Device(household(lines.block))
     probe = BinaryMeter(
         lines,
@@ -459,10 +459,10 @@ async def test_nothing_is_shown_where_nothing_tells_whose_it_is(hass: HomeAssist
                 hdlc_at_once=True,
             )
             await asyncio.sleep(60)
-            lines.total = "001000.900"
+            lines.total = "001000.020"
             await asyncio.sleep(60)
             seen = Seen(hass)
-            assert state(hass, "1-0:1.8.0", f"LGZ_{SERIAL}").state == "1000.9"
+            assert state(hass, "1-0:1.8.0", f"LGZ_{SERIAL}").state == "1000.02"
             (hidden,) = (thing for thing in device.things if thing.name == name("0.0.0"))
             hidden.readable[0] = KEY
             lines.total = "001001.500"

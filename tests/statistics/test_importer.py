@@ -39,6 +39,7 @@ from custom_components.iec62056.statistics.gaps import ReadingHistory
 from custom_components.iec62056.statistics.import_job import ImportJob
 from custom_components.iec62056.statistics.importer import MOST_FAILURES
 from custom_components.iec62056.statistics.recorder import DatabaseFailed, can_clear
+from custom_components.iec62056.validation.validation_state import ValidationState
 from simulator.profile import LoadProfile
 
 from ..common.bench import NUMBER, Bench, entity_id, reading
@@ -399,6 +400,8 @@ async def test_the_past_before_the_meter_was_set_up(week: Week, memory: Memory) 
     week.house = house
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.entry.runtime_data.coordinator.async_refresh()
+    # Its numbers are other ones.
+    week.entry.runtime_data.coordinator.validator.state = ValidationState()
     begun = at(2.25)
     week.entry.runtime_data.importer._store.imports.history = ReadingHistory()
     await week.watch(begun, at(6))
@@ -466,6 +469,8 @@ async def set_up_anew(week: Week, memory: Memory) -> House:
     """The meter has more of the past than anybody has read."""
     house = House(at(-30), 30 + HOURS, [(at(2), at(2) + QUARTER)])
     week.house = house
+    # Its numbers are other ones.
+    week.entry.runtime_data.coordinator.validator.state = ValidationState()
     memory.profile.periods.clear()
     memory.profile.watch(house.registers, at(-30), at(HOURS))
     await week.read(at(2.2))

@@ -747,6 +747,13 @@ def test_energy_has_one_limit_in_all_units() -> None:
     }
 
 
+def test_nobody_is_asked_how_many_events_there_were() -> None:
+    events = [candidate(text, at, unit=None) for text, at in (("0001", 0), ("0090", 0.1))]
+    history, judged = after(*events)
+    assert (judged.reason, judged.later) == (HoldReason.TOO_FAST, True)
+    assert check_value(history, candidate("0090", 0.12, unit=None))[1].good
+
+
 def test_a_unit_nobody_knows_has_no_limit() -> None:
     _, judged = after(candidate("000001", 0, unit="imp"), candidate("900000", 0.1, unit="imp"))
     assert judged.good

@@ -10,7 +10,13 @@ from homeassistant.components.sensor import SensorStateClass
 import pytest
 
 from custom_components.iec62056.protocol.codec import decode, encode
-from custom_components.iec62056.protocol.model import Identification, LineProfile, Medium, Reading
+from custom_components.iec62056.protocol.model import (
+    Identification,
+    LineProfile,
+    Medium,
+    Mode,
+    Reading,
+)
 from custom_components.iec62056.registers import descriptions
 from custom_components.iec62056.registers.descriptions import describe_state
 from custom_components.iec62056.registers.index import RegisterIndex
@@ -609,3 +615,23 @@ def test_clock_that_is_set_teaches_nothing_and_holds_nothing() -> None:
     assert after_it is not None
     assert after_it <= rate
     assert not validator.state.pending_repairs
+
+
+@pytest.mark.parametrize(
+    ("mode", "seconds", "published"),
+    [(Mode.C, 59, False), (Mode.C, 60, True), (Mode.D, 29, False), (Mode.D, 30, True)],
+)
+def test_how_far_apart_two_readings_settle_a_size(
+    mode: Mode, seconds: int, *, published: bool
+) -> None:
+    def total(at: float, text: str) -> Reading:
+        return sent(at, {"1.8.0": f"{text}*kWh"})
+
+    _, state = before = after(total(0, "999999.990"))
+    assert state is not None
+    validation = before[0]
+    profile = replace(PROFILE, mode=mode)
+    for at in (1.0, 1.0 + seconds / 120, 1.0 + seconds / 60):
+        taken = check_reading(validation, total(at, "000000.010"), profile, state, CheckSettings())
+        validation, state = taken.validation, taken.state
+    assert text_of(state, "1-0:1.8.0") == ("000000.010" if published else "999999.990")

@@ -48,6 +48,8 @@ class Limits:
     rate: Decimal | None = None
     # As steep as any may become without having been so before.
     usual_rate: Decimal | None = None
+    # Whether only the user can say that a total changed more steeply.
+    strict: bool = False
 
 
 NO_LIMITS = Limits()
@@ -98,7 +100,7 @@ _VOLUME = {"m³": Decimal(1), "L": Decimal(1000)}
 
 # Other totals per hour, as a rule. Time passes as it does; meters may count it in steps, or set it. None is a plain
 # count of events.
-_USUAL_RATES = {
+_RATES = {
     "s": Decimal(7200),
     "min": Decimal(120),
     "h": Decimal(2),
@@ -156,12 +158,13 @@ def limits_of(
     if kind in TOTALS:
         low = None if kind is ValueKind.NET else Decimal(0)
         if unit in _ENERGY:
-            usual = min(kilowatts, _USUAL_KW)
-            return Limits(low=low, rate=kilowatts * _ENERGY[unit], usual_rate=usual * _ENERGY[unit])
+            rate, usual = (one * _ENERGY[unit] for one in (kilowatts, min(kilowatts, _USUAL_KW)))
+            return Limits(low=low, rate=rate, usual_rate=usual, strict=True)
         if unit in _VOLUME:
             rate = flow * _VOLUME[unit]
-            return Limits(low=low, rate=rate, usual_rate=rate / 3)
-        return Limits(low=low, usual_rate=_USUAL_RATES.get(unit))
+            return Limits(low=low, rate=rate, usual_rate=rate / 3, strict=True)
+        other = _RATES.get(unit)
+        return Limits(low=low, rate=other, usual_rate=other and other / 3)
     if kind is not ValueKind.INSTANT:
         return NO_LIMITS
     if unit in _POWER:

@@ -71,6 +71,8 @@ def reason_of_total(
         return HoldReason.TOO_FAST
     if _is_possible(good, sample, abs(change), _rate(history, candidate)):
         return None
+    if not candidate.limits.strict:
+        return HoldReason.TOO_FAST
     possible = _is_possible(good, sample, abs(change), _limit(history, candidate))
     usual = possible and not is_off_course(good, sample)
     return HoldReason.TOO_FAST if usual else HoldReason.OUT_OF_RANGE
@@ -217,10 +219,11 @@ def _rate(history: RegisterHistory, candidate: Candidate) -> Decimal | None:
     """The steepest change per hour that is accepted at once; None if nothing is known of it."""
     limit, usual = _limit(history, candidate), candidate.limits.usual_rate
     rate = None if history.rate is None else history.rate * RATE_SLACK
-    if rate is None or (usual is not None and history.steps < RATE_LEARNED):
-        return limit or usual
-    rate = max(rate, usual or _NOTHING)
-    return rate if limit is None else min(rate, limit)
+    if limit is None or rate is None:
+        return rate or limit
+    if history.steps < RATE_LEARNED:
+        return limit
+    return min(max(rate, usual or _NOTHING), limit)
 
 
 def _rates(history: RegisterHistory, candidate: Candidate) -> list[Decimal]:
