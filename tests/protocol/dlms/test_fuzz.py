@@ -7,6 +7,7 @@ from collections.abc import Callable
 import contextlib
 import random
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ MEANINGS: tuple[Callable[[Data], object], ...] = (
     lambda data: rows(data, 2),
 )
 MEMBER = Member(3, LogicalName(1, 0, 1, 8, 0), 2)
-ASKINGS = (
+ASKINGS: tuple[Callable[[], Any], ...] = (
     lambda: service_exchange.get([Item(MEMBER)], 0xC1),
     lambda: service_exchange.act(MEMBER, None, 0xC1, limit=100, blocks=True),
     lambda: service_exchange.read([(0x1008, None)]),
