@@ -16,7 +16,7 @@ from custom_components.iec62056.protocol.dlms.data import NULL, Data, Tag, array
 from custom_components.iec62056.protocol.dlms.login import PUBLIC
 from custom_components.iec62056.protocol.dlms.security import Mechanism
 from custom_components.iec62056.protocol.dlms.service_exchange import read
-from custom_components.iec62056.protocol.dlms_errors import DlmsError, DlmsUnsent
+from custom_components.iec62056.protocol.dlms_errors import DlmsError, DlmsMalformed, DlmsUnsent
 from custom_components.iec62056.protocol.errors import AccessDenied
 from custom_components.iec62056.protocol.model import Reading
 from custom_components.iec62056.protocol.register_session import Permits, WriteOutcome
@@ -189,3 +189,11 @@ async def test_a_profile_is_read_in_parts(block: int) -> None:
         )
     assert asked == [1]
     assert [str(row.values[0]) for row in found.rows] == ["2", "3", "4", "5", "6", "7"]
+
+
+@pytest.mark.parametrize("whole", ["", "0101 03", "02 00 1107", "00 00"])
+def test_blocks_that_hold_no_results(whole: str) -> None:
+    exchange = read([(0x1008, None)])
+    part = bytes.fromhex(whole)
+    with pytest.raises(DlmsMalformed):
+        exchange.answer(bytes.fromhex("0C01 02 01 0001") + bytes((len(part),)) + part)

@@ -121,7 +121,7 @@ def read(variables: Sequence[tuple[int, Access | None]]) -> Exchange:
         for head in (b"", bytes((expected, 0))):
             with suppress(DlmsMalformed):
                 results = apdu.listed(listed := Reader(head + whole))
-                if not listed.left and isinstance(results[0], Data):
+                if len(results) == expected and not listed.left and isinstance(results[0], Data):
                     return results
         raise DlmsMalformed(why="its blocks hold no results")
 
