@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.recorder import get_instance
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
     do_adhoc_statistics,
@@ -15,9 +17,31 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.repairs import async_create_fix_flow
 
-from .bench import START
+from .bench import START, Bench, later, reading
 
 OTHER = "99887766"
+
+
+def total(number: str, kilowatt_hours: float) -> dict[str, list[str]]:
+    """What the meter of that number sends."""
+    return {"C.1.0": [number], "1.8.0": [f"{kilowatt_hours:010.3f}*kWh"]}
+
+
+async def poll(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    bench: Bench,
+    freezer: FrozenDateTimeFactory,
+    sent: dict[str, list[str]],
+    *,
+    minute: int,
+) -> None:
+    """Read that, so many minutes after the first reading."""
+    freezer.move_to(later(minute))
+    bench.answers = [reading(sent, at=later(minute))]
+    await entry.runtime_data.coordinator.async_refresh()
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def answer(hass: HomeAssistant, kind: str, choice: str) -> Any:

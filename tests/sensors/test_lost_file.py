@@ -8,39 +8,19 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from ..common.bench import HOUSEHOLD, NUMBER, START, Bench, entity_id, later, reading, state
-from ..common.replacement import OTHER, answer, changes, questions, sum_up
+from ..common.replacement import OTHER, answer, changes, poll, questions, sum_up, total
 from ..common.stored_file import file_of
 
 ENERGY = "1-0:1.8.0"
-
-
-def sent(number: str, kilowatt_hours: float) -> dict[str, list[str]]:
-    return {"C.1.0": [number], "1.8.0": [f"{kilowatt_hours:010.3f}*kWh"]}
 
 
 async def lose(hass: HomeAssistant, entry: MockConfigEntry, storage: dict[str, Any]) -> None:
     """Let the file be unusable at the next start."""
     assert await hass.config_entries.async_unload(entry.entry_id)
     storage[file_of(entry)]["data"] = {"state": "damaged"}
-
-
-async def poll(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    bench: Bench,
-    freezer: FrozenDateTimeFactory,
-    *,
-    minute: int,
-    of: dict[str, list[str]],
-) -> None:
-    freezer.move_to(later(minute))
-    bench.answers = [reading(of, at=later(minute))]
-    await entry.runtime_data.coordinator.async_refresh()
-    async_fire_time_changed(hass)
-    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 @pytest.mark.parametrize("first", [6000.0, 54000.0])
@@ -55,17 +35,17 @@ async def test_another_meter_is_asked_about(
     first: float,
 ) -> None:
     assert await async_setup_component(hass, "sensor", {})
-    bench.answers = [reading(sent(NUMBER, 12345))]
+    bench.answers = [reading(total(NUMBER, 12345))]
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
     energy = entity_id(hass, ENERGY)
     for minute in range(6, 66, 6):
-        await poll(hass, entry, bench, freezer, minute=minute, of=sent(NUMBER, 12345 + minute / 60))
+        await poll(hass, entry, bench, freezer, total(NUMBER, 12345 + minute / 60), minute=minute)
     await sum_up(hass, START, later(65))
     await lose(hass, entry, hass_storage)
     freezer.move_to(later(66))
-    bench.answers = [reading(sent(OTHER, first), at=later(66))]
+    bench.answers = [reading(total(OTHER, first), at=later(66))]
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
@@ -80,7 +60,7 @@ async def test_another_meter_is_asked_about(
         if minute == 78:
             await sum_up(hass, later(65), later(75))
         now = first + (minute - 66) / 60
-        await poll(hass, entry, bench, freezer, minute=minute, of=sent(OTHER, now))
+        await poll(hass, entry, bench, freezer, total(OTHER, now), minute=minute)
     await sum_up(hass, later(75), later(120))
     assert await changes(hass, energy) == [
         pytest.approx(54 / 60, abs=0.002),
@@ -114,7 +94,7 @@ async def test_meter_comes_back_that_is_known_by_its_number_alone(
     await hass.async_block_till_done()
     await answer(hass, "meter_replaced", "wrong_probe")
     for minute in (1, 2):
-        await poll(hass, loaded, bench, freezer, minute=minute, of=HOUSEHOLD)
+        await poll(hass, loaded, bench, freezer, HOUSEHOLD, minute=minute)
     assert questions(hass) == []
     assert state(hass, ENERGY).state == "12345.678"
     assert loaded.unique_id == f"LGZ_{NUMBER}"

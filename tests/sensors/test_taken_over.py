@@ -8,20 +8,16 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.iec62056.const import DOMAIN
 from custom_components.iec62056.repairs import async_create_fix_flow
 
 from ..common.bench import NUMBER, START, Bench, entity_id, later, reading, state
-from ..common.replacement import OTHER, answer, changes, questions, sum_up
+from ..common.replacement import OTHER, answer, changes, poll, questions, sum_up, total
 
 TOTAL = "1-0:1.8.0"
 SUM = "total_import"
-
-
-def total(number: str, kilowatt_hours: float) -> dict[str, list[str]]:
-    return {"C.1.0": [number], "1.8.0": [f"{kilowatt_hours:010.3f}*kWh"]}
 
 
 def tariffs(number: str, kilowatt_hours: float) -> dict[str, list[str]]:
@@ -41,22 +37,6 @@ async def replace(hass: HomeAssistant, sums: str) -> None:
     asked = await flow.async_step_replace_meter()
     assert asked["menu_options"] == ["sums_go_on", "sums_end"]
     await getattr(flow, f"async_step_{sums}")()
-    await hass.async_block_till_done(wait_background_tasks=True)
-
-
-async def poll(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    bench: Bench,
-    freezer: FrozenDateTimeFactory,
-    sent: dict[str, list[str]],
-    *,
-    minute: int,
-) -> None:
-    freezer.move_to(later(minute))
-    bench.answers = [reading(sent, at=later(minute))]
-    await entry.runtime_data.coordinator.async_refresh()
-    async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
